@@ -1,0 +1,30 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The few other calls that clients make on their own, such as at start-up."""
+
+from __future__ import annotations
+
+from .model import Account
+from .reply import Reply, json_reply
+from .request import Request
+from .rows import GPUS
+
+
+def gpu_names(_account: Account, _request: Request) -> Reply:
+    return json_reply({"gpu_names": sorted(GPUS)})
+
+
+def gpu_types(_account: Account, _request: Request) -> Reply:
+    return json_reply({"gpu_types": [{"name": name, "gpu_ram": memory} for name, (memory, *_rest) in GPUS.items()]})
+
+
+def current_user(account: Account, _request: Request) -> Reply:
+    return json_reply(account.user)
+
+
+def ssh_keys(_account: Account, _request: Request) -> Reply:
+    return json_reply([])
+
+
+def volumes(_account: Account, _request: Request) -> Reply:
+    return json_reply({"success": True, "volumes": []})

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Calls that steer the simulator itself. They need no key, have no minimum interval and are not in the journal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from . import faults, journal
+from .loading import AccountError
+from .model import Account, Instance, Row
+from .reply import Reply, json_reply, text_reply
+from .request import Request
+
+if TYPE_CHECKING:
+    from .application import Application
+
+PREFIX = "/_simulator/"
+SECRET_FIELDS = ("api_key", "jupyter_token", "extra_env", "sid")
+HELP = """\
+GET    /_simulator/                this text
+GET    /_simulator/journal         the requests so far
+DELETE /_simulator/journal         forget them
+GET    /_simulator/faults          the rules in force
+POST   /_simulator/faults          add a rule, or a list of rules
+DELETE /_simulator/faults          take all rules away
+GET    /_simulator/account         the account as it is now, secrets masked
+PUT    /_simulator/instances/{id}  change fields or behaviour of an instance
+POST   /_simulator/reset           the account as at the start, no faults, an empty journal
+"""
+
+
+def handle(application: Application, request: Request) -> Reply:
+    name = request.path[len(PREFIX) :].strip("/")
+    word, _slash, rest = name.partition("/")
+    try:
+        return dispatch(application, request, f"{request.method} {word}", rest)
+    except (AccountError, faults.FaultError) as error:
+        return json_reply({"success": False, "error": "invalid_args", "msg": str(error)}, 400)
+    except KeyError:
+        return json_reply({"success": False, "error": "not_found", "msg": f"nothing at {request.path}"}, 404)
+
+
+def dispatch(application: Application, request: Request, call: str, rest: str) -> Reply:
+    if call == "GET ":
+        return text_reply(HELP)
+    if call == "GET journal":
+        return json_reply(application.journal())
+    if call == "DELETE journal":
+        application.clear_journal()
+    elif call == "GET faults":
+        return json_reply(application.fault_rules())
+    elif call == "POST faults":
+        rules = request.json if isinstance(request.json, list) else [request.json]
+        application.add_faults(rules)
+    elif call == "DELETE faults":
+        application.clear_faults()
+    elif call == "GET account":
+        return json_reply(application.describe())
+    elif call == "PUT instances":
+        if not rest.isdigit():
+            raise KeyError(rest)
+        application.set_instance(int(rest), **request.fields)
+    elif call == "POST reset":
+        application.reset()
+    else:
+        raise KeyError(call)
+    return json_reply({"success": True})
+
+
+def describe(account: Account) -> Row:
+    return {
+        "options": asdict(account.options),
+        "timings": asdict(account.timings),
+        "user": masked(account.user),
+        "instances": [describe_instance(instance) for instance in account.instances.values()],
+        "endpoints": [masked(row) for row in account.endpoints.values()],
+        "workergroups": [masked(row) for row in account.workergroups.values()],
+    }
+
+
+def describe_instance(instance: Instance) -> Row:
+    return {
+        **masked(instance.row),
+        "behaviour": asdict(instance.behaviour),
+        "files": instance.files.entries,
+        "gpu_seconds": round(instance.gpu_seconds, 3),
+        "workergroup_id": instance.workergroup_id,
+    }
+
+
+def masked(row: Row) -> dict[str, Any]:
+    return {name: journal.MASK if name in SECRET_FIELDS else value for name, value in row.items()}

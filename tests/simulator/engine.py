@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The serverless engine, which in reality has a host of its own. Its failures are 200 with a JSON text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .model import Account, Instance, Row
+from .reply import Reply, json_reply
+from .request import Request
+
+STATUSES = {"running": "idle", "loading": "loading", "exited": "stopped", "rebooting": "rebooting"}
+
+
+def endpoint_workers(account: Account, request: Request) -> Reply:
+    group = find_group(account.endpoints, request)
+    if group is None:
+        return stranger("endpoint", request)
+    return json_reply([worker_row(each) for each in endpoint_instances(account, group)])
+
+
+def workergroup_workers(account: Account, request: Request) -> Reply:
+    group = find_group(account.workergroups, request)
+    if group is None:
+        return stranger("workergroup", request)
+    return json_reply([worker_row(each) for each in account.workers_of(group["id"])])
+
+
+def endpoint_logs(account: Account, request: Request) -> Reply:
+    group = find_group(account.endpoints, request)
+    return stranger("endpoint", request) if group is None else json_reply(log_levels(group["endpoint_name"]))
+
+
+def workergroup_logs(account: Account, request: Request) -> Reply:
+    group = find_group(account.workergroups, request)
+    return stranger("workergroup", request) if group is None else json_reply(log_levels(f"workergroup {group['id']}"))
+
+
+def endpoint_instances(account: Account, endpoint: Row) -> list[Instance]:
+    return account.workers_of(*(group["id"] for group in account.groups_of(endpoint["id"])))
+
+
+def find_group(groups: dict[int, Row], request: Request) -> Row | None:
+    """By id as the official client asks, or by name as the published document has it."""
+    wanted: Any = request.fields.get("id")
+    name = request.fields.get("endpoint")
+    for group in groups.values():
+        if group["id"] == wanted or (name is not None and group["endpoint_name"] == name):
+            return group
+    return None
+
+
+def stranger(kind: str, request: Request) -> Reply:
+    wanted = request.fields.get("id", request.fields.get("endpoint"))
+    return json_reply(f"authenticate_{kind}_apikey: invalid api_key or {kind} {wanted} not found")
+
+
+def worker_row(instance: Instance) -> Row:
+    row = instance.row
+    return {
+        "id": instance.id,
+        "gpu_name": row["gpu_name"],
+        "status": STATUSES.get(row["actual_status"] or "", "creating"),
+        "url": f"http://{row['public_ipaddr'].strip()}:{row['machine_dir_ssh_port']}",
+        "cur_load": 0.0,
+        "new_load": 0.0,
+        "cur_load_rolling_avg": 0.0,
+        "cur_perf": 0.0,
+        "perf": 100.0,
+        "measured_perf": 100.0,
+        "dlperf": row["dlperf"],
+        "reliability": row["reliability2"],
+        "reqs_working": 0,
+        "disk_usage": row["disk_usage"],
+        "loaded_at": row["start_date"] + 60,
+        "started_at": row["start_date"],
+    }
+
+
+def log_levels(name: str) -> Row:
+    line = f"{name}: no load\n"
+    return {"info0": line, "info1": line, "trace": "", "debug": ""}

@@ -1,0 +1,177 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The live state of a simulated account. Behaviour over time is in lifecycle.py."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .filesystem import FileTree
+
+Row = dict[str, Any]
+
+PERMISSIONS = (
+    "instance_read",
+    "instance_write",
+    "user_read",
+    "user_write",
+    "billing_read",
+    "billing_write",
+    "machine_read",
+    "machine_write",
+    "misc",
+    "team_read",
+    "team_write",
+)
+
+
+class Clock:
+    """Seconds that tests may step by hand, and the factor on the time that transitions take."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, scale: float = 1.0) -> None:
+        self._monotonic = monotonic
+        self._start = monotonic()
+        self._epoch = time.time()
+        self.scale = scale
+
+    def now(self) -> float:
+        return self._monotonic()
+
+    def wall(self) -> float:
+        return self._epoch + self.now() - self._start
+
+    def scaled(self, seconds: float) -> float:
+        return seconds * self.scale
+
+
+@dataclass
+class Options:
+    """How this account differs from others; see README.md."""
+
+    bulk: bool = True
+    no_endpoints: str = "error"
+    limit_style: str = "text"
+    bad_key_status: int = 404
+    result_refusals: int = 2
+
+
+@dataclass
+class Timings:
+    """Seconds, before the time scale, that the stages of a transition take."""
+
+    stop: float = 1.0
+    provisioning: float = 1.0
+    relaunch: float = 1.0
+    loading: float = 2.0
+    recycle_lag: float = 0.3
+    recycling: float = 1.0
+    rebooting: float = 1.0
+    result: float = 0.5
+    worker_deletion: float = 2.0
+
+
+@dataclass
+class Behaviour:
+    """What is special about one instance; see README.md."""
+
+    gpu_available: bool = True
+    gpu_free_after: float | None = None
+    refused_intended: str = "running"
+    crash_on_start: bool = False
+    oci_failure: bool = False
+    offline_on_start: bool = False
+    vanishes: bool = False
+    stuck: bool | str = False
+    ignore_next_put: int = 0
+    bulk_ignored: bool = False
+    delete_fails: bool = False
+    lingers: bool = False
+
+
+@dataclass
+class Step:
+    """One moment of a transition: at `due` the row changes and the effect happens."""
+
+    due: float
+    changes: Row
+    effect: Callable[[float], None] | None = None
+
+
+@dataclass
+class Instance:
+    row: Row
+    behaviour: Behaviour
+    files: FileTree
+    log: list[str]
+    workergroup_id: int | None = None
+    generation: int = 0
+    steps: list[Step] = field(default_factory=list)
+    reported_status: str | None = None
+    gpu_seconds: float = 0.0
+    billed_until: float = 0.0
+
+    @property
+    def id(self) -> int:
+        return int(self.row["id"])
+
+    def update(self, changes: Row, at: float) -> None:
+        """Change the row; the GPU is billed for as long as the contract is running."""
+        if self.row["cur_state"] == "running":
+            self.gpu_seconds += at - self.billed_until
+        self.billed_until = at
+        self.row.update(changes)
+        # `offline` is worked out when the row is read: filters still see the last status the host reported.
+        if self.row["actual_status"] != "offline":
+            self.reported_status = self.row["actual_status"]
+
+
+@dataclass
+class Key:
+    """An API key; without a list of permissions it may do everything."""
+
+    permissions: frozenset[str] | None = None
+    expired: bool = False
+
+    def allows(self, permission: str | None) -> bool:
+        return permission is None or self.permissions is None or permission in self.permissions
+
+
+@dataclass
+class ResultFile:
+    text: str
+    ready_at: float
+    refusals: int
+
+
+@dataclass
+class Account:
+    """Everything a key gives access to. Only touched while the application's lock is held."""
+
+    clock: Clock
+    keys: dict[str, Key]
+    user: Row
+    options: Options = field(default_factory=Options)
+    timings: Timings = field(default_factory=Timings)
+    instances: dict[int, Instance] = field(default_factory=dict)
+    endpoints: dict[int, Row] = field(default_factory=dict)
+    workergroups: dict[int, Row] = field(default_factory=dict)
+    results: dict[str, ResultFile] = field(default_factory=dict)
+    last_id: int = 31000
+    last_port: int = 40000
+
+    def new_id(self) -> int:
+        self.last_id = max(self.last_id, *self.instances, *self.endpoints, *self.workergroups, 0) + 1
+        return self.last_id
+
+    def new_port(self) -> int:
+        self.last_port += 1
+        return self.last_port
+
+    def groups_of(self, endpoint_id: int) -> list[Row]:
+        return [group for group in self.workergroups.values() if group["endpoint_id"] == endpoint_id]
+
+    def workers_of(self, *group_ids: int) -> list[Instance]:
+        return [instance for instance in self.instances.values() if instance.workergroup_id in group_ids]

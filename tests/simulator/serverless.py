@@ -1,0 +1,192 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Endpoint groups and workergroups."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from . import lifecycle
+from .model import Account, Instance, Row
+from .reply import Reply, invalid_args, json_reply, refusal
+from .request import Request
+
+ENDPOINT_DEFAULTS: Row = {
+    "endpoint_name": "default-endpoint",
+    "min_load": 10.0,
+    "min_cold_load": 0.0,
+    "target_util": 0.9,
+    "cold_mult": 2.5,
+    "cold_workers": 5,
+    "max_workers": 20,
+    "max_queue_time": None,
+    "target_queue_time": None,
+    "inactivity_timeout": None,
+    "autoscaler_instance": "prod",
+}
+ENDPOINT_STATES = ("active", "suspended", "stopped")
+WORKERGROUP_DEFAULTS: Row = {
+    "template_hash": "661d064bbda1f2a133816b6d55da07c3",
+    "template_id": 161005,
+    "search_params": "verified=true rentable=true rented=false",
+    "launch_args": "",
+    "gpu_ram": 24,
+    "min_load": 1.0,
+    "target_util": 0.9,
+    "cold_mult": 3.0,
+    "cold_workers": 3,
+    "max_workers": 20,
+    "test_workers": 3,
+}
+
+
+def given(fields: Row, names: Any) -> Row:
+    """The known fields of a body; a null stands for not given."""
+    return {name: fields[name] for name in names if fields.get(name) is not None}
+
+
+def created_at(account: Account) -> str:
+    moment = datetime.fromtimestamp(account.clock.wall(), timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_endpoint(account: Account, fields: Row) -> Row:
+    endpoint_id = fields.get("id") or account.new_id()
+    row = {
+        "id": endpoint_id,
+        **ENDPOINT_DEFAULTS,
+        "endpoint_state": "active",
+        "user_id": account.user["id"],
+        "created_at": created_at(account),
+        "api_key": f"SECRET-endpoint-key-{endpoint_id}",
+        "auto_delete_in_seconds": None,
+        "auto_delete_due_24h": False,
+        **given(fields, (*ENDPOINT_DEFAULTS, "endpoint_state")),
+    }
+    account.endpoints[endpoint_id] = row
+    return row
+
+
+def new_workergroup(account: Account, endpoint: Row, fields: Row) -> Row:
+    group_id = fields.get("id") or account.new_id()
+    row = {
+        "id": group_id,
+        **WORKERGROUP_DEFAULTS,
+        **given(fields, WORKERGROUP_DEFAULTS),
+        "endpoint_id": endpoint["id"],
+        "endpoint_name": endpoint["endpoint_name"],
+        "user_id": account.user["id"],
+        "created_at": created_at(account),
+        "api_key": f"SECRET-workergroup-key-{group_id}",
+    }
+    row["search_query"] = parse_search(row["search_params"])
+    account.workergroups[group_id] = row
+    return row
+
+
+def parse_search(text: str) -> Row:
+    """`a=b c=d` as the API shows it: an object."""
+    pairs = (word.partition("=") for word in text.split())
+    return {name: {"eq": value} for name, sign, value in pairs if sign}
+
+
+def list_endpoints(account: Account, _request: Request) -> Reply:
+    if not account.endpoints and account.options.no_endpoints == "error":
+        return invalid_args("No endpoints for user found")
+    return json_reply({"success": True, "results": list(account.endpoints.values())})
+
+
+def create_endpoint(account: Account, request: Request) -> Reply:
+    problem = endpoint_problem(request.fields)
+    if problem:
+        return invalid_args(problem)
+    row = new_endpoint(account, given(request.fields, ENDPOINT_DEFAULTS))
+    return json_reply({"success": True, "result": row["id"]})
+
+
+def show_endpoint(account: Account, request: Request) -> Reply:
+    row = account.endpoints.get(request.id or 0)
+    return invalid_args("Endpointgroup not found for user") if row is None else json_reply({"result": row})
+
+
+def update_endpoint(account: Account, request: Request) -> Reply:
+    row = account.endpoints.get(request.id or 0)
+    if row is None:
+        return invalid_args("Endpointgroup not found for user")
+    problem = endpoint_problem(request.fields)
+    if problem:
+        return invalid_args(problem)
+    row.update(given(request.fields, (*ENDPOINT_DEFAULTS, "endpoint_state")))
+    return json_reply({"success": True})
+
+
+def endpoint_problem(fields: Row) -> str:
+    if fields.get("endpoint_state") not in (None, *ENDPOINT_STATES):
+        return f"endpoint_state must be one of {', '.join(ENDPOINT_STATES)}"
+    utilisation = fields.get("target_util")
+    if utilisation is not None and not (isinstance(utilisation, (int, float)) and utilisation <= 1.0):
+        return "target_util must be at most 1.0"
+    return ""
+
+
+def delete_endpoint(account: Account, request: Request) -> Reply:
+    if account.endpoints.pop(request.id or 0, None) is None:
+        return invalid_args("Routegroup not found for user")
+    group_ids = [group["id"] for group in account.groups_of(request.id or 0)]
+    reply = delete_workers(account, account.workers_of(*group_ids), "endpoint job")
+    for group_id in group_ids:
+        del account.workergroups[group_id]
+    return reply
+
+
+def delete_workers(account: Account, workers: list[Instance], what: str) -> Reply:
+    failed = [worker for worker in workers if worker.behaviour.delete_fails]
+    deleted = [worker for worker in workers if not worker.behaviour.delete_fails]
+    for worker in deleted:
+        if not worker.behaviour.lingers:
+            lifecycle.retire(account, worker)
+    return json_reply(
+        {
+            "success": True,
+            "deleted_workers": [worker.id for worker in deleted],
+            "failed_workers": [worker.id for worker in failed],
+            "msg": f"Deleted {what} and {len(deleted)} workers",
+        }
+    )
+
+
+def list_workergroups(account: Account, _request: Request) -> Reply:
+    return json_reply({"success": True, "results": list(account.workergroups.values())})
+
+
+def find_endpoint(account: Account, fields: Row) -> Row | None:
+    for endpoint in account.endpoints.values():
+        if fields.get("endpoint_id") == endpoint["id"] or fields.get("endpoint_name") == endpoint["endpoint_name"]:
+            return endpoint
+    return None
+
+
+def create_workergroup(account: Account, request: Request) -> Reply:
+    endpoint = find_endpoint(account, request.fields)
+    if endpoint is None:
+        return invalid_args("Please assign your workergroup to a valid endpoint identifier")
+    row = new_workergroup(account, endpoint, given(request.fields, WORKERGROUP_DEFAULTS))
+    return json_reply({"success": True, "id": row["id"]})
+
+
+def update_workergroup(account: Account, request: Request) -> Reply:
+    row = account.workergroups.get(request.id or 0)
+    if row is None:
+        return invalid_args("Workgroup not found for user")
+    row.update(given(request.fields, WORKERGROUP_DEFAULTS))
+    row["search_query"] = parse_search(row["search_params"])
+    return json_reply({"success": True})
+
+
+def delete_workergroup(account: Account, request: Request) -> Reply:
+    if request.id is None:
+        return invalid_args("Invalid autojob ID")
+    if account.workergroups.pop(request.id, None) is None:
+        return refusal(404, "no_such_workergroup", "No workergroup by that id is available.", id=request.id)
+    return delete_workers(account, account.workers_of(request.id), "workergroup")

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Install the collection into the build folder and play the demo against the simulator; no account is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import collection
+import workspace
+
+DEMO = workspace.BUILD / "demo"
+LOG = workspace.LOGS / "demo.log"
+SIMULATOR_LOG = workspace.LOGS / "demo-simulator.log"
+START_LIMIT = 20.0
+PLAY_LIMIT = 600.0
+
+
+def main() -> int:
+    workspace.require_python()
+    workspace.interrupt_on_sigterm()
+    try:
+        with workspace.alone():
+            return demo()
+    except workspace.ToolError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the simulator is stopped", file=sys.stderr)
+        return 130
+
+
+def demo() -> int:
+    LOG.unlink(missing_ok=True)
+    say("Preparing Ansible and requests in .build (the first time takes a minute)")
+    venv = workspace.Venv("core")
+    venv.ensure(LOG)
+    say("Building and installing the collection")
+    collections = DEMO / "collections"
+    installed = collection.install(venv, collection.build(venv, LOG), collections, LOG)
+    api_key = secrets.token_hex(16)
+    with simulator(venv, installed / "tests" / "simulator", api_key) as url:
+        say(f"The simulator answers at {url}; nothing leaves this machine")
+        return play(venv, collections, url, api_key)
+
+
+@contextlib.contextmanager
+def simulator(venv: workspace.Venv, program: Path, api_key: str) -> Iterator[str]:
+    """The URL of a simulator that runs as long as the block."""
+    command = [str(venv.python), str(program), "--port", "0", "--api-key", api_key]
+    env = venv.environment()
+    with (
+        SIMULATOR_LOG.open("wb") as log,
+        workspace.started(command, env=env, cwd=DEMO, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
+        assert process.stdout is not None
+        line = first_line(process.stdout)
+        if not line.startswith("http://"):
+            raise workspace.ToolError(f"the simulator did not start:\n{workspace.excerpt(SIMULATOR_LOG)}")
+        yield line
+
+
+def first_line(stream: IO[bytes]) -> str:
+    """The first line within the limit; later output is read too, so that the writer never blocks."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line.decode(errors="replace").strip())
+        lines.put("")
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        return lines.get(timeout=START_LIMIT)
+    except queue.Empty:
+        return ""
+
+
+def play(venv: workspace.Venv, collections: Path, url: str, api_key: str) -> int:
+    settings = DEMO / "ansible.cfg"
+    settings.write_text("", encoding="utf-8")
+    env = venv.environment(
+        ANSIBLE_CALLBACK_RESULT_FORMAT="yaml",
+        ANSIBLE_COLLECTIONS_PATH=str(collections),
+        ANSIBLE_CONFIG=str(settings),
+        ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
+        ANSIBLE_LOCALHOST_WARNING="false",
+        ANSIBLE_PYTHON_INTERPRETER=str(venv.python),
+        VAST_API_KEY=api_key,
+        VAST_URL=url,
+    )
+    command = [str(venv.bin / "ansible-playbook"), f"{workspace.NAMESPACE}.{workspace.NAME}.demo"]
+    return workspace.run(command, cwd=DEMO, env=env, timeout=PLAY_LIMIT)
+
+
+def say(text: str) -> None:
+    print(f"==> {text}", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
