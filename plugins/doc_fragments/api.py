@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The connection options of every module."""
+
+    DOCUMENTATION = r"""
+requirements:
+  - Python 3.10 or newer on the machine that runs the module
+  - requests
+options:
+  api_key:
+    description:
+      - The Vast.ai API key. Keys are made at U(https://cloud.vast.ai/manage-keys/).
+      - Not given, the environment variable E(VAST_API_KEY) is used, then the key file of the official client,
+        C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key). Both are those of the
+        machine that runs the module, which is usually the controller.
+    type: str
+  api_url:
+    description:
+      - The address of the API. Not given, the environment variable E(VAST_URL) is used if it is set.
+    type: str
+    default: https://console.vast.ai
+  api_timeout:
+    description:
+      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost.
+    type: int
+    default: 60
+  retry_timeout:
+    description:
+      - For how many seconds one request may be tried again, waiting for its turn included. V(0) tries once.
+      - A refusal for being too frequent (429) and a failure to connect are tried again for every request. After a
+        lost reply or an error of the gateway only reading requests are; a request that changes something is never
+        repeated before a look at what became of it.
+    type: int
+    default: 120
+  api_pacing:
+    description:
+      - Whether to keep the minimum intervals that Vast.ai wants between requests, together with all other tasks of
+        this user on this machine. A task that is alone is not slowed down; of many at once each waits for its turn.
+      - The intervals are kept in C($XDG_CACHE_HOME/ansible-vastai-cloud), by default C(~/.cache/ansible-vastai-cloud).
+    type: bool
+    default: true
+  validate_certs:
+    description:
+      - Whether to verify the certificate of the API. V(false) gives the key to whoever answers.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - A file or folder with the certificates of the authorities to trust instead of the usual ones, for a gateway
+        of your own.
+    type: path
+"""

@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options of modules that wait."""
+
+    DOCUMENTATION = r"""
+options:
+  wait:
+    description:
+      - Whether to wait until the state is reached. V(false) returns as soon as the change shows.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - For how many seconds to wait. The wait ends early when the instance is gone or can no longer get there.
+    type: int
+    default: 600
+  wait_interval:
+    description:
+      - How many seconds to let pass between two looks.
+    type: float
+    default: 5.0
+"""

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""The constrained remote commands on the disk of a stopped instance (F3.10). Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import typing as t
+import urllib.parse
+
+from ._client import Client, Route
+from ._errors import Exchange, Invalid, ProtocolError, UnknownOutcome, VastError, WaitTimeout
+from ._instances import Instance
+from ._plan import Change, Plan
+from ._waiting import rounds
+
+COMMAND = Route("PUT", "/api/v0/instances/command/{id}/", 1.5)
+MAX_COMMAND = 512
+"""The API's limit on a command, in characters (published execute)."""
+FIRST_LOOK = 0.5
+"""Seconds before the first look at a result, which takes a few to be written."""
+LOOK_INTERVAL = 1.0
+READ_ONLY = ("ls", "du")
+SHELL_OPERATORS = frozenset(";&|<>`$()\n\r")
+
+
+class Output(t.NamedTuple):
+    """What a command printed, with the container's paths, and where that is kept if the address may be shown."""
+
+    text: str
+    public_url: str | None = None
+
+
+def is_read_only(command: str) -> bool:
+    """Whether a command can only look: `ls` or `du` and nothing a shell could make more of."""
+    words = command.split()
+    return bool(words) and words[0] in READ_ONLY and not SHELL_OPERATORS & set(command)
+
+
+def plan_command(instance: Instance, command: str) -> Plan:
+    """A command that may write counts as a change, whatever it does. Pure."""
+    if is_read_only(command):
+        return Plan(instance.name)
+    return Plan(instance.name, (Change("command", None, command, f"run {command!r} on {instance.name}"),))
+
+
+def run_command(client: Client, instance: Instance, command: str, timeout: float) -> Output:
+    """Run a command once and wait up to `timeout` seconds for what it prints.
+
+    Raises Invalid with the instance's ssh coordinates when it is not stopped (the server decides that), WaitTimeout
+    when the result does not come, and UnknownOutcome when the reply was lost: a command is never sent twice.
+    """
+    changed = not is_read_only(command)
+    try:
+        reply = client.call(COMMAND, ids={"id": instance.id}, body={"command": command})
+    except Invalid as error:
+        raise _explained(instance, command, error) from error
+    except UnknownOutcome as error:
+        raise error.explained(f"{error.msg} It was not sent again.", instance=instance.result()) from error
+    result_url = _address(reply.get("result_url"))
+    if result_url is None:
+        raise ProtocolError(
+            f"The API took {command!r} for {instance.name} and named no result_url. The command may have run.",
+            Exchange(COMMAND.method, client.settings.api_url + COMMAND.path.format(id=instance.id), 200),
+            changed=changed,
+            instance=instance.result(),
+        )
+    try:
+        text = _fetched(client, instance, command, result_url, timeout)
+    except VastError as error:
+        raise error.explained(
+            f"{error.msg} The command itself was accepted and may have run.",
+            changed=changed,
+            instance=instance.result(),
+        ) from error
+    parts = urllib.parse.urlsplit(result_url)
+    public = not parts.query and parts.username is None
+    return Output(_trimmed(text, reply.get("writeable_path")), result_url if public else None)
+
+
+def path_exists(client: Client, instance: Instance, path: str, timeout: float) -> bool:
+    """Whether a path is on the disk, asked with `ls`; the API gives no exit status, so the text decides.
+
+    Raises ProtocolError when the text says neither.
+    """
+    text = run_command(client, instance, existence_command(path), timeout).text.strip()
+    if re.search(r"no such file or directory", text, re.IGNORECASE):
+        return False
+    if text.startswith("/") and text.rstrip("/").endswith(path.rstrip("/")):
+        return True
+    raise ProtocolError(
+        f"ls on {instance.name} does not tell whether {path} exists: {text[:200]!r}.", instance=instance.result()
+    )
+
+
+def existence_command(path: str) -> str:
+    """The command that asks for one path, and for a folder itself rather than what it holds."""
+    return f"ls -d {shlex.quote(path)}"
+
+
+def _explained(instance: Instance, command: str, error: Invalid) -> VastError:
+    text = error.msg.lower()
+    if "stopped instances" in text or "use ssh" in text:
+        ssh = instance.ssh()
+        where = (
+            f"ssh -p {ssh['port']} {ssh['user']}@{ssh['host']} ({ssh['via']})"
+            if ssh
+            else "its address is not known yet"
+        )
+        return error.explained(
+            f"{instance.name} is not stopped ({instance.described}), and Vast.ai runs commands on stopped instances "
+            f"only. Use ssh: {where}. The API said: {error.msg}",
+            instance=instance.result(),
+        )
+    if "invalid command" in text:
+        return error.explained(
+            f"Vast.ai does not run {command!r} on {instance.name}: only ls, rm and du are known to be allowed, with "
+            f"one path for ls. The API said: {error.msg}",
+            instance=instance.result(),
+        )
+    return error.explained(error.msg, instance=instance.result())
+
+
+def _fetched(client: Client, instance: Instance, command: str, result_url: str, timeout: float) -> str:
+    for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=LOOK_INTERVAL, timeout=timeout):
+        text = client.fetch_result(result_url)
+        if text is not None:
+            return text
+    raise WaitTimeout(
+        f"The result of {command!r} on {instance.name} did not come within result_timeout ({timeout:g} s)."
+    )
+
+
+def _address(value: t.Any) -> str | None:
+    """The value if it can be the address of a file."""
+    with contextlib.suppress(ValueError):
+        if isinstance(value, str) and urllib.parse.urlsplit(value).path:
+            return value
+    return None
+
+
+def _trimmed(text: str, writeable_path: t.Any) -> str:
+    """The text with the container's paths: the host's prefix is taken out everywhere, as the official client did."""
+    prefix = writeable_path.rstrip("/") if isinstance(writeable_path, str) else ""
+    return text.replace(prefix, "") if prefix else text

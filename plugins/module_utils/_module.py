@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""The seam to AnsibleModule: shared options, the client, and errors as failed results."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import os
+import typing as t
+
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ._client import Client
+from ._errors import DependencyError, Invalid, VastError
+from ._instances import MAX_LABEL, Target
+from ._lifecycle import Waits
+from ._settings import DEFAULT_URL, Settings
+from ._waiting import Clock
+
+Spec = dict[str, dict[str, t.Any]]
+
+API_OPTIONS: Spec = {
+    "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VAST_API_KEY"])},
+    "api_url": {"type": "str", "default": DEFAULT_URL, "fallback": (env_fallback, ["VAST_URL"])},
+    "api_timeout": {"type": "int", "default": 60},
+    "retry_timeout": {"type": "int", "default": 120},
+    "api_pacing": {"type": "bool", "default": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+}
+WAIT_OPTIONS: Spec = {
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 600},
+    "wait_interval": {"type": "float", "default": 5.0},
+}
+TARGET_OPTIONS: Spec = {
+    "id": {"type": "int"},
+    "label": {"type": "str"},
+}
+
+
+class Task(AnsibleModule):
+    """One run of a module: its options, checked as far as the shared ones go, and the client."""
+
+    client: Client
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """Fail; what AnsibleModule itself finds wrong with the options is `invalid` like the rest."""
+        super().fail_json(msg=msg, **{"error_class": Invalid.error_class, **kwargs})
+        raise SystemExit(1)  # pragma: no cover
+
+    def connect(self) -> None:
+        """Make the client. Raises AuthError without a key, Invalid for options that cannot work."""
+        settings = Settings.from_options(self.params, os.environ)
+        self.no_log_values.add(settings.api_key)
+        self.client = Client(settings, agent=f"ansible-core/{ansible_version}", warn=self.warn, clock=Clock())
+
+    def waits(self) -> Waits:
+        """The wait options. Raises Invalid for numbers that cannot work."""
+        for name, bound in (("wait_timeout", 0), ("wait_interval", 0)):
+            if not self.params[name] > bound:
+                raise Invalid(f"{name} must be greater than {bound}, not {self.params[name]}.")
+        return Waits(self.params["wait"], self.params["wait_timeout"], self.params["wait_interval"])
+
+    def target(self) -> Target:
+        """Which instance: `id`, else `label`. Raises Invalid for what cannot select one."""
+        instance_id, label = self.params["id"], self.params["label"]
+        check_id(instance_id)
+        if label is not None and len(label) > MAX_LABEL:
+            raise Invalid(f"label has {len(label)} characters; Vast.ai allows {MAX_LABEL}.")
+        if instance_id is None and not label:
+            raise Invalid("An empty label selects no instance; give its id.")
+        return Target(id=instance_id, label=label)
+
+
+def check_id(value: int | None) -> None:
+    """Raises Invalid for an id that nothing can have."""
+    if value is not None and value <= 0:
+        raise Invalid(f"id must be a positive number, not {value}.")
+
+
+def run_task(run: c.Callable[[Task], dict[str, t.Any]], options: Spec, **constraints: t.Any) -> None:
+    """Build the task, run it, and end with its result or with the failure keys of the error (README)."""
+    task = Task(argument_spec={**API_OPTIONS, **options}, supports_check_mode=True, **constraints)
+    try:
+        result = run(task)
+    except DependencyError as error:
+        task.fail_json(missing_required_lib("requests"), error_class=error.error_class, **error.result)
+    except VastError as error:
+        task.fail_json(**error.failure())
+    task.exit_json(**result)

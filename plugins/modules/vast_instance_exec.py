@@ -1,0 +1,503 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vast_instance_exec
+short_description: Run a constrained command on the disk of a stopped instance on Vast.ai
+version_added: 0.1.0
+description:
+  - Runs one of the few commands that Vast.ai allows on the disk of an instance, and returns what it printed.
+  - Vast.ai runs them on stopped instances only, and only C(ls), C(rm) and C(du) are known to be allowed. The server
+    decides; this module explains its answer. On a running instance the task fails and tells where ssh answers.
+  - Vast.ai does not report an exit status, so none is returned. An error message of the command is part of RV(stdout).
+author:
+  - vastai.cloud contributors (@vastai-cloud)
+extends_documentation_fragment:
+  - vastai.cloud.api
+  - vastai.cloud.target
+  - vastai.cloud.attributes
+  - vastai.cloud.attributes.actiongroup
+options:
+  command:
+    description:
+      - The command, at most 512 characters.
+      - C(ls) and C(du) without shell operators only look. They count as not changed and run in check mode too.
+        Everything else counts as changed and is not sent in check mode.
+    type: str
+    required: true
+  creates:
+    description:
+      - A path on the disk of the instance. When it is there, the command is not run.
+      - It is asked for with C(ls) through the same API, in check mode too.
+    type: str
+  removes:
+    description:
+      - A path on the disk of the instance. When it is not there, the command is not run.
+      - It is asked for with C(ls) through the same API, in check mode too.
+    type: str
+  result_timeout:
+    description:
+      - For how many seconds to wait for the output of one command. Vast.ai writes it to a file, which takes a few.
+    type: int
+    default: 60
+  strip_empty_ends:
+    description:
+      - Whether to strip empty lines from the end of RV(stdout).
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: partial
+    details:
+      - C(ls) and C(du) without shell operators only look and are run. Any other command is not sent, and is reported as
+        changed unless O(creates) or O(removes) say that it is not needed.
+  diff_mode:
+    support: partial
+    details:
+      - The diff shows the command that was or would be run, not what it does to the disk.
+  idempotent:
+    support: partial
+    details:
+      - A command that may write is run each time unless O(creates) or O(removes) say that it is not needed.
+seealso:
+  - module: vastai.cloud.vast_instance
+"""
+
+EXAMPLES = r"""
+- name: See what fills the disk of a stopped instance
+  vastai.cloud.vast_instance_exec:
+    label: train-01
+    command: du -d1 -h /workspace
+  register: usage
+
+- name: Show it
+  ansible.builtin.debug:
+    var: usage.stdout_lines
+
+- name: Remove the checkpoints, once
+  vastai.cloud.vast_instance_exec:
+    id: 4711
+    command: rm -rf /workspace/checkpoints
+    removes: /workspace/checkpoints
+
+- name: Fail when there is no model; the API reports no exit status, so the text decides
+  vastai.cloud.vast_instance_exec:
+    label: train-01
+    command: ls /workspace/model.safetensors
+  register: model
+  failed_when: "'No such file or directory' in model.stdout"
+"""
+
+RETURN = r"""
+stdout:
+  description: What the command printed, error messages included; empty when it was not run.
+  returned: success
+  type: str
+  sample: "8.0K\t/workspace"
+stdout_lines:
+  description: The same as a list of lines.
+  returned: success
+  type: list
+  elements: str
+  sample: ["8.0K\t/workspace"]
+msg:
+  description: Why the command was not run; on failure, what went wrong.
+  returned: when O(creates) or O(removes) made the command needless, and on failure
+  type: str
+  sample: not run, since /workspace/checkpoints is not there
+result_url:
+  description: Where Vast.ai keeps the output for a while; left out when the address itself holds a secret.
+  returned: when the command was run
+  type: str
+  sample: https://s3.amazonaws.com/vast.ai/instance_logs/0123abcd.log
+instance:
+  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  returned: when the instance was found, also on most failures
+  type: dict
+  sample:
+    id: 4711
+    label: train-01
+    actual_status: running
+    intended_status: running
+    cur_state: running
+    ssh: {host: 203.0.113.7, port: 20022, user: root, via: direct}
+    gpu_name: RTX 4090
+    num_gpus: 1
+    dph_total: 0.42
+  contains:
+    id:
+      description: >-
+        The id of the instance; Vast.ai also calls it contract id.
+      returned: always
+      type: int
+    label:
+      description: >-
+        The label, or null.
+      returned: always
+      type: str
+    actual_status:
+      description: >-
+        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
+        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+      returned: always
+      type: str
+    intended_status:
+      description: >-
+        What the user asked for, V(running), V(stopped) or V(frozen).
+      returned: always
+      type: str
+    status_msg:
+      description: >-
+        The last message of the host's daemon. It lags behind.
+      returned: always
+      type: str
+    public_ipaddr:
+      description: >-
+        The public address of the host.
+      returned: always
+      type: str
+    ssh:
+      description: >-
+        Where ssh answers, or null when the API does not tell. Of use while the instance runs.
+      returned: always
+      type: dict
+      contains:
+        host:
+          description: The name or address.
+          returned: always
+          type: str
+        port:
+          description: The port.
+          returned: always
+          type: int
+        user:
+          description: The user, V(root).
+          returned: always
+          type: str
+        via:
+          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          returned: always
+          type: str
+    cur_state:
+      description: >-
+        The contract, V(running), V(stopped) or V(unloaded).
+      returned: always
+      type: str
+    next_state:
+      description: >-
+        The contract state that is scheduled.
+      returned: always
+      type: str
+    machine_id:
+      description: >-
+        The id of the machine.
+      returned: always
+      type: int
+    host_id:
+      description: >-
+        The id of the host who offers the machine.
+      returned: always
+      type: int
+    image_uuid:
+      description: >-
+        The image with its tag.
+      returned: always
+      type: str
+    image_runtype:
+      description: >-
+        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+      returned: always
+      type: str
+    template_id:
+      description: >-
+        The id of the template it was made from, or null.
+      returned: always
+      type: int
+    template_hash_id:
+      description: >-
+        The hash of that template, or null.
+      returned: always
+      type: str
+    template_name:
+      description: >-
+        The name of that template, or null.
+      returned: always
+      type: str
+    num_gpus:
+      description: >-
+        The number of GPUs.
+      returned: always
+      type: int
+    gpu_name:
+      description: >-
+        The name of the GPU, such as V(RTX 4090).
+      returned: always
+      type: str
+    gpu_ram:
+      description: >-
+        The memory of one GPU in MB.
+      returned: always
+      type: int
+    gpu_util:
+      description: >-
+        The use of the GPUs in per cent, or null.
+      returned: always
+      type: float
+    gpu_temp:
+      description: >-
+        The temperature of the GPU in degrees Celsius, or null.
+      returned: always
+      type: float
+    cpu_name:
+      description: >-
+        The name of the CPU.
+      returned: always
+      type: str
+    cpu_cores_effective:
+      description: >-
+        The CPU cores of this instance.
+      returned: always
+      type: float
+    cpu_ram:
+      description: >-
+        The memory of the machine in MB.
+      returned: always
+      type: int
+    disk_space:
+      description: >-
+        The size of the disk in GB.
+      returned: always
+      type: float
+    disk_usage:
+      description: >-
+        The used part of the disk, as the API has it.
+      returned: always
+      type: float
+    inet_up:
+      description: >-
+        The upload speed in Mbit/s.
+      returned: always
+      type: float
+    inet_down:
+      description: >-
+        The download speed in Mbit/s.
+      returned: always
+      type: float
+    dph_total:
+      description: >-
+        The price in US dollars per hour while it runs, storage included.
+      returned: always
+      type: float
+    dph_base:
+      description: >-
+        The same without storage.
+      returned: always
+      type: float
+    storage_total_cost:
+      description: >-
+        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+      returned: always
+      type: float
+    is_bid:
+      description: >-
+        Whether it is interruptible.
+      returned: always
+      type: bool
+    min_bid:
+      description: >-
+        The lowest bid in US dollars per hour.
+      returned: always
+      type: float
+    start_date:
+      description: >-
+        When the contract began, in seconds since 1970.
+      returned: always
+      type: float
+    end_date:
+      description: >-
+        When the contract ends, in seconds since 1970; it cannot be started after that.
+      returned: always
+      type: float
+    geolocation:
+      description: >-
+        Where the machine is.
+      returned: always
+      type: str
+    country_code:
+      description: >-
+        The same as a country code.
+      returned: always
+      type: str
+    verification:
+      description: >-
+        Whether Vast.ai has verified the machine.
+      returned: always
+      type: str
+    reliability2:
+      description: >-
+        The reliability of the machine, from 0 to 1.
+      returned: always
+      type: float
+    driver_version:
+      description: >-
+        The version of the GPU driver.
+      returned: always
+      type: str
+    cuda_max_good:
+      description: >-
+        The highest version of CUDA that the driver supports.
+      returned: always
+      type: float
+    ports:
+      description: >-
+        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
+        runs.
+      returned: always
+      type: dict
+actions:
+  description: What was done, or would be done in check mode, in order; one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "run rm -rf /workspace/cache on instance 4711 (train-01)"
+diff:
+  description: What changed or would change, as C(before) and C(after).
+  returned: success
+  type: dict
+  contains:
+    before_header:
+      description: What the diff is about.
+      returned: always
+      type: str
+    after_header:
+      description: The same.
+      returned: always
+      type: str
+    before:
+      description: The fields that differ, as they were.
+      returned: always
+      type: dict
+    after:
+      description: The same fields, as wanted.
+      returned: always
+      type: dict
+error_class:
+  description: >-
+    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
+    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
+    V(dependency).
+  returned: failure
+  type: str
+  sample: unavailable
+status_code:
+  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  returned: failure of a request
+  type: int
+  sample: 429
+error:
+  description: The API's own short name of the error, or null.
+  returned: failure of a request
+  type: str
+  sample: resources_unavailable
+method:
+  description: The method of the request that failed.
+  returned: failure of a request
+  type: str
+  sample: PUT
+url:
+  description: The address of the request that failed, without its query.
+  returned: failure of a request
+  type: str
+  sample: https://console.vast.ai/api/v0/instances/4711/
+response:
+  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  returned: failure of a request
+  type: str
+"""
+
+import typing as t
+
+from ansible_collections.vastai.cloud.plugins.module_utils._commands import (
+    MAX_COMMAND,
+    Output,
+    existence_command,
+    path_exists,
+    plan_command,
+    run_command,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import Instance, find
+from ansible_collections.vastai.cloud.plugins.module_utils._module import TARGET_OPTIONS, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._plan import Plan
+
+OPTIONS = {
+    **TARGET_OPTIONS,
+    "command": {"type": "str", "required": True},
+    "creates": {"type": "str"},
+    "removes": {"type": "str"},
+    "result_timeout": {"type": "int", "default": 60},
+    "strip_empty_ends": {"type": "bool", "default": True},
+}
+
+
+def run(task: Task) -> dict[str, t.Any]:
+    """Find the instance, ask for the paths, plan, stop here in check mode unless it only looks, run."""
+    target, command, timeout = task.target(), task.params["command"], task.params["result_timeout"]
+    check_arguments(task)
+    task.connect()
+    instance = find(task.client, target)
+    reason = needless(task, instance)
+    plan = Plan(instance.name) if reason else plan_command(instance, command)
+    if reason:
+        output = Output("")
+    elif task.check_mode and plan.changed:
+        output = Output("")
+        if not instance.is_stopped:
+            task.warn(f"{instance.name} is not stopped now ({instance.described}); Vast.ai would refuse the command.")
+    else:
+        output = run_command(task.client, instance, command, timeout)
+    text = output.text.rstrip("\r\n") if task.params["strip_empty_ends"] else output.text
+    result = {**plan.result(), "stdout": text, "stdout_lines": text.splitlines(), "instance": instance.result()}
+    if output.public_url:
+        result["result_url"] = output.public_url
+    return {**result, "msg": reason} if reason else result
+
+
+def check_arguments(task: Task) -> None:
+    """Raises Invalid for a command or path that cannot be sent."""
+    if not task.params["command"].strip():
+        raise Invalid("command is empty.")
+    if task.params["result_timeout"] <= 0:
+        raise Invalid(f"result_timeout must be greater than 0, not {task.params['result_timeout']}.")
+    commands = {"command": task.params["command"]}
+    for option in ("creates", "removes"):
+        path = task.params[option]
+        if path is not None:
+            if not path.startswith("/") or not path.isprintable():
+                raise Invalid(f"{option} must be an absolute path without control characters, not {path!r}.")
+            commands[option] = existence_command(path)
+    for option, sent in commands.items():
+        if len(sent) > MAX_COMMAND:
+            raise Invalid(f"{option} makes a command of {len(sent)} characters; Vast.ai allows {MAX_COMMAND}.")
+
+
+def needless(task: Task, instance: Instance) -> str | None:
+    """Why the command need not run, by O(creates) and O(removes)."""
+    for option, when in (("creates", True), ("removes", False)):
+        path = task.params[option]
+        if path is not None and path_exists(task.client, instance, path, task.params["result_timeout"]) is when:
+            return f"not run, since {path} {'is there' if when else 'is not there'}"
+    return None
+
+
+def main() -> None:
+    """Run as a module."""
+    run_task(run, OPTIONS, required_one_of=[("id", "label")], mutually_exclusive=[("id", "label")])
+
+
+if __name__ == "__main__":
+    main()

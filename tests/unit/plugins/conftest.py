@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fixtures of every test of a plugin: no network, no user, no waiting."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.vastai.cloud.plugins.module_utils import _pacing, _waiting
+
+from .harness import Api, FakeClock, declared_calls
+
+
+@pytest.fixture
+def api() -> t.Iterator[Api]:
+    """The declared calls."""
+    with declared_calls() as declared:
+        yield declared
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """A clock that jumps, in place of every other."""
+    fake = FakeClock()
+    monkeypatch.setattr(_waiting.Clock, "now", lambda self: fake.now())
+    monkeypatch.setattr(_waiting.Clock, "sleep", lambda self, seconds: fake.sleep(seconds))
+    monkeypatch.setattr(f"{_pacing.__name__}.time.time", fake.now)
+    return fake
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A user of the test's own: no key, no files, no settings from outside."""
+    for name in (
+        "VAST_API_KEY",
+        "VAST_URL",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path

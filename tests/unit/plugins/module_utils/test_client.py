@@ -1,0 +1,546 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One request: what is sent, what is tried again and for how long, what every failure holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import pathlib
+import platform
+import random
+import re
+import sys
+import typing as t
+from unittest import mock
+
+import pytest
+import requests
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError, ProxyError
+
+from ansible_collections.vastai.cloud.plugins.module_utils import _client
+from ansible_collections.vastai.cloud.plugins.module_utils._client import Client, Route
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
+from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
+from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
+
+from ..harness import KEY, URL, Api, FakeClock
+
+READ = Route("GET", "/api/v0/things/", 1.0)
+WRITE = Route("PUT", "/api/v0/things/{id}/", 1.0)
+ROUTES = pytest.mark.parametrize("route", [READ, WRITE], ids=["GET", "PUT"])
+RESULT = "https://files.test/logs/abc.log"
+
+Connect = t.Callable[..., Client]
+
+
+def settings(**changes: t.Any) -> Settings:
+    return Settings(**{"api_key": KEY, "api_url": URL, **changes})
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    """What the user was warned of."""
+    return []
+
+
+@pytest.fixture
+def connect(warnings: list[str]) -> Connect:
+    """A client with some settings changed."""
+
+    def build(**changes: t.Any) -> Client:
+        return Client(settings(**changes), agent="ansible-core/2.19.1", warn=warnings.append, clock=Clock())
+
+    return build
+
+
+@pytest.fixture(autouse=True)
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest of the random waits, always."""
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+
+
+def expect(api: Api, route: Route, reply: t.Any = None, **more: t.Any) -> None:
+    api.expect(route.method, route.path.format(id=5), {"success": True} if reply is None else reply, **more)
+
+
+def call(client: Client, route: Route) -> dict[str, t.Any]:
+    return client.call(route, ids={"id": 5})
+
+
+def failure(client: Client, route: Route) -> dict[str, t.Any]:
+    with pytest.raises(VastError) as failed:
+        call(client, route)
+    return failed.value.failure()
+
+
+def sent_request(client: Client, route: Route, **keywords: t.Any) -> mock.Mock:
+    """What the session was asked to send."""
+    with mock.patch.object(requests.adapters.HTTPAdapter, "send", autospec=True) as send:
+        send.side_effect = requests.ConnectionError
+        with pytest.raises(VastError):
+            client.call(route, ids={"id": 5}, **keywords)
+    return send
+
+
+def test_a_call_sends_query_and_body_and_returns_the_object(api: Api, connect: Connect) -> None:
+    api.expect("PUT", "/api/v0/things/5/", {"success": True, "n": 1}, query={"q": "x"}, body={"state": "stopped"})
+    assert connect().call(WRITE, ids={"id": 5}, params={"q": "x"}, body={"state": "stopped"}) == {
+        "success": True,
+        "n": 1,
+    }
+
+
+def test_the_key_is_in_the_header_and_nowhere_else(connect: Connect) -> None:
+    request = sent_request(connect(), WRITE, params={"q": "x"}, body={"a": 1}).call_args.args[1]
+    assert request.headers.pop("Authorization") == f"Bearer {KEY}"
+    assert KEY not in f"{request.url} {request.body!r} {request.headers}"
+
+
+def test_user_agent_names_collection_caller_and_python(connect: Connect) -> None:
+    request = sent_request(connect(), WRITE).call_args.args[1]
+    wanted = f"ansible-vastai.cloud/{VERSION} ansible-core/2.19.1 python/{platform.python_version()}"
+    assert request.headers["User-Agent"] == wanted
+
+
+def test_a_path_prefix_of_the_address_is_kept_and_the_slash_at_the_end_too(api: Api, connect: Connect) -> None:
+    api.expect("GET", "https://gateway.test/vast/api/v0/things/", {})
+    connect(api_url="https://gateway.test/vast").call(READ)
+    assert api.calls == [("GET", "https://gateway.test/vast/api/v0/things/")]
+
+
+@pytest.fixture
+def netrc(home: pathlib.Path) -> None:
+    """Passwords for the hosts of the tests, which requests would use by itself."""
+    file = home / ".netrc"
+    file.write_text("machine vast.test login u password p\nmachine files.test login u password p\n")
+    file.chmod(0o600)
+
+
+@pytest.mark.usefixtures("netrc")
+def test_a_netrc_password_does_not_replace_the_key(api: Api, connect: Connect) -> None:
+    expect(api, READ, authorized=True)
+    call(connect(), READ)
+
+
+@pytest.mark.usefixtures("netrc")
+def test_a_result_file_is_fetched_without_key_and_without_netrc_password(api: Api, connect: Connect) -> None:
+    api.expect("GET", RESULT, "12K /root", authorized=False)
+    assert connect().fetch_result(RESULT) == "12K /root"
+
+
+@pytest.mark.parametrize(
+    ("changes", "verify"),
+    [
+        ({"validate_certs": False}, False),
+        ({"ca_path": "/own-ca.pem"}, "/own-ca.pem"),
+        ({"ca_path": "/own-ca.pem", "validate_certs": False}, False),
+        ({}, "/bundle.pem"),
+    ],
+)
+def test_the_options_for_certificates_beat_requests_ca_bundle(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, changes: dict[str, t.Any], verify: bool | str
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/bundle.pem")
+    assert sent_request(connect(**changes), WRITE).call_args.kwargs["verify"] == verify
+
+
+def test_connecting_and_reading_have_time_limits(connect: Connect) -> None:
+    assert sent_request(connect(api_timeout=7), WRITE).call_args.kwargs["timeout"] == (10.0, 7)
+
+
+def test_own_authority_vouches_for_the_api_and_not_for_public_storage(connect: Connect) -> None:
+    client = connect(ca_path="/own-ca.pem")
+    with mock.patch.object(requests.adapters.HTTPAdapter, "send", side_effect=requests.ConnectionError) as send:
+        client.fetch_result(f"{URL}/logs/abc.log")
+        client.fetch_result(RESULT)
+    assert [request.kwargs["verify"] for request in send.call_args_list] == ["/own-ca.pem", True]
+
+
+@ROUTES
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_an_error_and_is_not_followed(api: Api, connect: Connect, route: Route, status: int) -> None:
+    expect(api, route, b"", status=status, headers={"Location": "https://elsewhere.test/"})
+    failed = failure(connect(), route)
+    assert failed["error_class"] == "protocol"
+    assert "https://elsewhere.test/" in failed["msg"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "headers", "slept"),
+    [
+        pytest.param("API requests too frequent", None, 1.0, id="text"),
+        pytest.param("API requests too frequent endpoint threshold=2.5", None, 2.5, id="threshold-in-text"),
+        pytest.param({"detail": "too frequent, threshold=4.0"}, None, 4.0, id="threshold-in-json"),
+        pytest.param({"error": "rate_limit_exceeded", "retry_after": 3}, None, 3.0, id="retry_after"),
+        pytest.param("slow down", {"Retry-After": "8"}, 8.0, id="Retry-After"),
+    ],
+)
+def test_a_refused_write_is_sent_again_as_late_as_the_refusal_asks(
+    api: Api, connect: Connect, clock: FakeClock, reply: t.Any, headers: dict[str, str] | None, slept: float
+) -> None:
+    expect(api, WRITE, reply, status=429, headers=headers)
+    expect(api, WRITE)
+    assert call(connect(), WRITE) == {"success": True}
+    # The turn taken for the refused request is over only a margin after the interval.
+    assert sum(clock.slept) == pytest.approx(max(slept, 1.05))
+
+
+def test_a_write_refused_for_ever_ends_within_the_budget(api: Api, connect: Connect, clock: FakeClock) -> None:
+    start = clock.now()
+    for _refusal in range(6):
+        expect(api, WRITE, "API requests too frequent", status=429)
+    failed = failure(connect(retry_timeout=60), WRITE)
+    assert failed["error_class"] == "rate_limited"
+    assert failed["status_code"] == 429
+    assert "Gave up after trying 6 times: retry_timeout is 60 s." in failed["msg"]
+    assert clock.slept == pytest.approx([1.05, 2, 4, 8, 16], abs=0.2)
+    assert clock.now() - start <= 60
+
+
+def test_a_wait_beyond_the_budget_is_not_waited(api: Api, connect: Connect, clock: FakeClock) -> None:
+    expect(api, READ, "slow down", status=429, headers={"Retry-After": "3600"})
+    assert failure(connect(), READ)["error_class"] == "rate_limited"
+    assert clock.slept == []
+
+
+def test_a_very_long_wait_does_not_become_a_burst_of_requests(api: Api, connect: Connect, clock: FakeClock) -> None:
+    for _refusal in range(3):
+        expect(api, READ, "slow down", status=429, headers={"Retry-After": "700"})
+    assert failure(connect(retry_timeout=1500), READ)["error_class"] == "rate_limited"
+    assert clock.slept == pytest.approx([600, 600])
+
+
+@ROUTES
+def test_a_used_up_quota_is_never_tried_again(api: Api, connect: Connect, clock: FakeClock, route: Route) -> None:
+    expect(api, route, {"error": "search_quota_exceeded", "msg": "quota"}, status=429)
+    assert failure(connect(), route)["error_class"] == "quota"
+    assert clock.slept == []
+
+
+def reset() -> requests.ConnectionError:
+    return requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError(104, "reset by peer")))
+
+
+LOST_REPLIES = [
+    pytest.param(reset, id="reset"),
+    pytest.param(lambda: requests.ReadTimeout("Read timed out."), id="read-timeout"),
+    pytest.param(
+        lambda: requests.exceptions.ProxyError(
+            MaxRetryError(
+                t.cast("t.Any", None), "/", ProxyError("Cannot connect to proxy.", ConnectionResetError("reset"))
+            )
+        ),
+        id="reset-behind-a-proxy-as-urllib3-1.26-has-it",
+    ),
+]
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_error_is_tried_again_only_when_reading(
+    api: Api, connect: Connect, clock: FakeClock, status: int
+) -> None:
+    expect(api, READ, "<html></html>", status=status)
+    expect(api, READ, {"n": 1})
+    expect(api, WRITE, "<html></html>", status=status)
+    client = connect()
+    assert call(client, READ) == {"n": 1}
+    assert failure(client, WRITE)["error_class"] == "unknown_outcome"
+    assert len(api.calls) == 3
+
+
+@pytest.mark.parametrize("lost", LOST_REPLIES)
+def test_a_lost_reply_is_asked_for_again_only_when_reading(
+    api: Api, connect: Connect, lost: t.Callable[[], Exception]
+) -> None:
+    expect(api, READ, lost())
+    expect(api, READ, {"n": 1})
+    expect(api, WRITE, lost())
+    client = connect()
+    assert call(client, READ) == {"n": 1}
+    failed = failure(client, WRITE)
+    assert failed["error_class"] == "unknown_outcome"
+    assert "may have been carried out" in failed["msg"]
+    assert len(api.calls) == 3
+
+
+def refused() -> requests.ConnectionError:
+    reason = NewConnectionError(t.cast("t.Any", object()), "Connection refused")
+    return requests.ConnectionError(MaxRetryError(t.cast("t.Any", None), "/", reason))
+
+
+def behind_proxy(reason: Exception) -> requests.ConnectionError:
+    return requests.exceptions.ProxyError(
+        MaxRetryError(t.cast("t.Any", None), "/", ProxyError("Unable to connect to proxy", reason))
+    )
+
+
+NEVER_SENT = [
+    pytest.param(refused, id="refused"),
+    pytest.param(lambda: requests.ConnectTimeout("connect timed out"), id="connect-timeout"),
+    pytest.param(lambda: behind_proxy(ConnectTimeoutError("proxy timed out")), id="no-proxy"),
+    pytest.param(lambda: behind_proxy(OSError("Tunnel connection failed: 502 Bad Gateway")), id="no-tunnel"),
+]
+
+
+@ROUTES
+@pytest.mark.parametrize("lost", NEVER_SENT)
+def test_what_was_never_sent_is_tried_again(
+    api: Api, connect: Connect, clock: FakeClock, route: Route, lost: t.Callable[[], Exception]
+) -> None:
+    expect(api, route, lost())
+    expect(api, route, lost())
+    expect(api, route, {"n": 1})
+    assert call(connect(), route) == {"n": 1}
+    assert sum(clock.slept) >= 3.0
+
+
+@ROUTES
+def test_no_connection_for_ever_ends_within_the_budget(
+    api: Api, connect: Connect, clock: FakeClock, route: Route
+) -> None:
+    start = clock.now()
+    for _try in range(4):
+        expect(api, route, refused())
+    failed = failure(connect(retry_timeout=10), route)
+    assert failed["error_class"] == "transport"
+    assert "was not sent, no connection: Connection refused" in failed["msg"]
+    assert clock.now() - start <= 10
+
+
+@ROUTES
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"),
+    [
+        ("API requests too frequent", 429, "rate_limited"),
+        (refused(), 0, "transport"),
+    ],
+)
+def test_retry_timeout_zero_tries_once(
+    api: Api, connect: Connect, clock: FakeClock, route: Route, reply: t.Any, status: int, error_class: str
+) -> None:
+    expect(api, route, reply, status=status)
+    failed = failure(connect(retry_timeout=0), route)
+    assert failed["error_class"] == error_class
+    assert "trying once" in failed["msg"]
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        pytest.param([1, 2], "an empty body", id="list"),
+        pytest.param(b"", "an empty body", id="empty"),
+        pytest.param("<html><title>Welcome</title></html>", "an HTML page titled 'Welcome'", id="html"),
+        pytest.param('"Successfully done"', "Successfully done", id="json-text"),
+    ],
+)
+def test_a_200_without_an_object_proves_nothing(api: Api, connect: Connect, reply: t.Any, says: str) -> None:
+    expect(api, READ, reply)
+    expect(api, WRITE, reply)
+    client = connect()
+    read, written = failure(client, READ), failure(client, WRITE)
+    assert (read["error_class"], written["error_class"]) == ("protocol", "unknown_outcome")
+    assert says in read["msg"]
+    assert read["status_code"] == written["status_code"] == 200
+
+
+def test_a_reply_that_is_too_large_is_not_read_to_its_end_nor_asked_for_again(
+    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_client, "MAX_REPLY_BYTES", 1000)
+    expect(api, READ, b"{" + b" " * 1000)
+    expect(api, WRITE, b"{" + b" " * 1000)
+    client = connect()
+    read, written = failure(client, READ), failure(client, WRITE)
+    assert (read["error_class"], written["error_class"]) == ("protocol", "unknown_outcome")
+    assert "larger than 1000 bytes" in read["msg"]
+
+
+def test_a_failure_tells_what_was_sent_and_what_came_back(api: Api, connect: Connect) -> None:
+    expect(api, WRITE, {"success": False, "error": "invalid_args", "msg": "bad state"}, status=400)
+    failed = failure(connect(), WRITE)
+    msg = failed.pop("msg")
+    assert all(part in msg for part in ("PUT", f"{URL}/api/v0/things/5/", "400", "bad state"))
+    assert failed == {
+        "error_class": "invalid",
+        "method": "PUT",
+        "url": f"{URL}/api/v0/things/5/",
+        "status_code": 400,
+        "error": "invalid_args",
+        "response": json.dumps({"success": False, "error": "invalid_args", "msg": "bad state"}),
+    }
+
+
+def test_a_failure_without_a_reply_has_the_same_keys(api: Api, connect: Connect) -> None:
+    expect(api, WRITE, reset())
+    failed = failure(connect(), WRITE)
+    assert {key: failed[key] for key in ("method", "url", "status_code", "error", "response")} == {
+        "method": "PUT",
+        "url": f"{URL}/api/v0/things/5/",
+        "status_code": None,
+        "error": None,
+        "response": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        ({"error": f"bad {KEY}", "msg": f"the key {KEY} is bad", "seen": [KEY]}, 400),
+        (f"<html><title>{KEY}</title></html>", 200),
+        (f"too frequent for {KEY}", 429),
+        (requests.ReadTimeout(f"{KEY} timed out"), 0),
+    ],
+)
+def test_an_echoed_key_is_in_no_part_of_a_failure(api: Api, connect: Connect, reply: t.Any, status: int) -> None:
+    expect(api, WRITE, reply, status=status)
+    failed = failure(connect(retry_timeout=0), WRITE)
+    assert KEY not in json.dumps(failed)
+    assert "********" in failed["msg"]
+
+
+def test_a_secret_in_the_body_is_not_repeated_in_the_message(api: Api, connect: Connect) -> None:
+    api.expect("PUT", "/api/v0/things/5/", {"msg": "no"}, status=400, body={"label": "a", "token": "s3cr3t"})
+    with pytest.raises(VastError) as failed:
+        connect().call(WRITE, ids={"id": 5}, body={"label": "a", "token": "s3cr3t"})
+    assert '"label": "a"' in failed.value.msg
+    assert "s3cr3t" not in failed.value.msg
+
+
+@pytest.fixture
+def old_urllib3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Responses as urllib3 1.26 has them."""
+    for cls in urllib3.HTTPResponse.__mro__:
+        if "read1" in vars(cls):
+            monkeypatch.delattr(cls, "read1")
+    assert not hasattr(urllib3.HTTPResponse, "read1")
+
+
+@pytest.mark.usefixtures("old_urllib3")
+def test_replies_are_read_with_urllib3_1_too(api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {"text": "x" * 300}
+    expect(api, READ, wanted)
+    client = connect()
+    assert call(client, READ) == wanted
+    monkeypatch.setattr(_client, "MAX_REPLY_BYTES", 100)
+    expect(api, READ, wanted)
+    assert failure(client, READ)["error_class"] == "protocol"
+
+
+def test_an_address_that_requests_refuses_is_invalid_and_not_tried_again(connect: Connect, clock: FakeClock) -> None:
+    failed = failure(connect(api_url="https://*.test"), WRITE)
+    assert failed["error_class"] == "invalid"
+    assert "api_url" in failed["msg"]
+    assert clock.slept == []
+
+
+def test_a_missing_bundle_of_authorities_is_named_and_not_tried_again(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
+    client = connect()
+    failed = failure(client, WRITE)
+    assert failed["error_class"] == "invalid"
+    assert "/nowhere/bundle.pem" in failed["msg"]
+    assert clock.slept == []
+    with pytest.raises(VastError, match=re.escape("/nowhere/bundle.pem")):
+        client.fetch_result(RESULT)
+
+
+def test_only_a_key_that_crosses_a_network_in_the_clear_is_warned_of(connect: Connect, warnings: list[str]) -> None:
+    connect()
+    connect(api_url="http://127.0.0.1:8080")
+    assert warnings == []
+    connect(api_url="http://vast.test")
+    assert len(warnings) == 1
+    assert "http://vast.test" in warnings[0]
+    assert KEY not in warnings[0]
+
+
+def test_without_requests_the_failure_is_a_dependency(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
+    with pytest.raises(VastError) as failed:
+        connect()
+    assert failed.value.error_class == "dependency"
+    assert failed.value.result == {"exception": "Traceback: no requests"}
+
+
+def test_the_client_can_be_imported_without_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "requests", None)
+    spec = importlib.util.spec_from_file_location(f"{_client.__package__}._client_again", _client.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    assert "requests" in again.REQUESTS_IMPORT_ERROR
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_a_result_file_that_is_not_there_yet_is_none(api: Api, connect: Connect, status: int) -> None:
+    api.expect("GET", RESULT, "<Error/>", status=status, authorized=False)
+    assert connect().fetch_result(RESULT) is None
+
+
+@pytest.mark.parametrize("lost", [reset(), refused(), requests.ReadTimeout()], ids=["reset", "refused", "timeout"])
+def test_a_result_file_that_cannot_be_reached_may_come_later(api: Api, connect: Connect, lost: Exception) -> None:
+    api.expect("GET", RESULT, lost, authorized=False)
+    assert connect().fetch_result(RESULT) is None
+
+
+def test_an_empty_result_file_is_a_result(api: Api, connect: Connect) -> None:
+    api.expect("GET", RESULT, "", authorized=False)
+    assert connect().fetch_result(RESULT) == ""
+
+
+def test_a_result_file_at_the_origin_of_the_api_needs_no_https(api: Api, connect: Connect) -> None:
+    api.expect("GET", "http://127.0.0.1:8080/logs/abc.log", "text", authorized=False)
+    client = connect(api_url="http://127.0.0.1:8080/vast")
+    assert client.fetch_result("http://127.0.0.1:8080/logs/abc.log") == "text"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://files.test/abc.log",
+        "http://vast.test/abc.log",
+        "http://127.0.0.1/abc.log",
+        "file:///etc/passwd",
+        "ftp://files.test/abc.log",
+        "//files.test/abc.log",
+        "http://files.test:port/abc.log",
+        "https:///abc.log",
+    ],
+)
+@pytest.mark.usefixtures("api")
+def test_a_result_file_elsewhere_without_https_is_not_fetched(connect: Connect, url: str) -> None:
+    with pytest.raises(VastError) as failed:
+        connect().fetch_result(url)
+    assert failed.value.error_class == "protocol"
+
+
+@pytest.mark.parametrize("url", ["http://u:s3cr3t@files.test/a.log", "http://files.test/a.log?X-Signature=s3cr3t"])
+def test_a_signed_address_is_shown_without_its_signature(connect: Connect, url: str) -> None:
+    with pytest.raises(VastError, match=r"files\.test/a\.log") as failed:
+        connect().fetch_result(url)
+    assert "s3cr3t" not in json.dumps(failed.value.failure())
+
+
+def test_a_redirect_of_a_result_file_is_refused(api: Api, connect: Connect) -> None:
+    api.expect("GET", RESULT, "", status=302, headers={"Location": "http://127.0.0.1/"}, authorized=False)
+    with pytest.raises(VastError) as failed:
+        connect().fetch_result(RESULT)
+    assert failed.value.error_class == "protocol"
+    assert failed.value.failure()["status_code"] == 302
+
+
+def test_a_result_file_that_is_too_large_is_refused(
+    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_client, "MAX_RESULT_BYTES", 100)
+    api.expect("GET", RESULT, "x" * 101, authorized=False)
+    with pytest.raises(VastError, match="larger than 100 bytes") as failed:
+        connect().fetch_result(RESULT)
+    assert failed.value.error_class == "protocol"

@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading, selecting and judging instances."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import Ambiguous, NotFound, ProtocolError
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import (
+    RESULT_FIELDS,
+    Instance,
+    Target,
+    find,
+    look,
+    read,
+)
+
+from ..harness import Api, FakeClock, instance_row, list_query, listing, make_client, stopped_row
+
+LIST = "/api/v1/instances/"
+BY_LABEL = {"label": {"eq": "train-01"}}
+OCI = "Error: OCI runtime create failed: no such device"
+
+
+def instance(**fields: t.Any) -> Instance:
+    return Instance(4711, instance_row(**fields))
+
+
+def expect_page(api: Api, page: t.Any, after: str | None = None) -> None:
+    more = {} if after is None else {"after_token": after}
+    api.expect("GET", LIST, page, query=list_query(BY_LABEL, **more))
+
+
+def test_reads_every_page_in_order_and_keeps_the_interval_between_them(api: Api, clock: FakeClock) -> None:
+    expect_page(api, listing(instance_row(1), instance_row(2), next_token="a", total_instances=7))
+    expect_page(api, listing(instance_row(3), instance_row(4), next_token="b", total_instances=7), after="a")
+    expect_page(api, listing(instance_row(5), instance_row(6), next_token="c", total_instances=7), after="b")
+    expect_page(api, listing(instance_row(7), total_instances=7), after="c")
+    assert [found.id for found in read(make_client(), BY_LABEL)] == [1, 2, 3, 4, 5, 6, 7]
+    assert clock.slept == pytest.approx([1.05] * 3)
+
+
+@pytest.mark.parametrize("last", [None, ""])
+def test_a_page_without_a_next_token_is_the_last(api: Api, last: str | None) -> None:
+    expect_page(api, listing(instance_row(1), next_token=last))
+    assert len(read(make_client(), BY_LABEL)) == 1
+
+
+def test_more_rows_than_announced_are_those_that_came_up_between_two_pages(api: Api) -> None:
+    expect_page(api, listing(instance_row(1), next_token="a", total_instances=1))
+    expect_page(api, listing(instance_row(2), total_instances=1), after="a")
+    assert len(read(make_client(), BY_LABEL)) == 2
+
+
+def test_an_empty_listing_has_no_instances(api: Api) -> None:
+    expect_page(api, listing())
+    assert read(make_client(), BY_LABEL) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ({"success": True}, "page 1 has no list of instances"),
+        ({"success": True, "instances": None}, "page 1 has no list of instances"),
+        ({"success": True, "instances": {"4711": instance_row()}}, "page 1 has no list of instances"),
+        (listing({"label": "train-01"}), "page 1 has a row without an id"),
+        (listing(instance_row(id="4711")), "page 1 has a row without an id"),
+        (listing(instance_row(id=True)), "page 1 has a row without an id"),
+        ({"instances": ["4711"]}, "page 1 has a row without an id"),
+        ({"instances": [None]}, "page 1 has a row without an id"),
+        (listing(instance_row(1), instance_row(1)), "page 1 lists instance 1 a second time"),
+        (listing(instance_row(1), total_instances=2), "it announces 2 instances and shows 1"),
+        (listing(total_instances=1), "it announces 1 instances and shows 0"),
+        (listing(next_token=5), "page 1 names no new page"),
+        (listing(next_token=["a"]), "page 1 names no new page"),
+    ],
+)
+def test_nothing_is_concluded_from_a_malformed_page(api: Api, page: t.Any, says: str) -> None:
+    expect_page(api, page)
+    with pytest.raises(ProtocolError, match=says) as raised:
+        read(make_client(), BY_LABEL)
+    assert raised.value.exchange is not None
+    assert raised.value.exchange.url == "https://vast.test/api/v1/instances/"
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        (listing(instance_row(2), next_token="a"), "page 2 names no new page"),
+        (listing(instance_row(1)), "page 2 lists instance 1 a second time"),
+        (listing(instance_row(2), total_instances=3), "it announces 3 instances and shows 2"),
+        ({"success": True}, "page 2 has no list of instances"),
+        (b"<html><title>502</title></html>", "an HTML page"),
+    ],
+)
+def test_nothing_is_concluded_when_the_second_page_is_wrong(api: Api, page: t.Any, says: str) -> None:
+    expect_page(api, listing(instance_row(1), next_token="a", total_instances=2))
+    expect_page(api, page, after="a")
+    with pytest.raises(ProtocolError, match=says):
+        read(make_client(), BY_LABEL)
+
+
+def test_a_listing_without_an_end_is_given_up(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{read.__module__}.MAX_PAGES", 2)
+    expect_page(api, listing(instance_row(1), next_token="a"))
+    expect_page(api, listing(instance_row(2), next_token="b"), after="a")
+    with pytest.raises(ProtocolError, match="more than 2 pages"):
+        read(make_client(), BY_LABEL)
+
+
+@pytest.mark.parametrize(
+    ("target", "by"), [(Target(id=4711), {"id": 4711}), (Target(label="train-01"), {"label": "train-01"})]
+)
+def test_finds_the_one_that_is_meant(api: Api, target: Target, by: dict[str, t.Any]) -> None:
+    api.expect_listing(instance_row(), **by)
+    assert find(make_client(), target).id == 4711
+
+
+@pytest.mark.parametrize(
+    ("target", "by"), [(Target(id=4711), {"id": 4711}), (Target(label="train-01"), {"label": "train-01"})]
+)
+def test_an_ignored_filter_selects_no_foreign_instance(api: Api, target: Target, by: dict[str, t.Any]) -> None:
+    api.expect_listing(instance_row(1, label="other"), instance_row(2, label="Train-01"), **by)
+    with pytest.raises(NotFound, match=r"4711|train-01"):
+        find(make_client(), target)
+
+
+def test_an_ignored_filter_does_not_make_a_label_ambiguous(api: Api) -> None:
+    api.expect_listing(instance_row(1, label=None), instance_row(2), instance_row(3, label="train"), label="train-01")
+    assert find(make_client(), Target(label="train-01")).id == 2
+
+
+def test_several_with_the_label_are_all_named(api: Api) -> None:
+    api.expect_listing(instance_row(12), instance_row(4711), instance_row(99), label="train-01")
+    with pytest.raises(Ambiguous, match=r"3 instances carry the label 'train-01': 12, 4711, 99\. Select one.*by id"):
+        find(make_client(), Target(label="train-01"))
+
+
+def test_looking_again_tells_gone_from_there(api: Api) -> None:
+    api.expect_listing(stopped_row(), id=4711)
+    api.expect_listing(instance_row(1), id=4711)
+    client = make_client()
+    seen = look(client, 4711)
+    assert seen is not None
+    assert seen.is_stopped
+    assert look(client, 4711) is None
+
+
+RUNNING, STOPPED, QUEUED, LOST, CANNOT_BOOT = "is_running", "is_stopped", "is_queued", "is_lost", "cannot_boot"
+JUDGEMENTS = (RUNNING, STOPPED, QUEUED, LOST, CANNOT_BOOT)
+
+
+@pytest.mark.parametrize(
+    ("actual", "intended", "cur", "true"),
+    [
+        pytest.param(None, "running", "running", [], id="just created"),
+        pytest.param("loading", "running", "running", [], id="loading"),
+        pytest.param("created", "running", "running", [], id="created"),
+        pytest.param("running", "running", "running", [RUNNING], id="up"),
+        pytest.param("RUNNING", "Running", " running\n", [RUNNING], id="up, in capitals and with blanks"),
+        pytest.param("running", "stopped", "running", [], id="stop requested, contract still runs"),
+        pytest.param("running", "stopped", "stopped", [STOPPED], id="stop requested, container still ending"),
+        pytest.param("exited", "stopped", "stopped", [STOPPED], id="stopped"),
+        pytest.param("stopped", "stopped", "stopped", [STOPPED], id="stopped, the rare word"),
+        pytest.param("created", "stopped", "stopped", [STOPPED], id="stopped before it ever ran"),
+        pytest.param("exited", "running", "running", [], id="start accepted, container not yet there, or crashed"),
+        pytest.param("exited", "running", "stopped", [QUEUED], id="start queued"),
+        pytest.param("rebooting", "running", "running", [], id="rebooting"),
+        pytest.param("recycling", "running", "running", [], id="recycling"),
+        pytest.param("offline", "running", "running", [LOST], id="host lost"),
+        pytest.param("unknown", "running", "running", [LOST], id="host silent"),
+        pytest.param("offline", "stopped", "stopped", [STOPPED, LOST], id="stopped on a lost host"),
+        pytest.param("frozen", "frozen", "running", [], id="frozen"),
+        pytest.param("exited", "stopped", "unloaded", [], id="destroyed"),
+        pytest.param("thawing", "running", "running", [], id="a word of tomorrow"),
+        pytest.param("", None, None, [], id="nothing told"),
+    ],
+)
+def test_a_state_is_judged_by_all_its_fields(
+    actual: str | None, intended: str | None, cur: str | None, true: list[str]
+) -> None:
+    seen = instance(actual_status=actual, intended_status=intended, cur_state=cur, status_msg=None)
+    assert [name for name in JUDGEMENTS if getattr(seen, name)] == true
+    words = {RUNNING: "running", STOPPED: "stopped"}
+    known = next((word for name, word in words.items() if name in true), None)
+    assert seen.state == (known or seen.described)
+
+
+@pytest.mark.parametrize(
+    ("actual", "status_msg", "cannot_boot"),
+    [("created", OCI, True), ("created", "pulling", False), ("created", None, False), ("loading", OCI, False)],
+)
+def test_a_container_that_cannot_be_created_is_told_from_one_that_boots(
+    actual: str, status_msg: str | None, cannot_boot: bool
+) -> None:
+    assert instance(actual_status=actual, status_msg=status_msg).cannot_boot is cannot_boot
+
+
+def test_a_state_is_described_with_every_field_and_the_daemons_words() -> None:
+    seen = instance(actual_status=None, intended_status="RUNNING", cur_state="stopped", status_msg=" no credit \n")
+    assert seen.described == ("actual_status null, intended_status running, cur_state stopped, status_msg 'no credit'")
+
+
+def test_a_long_status_message_is_cut_in_descriptions() -> None:
+    assert len(instance(status_msg="x" * 10_000).described) < 400
+
+
+@pytest.mark.parametrize(
+    ("label", "name"), [("gpu", "instance 4711 (gpu)"), ("", "instance 4711"), (None, "instance 4711")]
+)
+def test_messages_call_it_by_id_and_label(label: str | None, name: str) -> None:
+    assert instance(label=label).name == name
+
+
+IPV4 = {"HostIp": "0.0.0.0", "HostPort": "20022"}
+IPV6 = {"HostIp": "::", "HostPort": "30022"}
+DIRECT = {"host": "203.0.113.7", "port": 20022, "user": "root", "via": "direct"}
+PROXY = {"host": "ssh4.vast.ai", "port": 14711, "user": "root", "via": "proxy"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "ssh"),
+    [
+        pytest.param({}, DIRECT, id="published port"),
+        pytest.param({"ports": {"22/tcp": [IPV4, IPV6]}}, DIRECT, id="IPv4 first"),
+        pytest.param({"ports": {"22/tcp": [IPV6, IPV4]}}, DIRECT, id="IPv6 first, whose port is another"),
+        pytest.param({"ports": {"22/tcp": [{"HostPort": "20022"}]}}, DIRECT, id="without a host address"),
+        pytest.param({"image_runtype": "jupyter_direc ssh_direc ssh_proxy"}, DIRECT, id="jupyter, published port"),
+        pytest.param({"ports": None}, PROXY, id="no ports"),
+        pytest.param({"ports": {}}, PROXY, id="empty ports"),
+        pytest.param({"ports": {"80/tcp": [IPV4]}}, PROXY, id="ssh not published"),
+        pytest.param({"ports": {"22/tcp": []}}, PROXY, id="ssh without a host port"),
+        pytest.param({"ports": {"22/tcp": None}}, PROXY, id="ssh with null"),
+        pytest.param({"ports": {"22/tcp": ["20022"]}}, PROXY, id="ports as text"),
+        pytest.param({"ports": {"22/tcp": [{"HostPort": "ssh"}]}}, PROXY, id="a port that is no number"),
+        pytest.param({"ports": [20022]}, PROXY, id="ports as a list"),
+        pytest.param({"public_ipaddr": None}, PROXY, id="no address"),
+        pytest.param({"public_ipaddr": " \n"}, PROXY, id="blank address"),
+        pytest.param(
+            {"ports": None, "image_runtype": "jupyter_direc ssh_direc ssh_proxy"},
+            {**PROXY, "port": 14712},
+            id="jupyter, proxy one port up",
+        ),
+        pytest.param({"ports": None, "image_runtype": None}, PROXY, id="no runtype"),
+        pytest.param({"ports": None, "ssh_port": "14711"}, PROXY, id="proxy port as text"),
+        pytest.param({"ports": None, "ssh_port": None}, None, id="no proxy port"),
+        pytest.param({"ports": None, "ssh_host": None}, None, id="no proxy host"),
+    ],
+)
+def test_tells_where_ssh_answers(fields: dict[str, t.Any], ssh: dict[str, t.Any] | None) -> None:
+    assert instance(**fields).ssh() == ssh
+
+
+def test_the_result_has_every_key_even_when_the_row_has_none() -> None:
+    bare = Instance(4711, {"id": 4711}).result()
+    assert bare == {
+        "id": 4711,
+        **dict.fromkeys(("label", "actual_status", "intended_status", "status_msg", "public_ipaddr", "ssh")),
+        **dict.fromkeys(RESULT_FIELDS),
+    }
+    assert instance().result().keys() == bare.keys()
+
+
+def test_the_result_strips_what_the_api_leaves_around_texts() -> None:
+    result = instance(label=" kept as it is ").result()
+    assert result["public_ipaddr"] == "203.0.113.7"
+    assert result["status_msg"] == "success, running pytorch/pytorch:latest/ssh"
+    assert result["label"] == " kept as it is "
+
+
+def test_the_result_passes_fields_on_as_the_api_has_them_and_no_secret() -> None:
+    result = instance(
+        gpu_util=None, extra_env=[["A", "SECRET-a"]], future_token="SECRET-b", ssh_key="SECRET-c"
+    ).result()
+    assert (result["gpu_name"], result["dph_total"], result["gpu_util"]) == ("RTX 4090", 0.42, None)
+    assert "SECRET" not in json.dumps(result)
+
+
+def test_neither_an_instance_nor_a_traceback_of_it_shows_its_row() -> None:
+    assert "SECRET" not in repr(instance())

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The seam to Ansible, through a real module: options refused before any request, the key, a missing library."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import sys
+import typing as t
+
+import pytest
+import requests
+import responses
+
+from ansible_collections.vastai.cloud.plugins.module_utils import _client, _instances
+from ansible_collections.vastai.cloud.plugins.module_utils._module import Task
+from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
+
+from ..harness import KEY, URL, Api, FakeClock, fail, list_query, listing, stopped_row, succeed
+
+ROOT = pathlib.Path(__file__).parents[4]
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param({}, "id, label", id="nothing"),
+        pytest.param({"id": 4711}, "state, label", id="nothing-to-do"),
+        pytest.param({"id": "forty", "state": "stopped"}, "'id'", id="id-no-number"),
+        pytest.param({"id": 4711, "state": "paused"}, "paused", id="state-unknown"),
+        pytest.param({"id": 4711, "state": "stopped", "wait": "perhaps"}, "'wait'", id="wait-no-bool"),
+        pytest.param({"id": 4711, "state": "stopped", "api_timeout": "long"}, "'api_timeout'", id="timeout-no-number"),
+        pytest.param({"id": 4711, "state": "stopped", "speed": 9}, "speed", id="option-unknown"),
+        pytest.param({"id": 0, "state": "stopped"}, "id must be a positive number, not 0", id="id-zero"),
+        pytest.param({"id": -5, "state": "stopped"}, "id must be a positive number, not -5", id="id-negative"),
+        pytest.param({"label": "", "state": "stopped"}, "empty label", id="label-empty"),
+        pytest.param({"id": 4711, "label": "x" * 1025}, "label has 1025 characters", id="label-too-long"),
+        pytest.param(
+            {"id": 4711, "state": "stopped", "wait_timeout": 0},
+            "wait_timeout must be greater than 0, not 0",
+            id="wait-timeout-zero",
+        ),
+        pytest.param(
+            {"id": 4711, "state": "stopped", "wait_interval": -1}, "wait_interval must be", id="wait-interval-negative"
+        ),
+        pytest.param(
+            {"id": 4711, "state": "stopped", "wait_interval": "nan"}, "wait_interval must be", id="wait-interval-nan"
+        ),
+        pytest.param({"id": 4711, "state": "stopped", "api_timeout": 0}, "api_timeout", id="api-timeout-zero"),
+        pytest.param({"id": 4711, "state": "stopped", "api_url": "console.vast.ai"}, "api_url", id="url-no-scheme"),
+        pytest.param({"id": 4711, "state": "stopped", "ca_path": "/nowhere.pem"}, "/nowhere.pem", id="ca-missing"),
+    ],
+)
+def test_options_that_cannot_work_are_invalid_and_send_nothing(options: dict[str, t.Any], says: str) -> None:
+    result = fail("vast_instance", **options)
+    assert result["error_class"] == "invalid"
+    assert says in result["msg"]
+    assert "status_code" not in result.values
+
+
+def test_the_longest_label_is_accepted(api: Api) -> None:
+    label = "x" * 1024
+    api.expect_listing(stopped_row(label=label), label=label)
+    assert succeed("vast_instance", label=label, state="stopped")["changed"] is False
+
+
+@pytest.mark.usefixtures("api")
+def test_without_any_key_nothing_is_sent() -> None:
+    result = fail("vast_instance", id=4711, state="stopped", api_key=None)
+    assert result["error_class"] == "auth"
+    assert "VAST_API_KEY" in result["msg"]
+
+
+def store_in_option(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
+    return {"api_key": KEY}
+
+
+def store_in_environment(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
+    monkeypatch.setenv("VAST_API_KEY", f"{KEY}\n")
+    return {"api_key": None}
+
+
+def store_in_file(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
+    file = home / ".config" / "vastai" / "vast_api_key"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{KEY}\n")
+    return {"api_key": None}
+
+
+@pytest.mark.parametrize("store", [store_in_option, store_in_environment, store_in_file])
+def test_ansible_masks_the_key_wherever_it_comes_from(
+    api: Api,
+    home: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: t.Callable[[pathlib.Path, pytest.MonkeyPatch], dict[str, t.Any]],
+) -> None:
+    masked: set[str] = set()
+    connect = Task.connect
+
+    def connect_and_note(task: Task) -> None:
+        connect(task)
+        masked.update(task.no_log_values)
+
+    monkeypatch.setattr(Task, "connect", connect_and_note)
+    api.expect_listing(stopped_row(), id=4711)
+    succeed("vast_instance", id=4711, state="stopped", **store(home, monkeypatch))
+    assert KEY in masked
+
+
+def test_address_is_taken_from_the_environment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAST_URL", URL)
+    api.expect_listing(stopped_row(), id=4711)
+    assert succeed("vast_instance", id=4711, state="stopped", api_url=None)["changed"] is False
+
+
+@pytest.mark.usefixtures("api")
+def test_without_requests_the_failure_names_library_and_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
+    result = fail("vast_instance", id=4711, state="stopped")
+    assert result["error_class"] == "dependency"
+    assert "(requests)" in result["msg"]
+    assert sys.executable in result["msg"]
+    assert "No module named 'requests'" in result["exception"]
+
+
+def test_a_failure_of_the_api_becomes_the_keys_of_a_failed_result(api: Api) -> None:
+    query = list_query({"id": {"eq": 4711}})
+    refused = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("GET", _instances.LIST.path, refused, status=404, query=query)
+    result = fail("vast_instance", id=4711, state="stopped")
+    assert result["error_class"] == "auth"
+    assert result["status_code"] == 404
+    assert result["error"] == "auth_error"
+    assert result["method"] == "GET"
+    assert result["url"] == f"{URL}{_instances.LIST.path}"
+    assert "Invalid user key" in result["response"]
+
+
+def test_the_number_of_tries_follows_the_options(api: Api, clock: FakeClock) -> None:
+    query = list_query({"id": {"eq": 4711}})
+    api.expect("GET", _instances.LIST.path, "API requests too frequent", status=429, query=query)
+    assert fail("vast_instance", id=4711, state="stopped", retry_timeout=0)["error_class"] == "rate_limited"
+    assert clock.slept == []
+
+
+def test_the_user_agent_carries_the_version_of_galaxy_yml(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = re.search(r"^version: *(\S+)$", (ROOT / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    assert found[1] == VERSION
+    with responses.RequestsMock() as mocked:
+        mocked.get(URL + _instances.LIST.path, json=listing(stopped_row()))
+        succeed("vast_instance", id=4711, state="stopped")
+        request: requests.PreparedRequest = mocked.calls[0].request
+    assert request.headers["User-Agent"].startswith(f"ansible-vastai.cloud/{found[1]} ansible-core/2.")

@@ -1,0 +1,314 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The documentation of the modules, held against what they really take and return."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import importlib
+import pathlib
+import typing as t
+from unittest import mock
+
+import pytest
+import requests
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
+
+from ansible_collections.vastai.cloud.plugins.module_utils._module import API_OPTIONS, Spec
+
+from ..harness import (
+    MODULES,
+    Api,
+    Result,
+    declared_calls,
+    endpoint_row,
+    instance_row,
+    run_module,
+    stopped_row,
+)
+
+COLLECTION = pathlib.Path(__file__).parents[4]
+NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
+OF_EVERY_MODULE = {"changed", "msg"}
+"""What Ansible itself documents."""
+
+every_module = pytest.mark.parametrize("name", NAMES)
+
+
+def block(name: str, which: str) -> t.Any:
+    """One of the documentation blocks of a module, parsed."""
+    return yaml_load(getattr(importlib.import_module(f"{MODULES}.{name}"), which))
+
+
+def tasks(found: t.Any) -> c.Iterator[dict[str, t.Any]]:
+    """The tasks of an example, those inside of blocks too."""
+    for task in found:
+        yield task
+        for section in ("block", "rescue", "always"):
+            yield from tasks(task.get(section, []))
+
+
+def real_validator(name: str, arguments: dict[str, t.Any]) -> ArgumentSpecValidator:
+    """The checks of a module's own argument spec; what is templated may be of any type."""
+    module = importlib.import_module(f"{MODULES}.{name}")
+    with mock.patch.object(module, "run_task") as run_task:
+        module.main()
+    spec: Spec = {**API_OPTIONS, **run_task.call_args.args[1]}
+    templated = {option for option, value in arguments.items() if isinstance(value, str) and "{{" in value}
+    spec = {
+        option: {"type": "raw", "required": rules.get("required", False)} if option in templated else rules
+        for option, rules in spec.items()
+    }
+    return ArgumentSpecValidator(spec, **run_task.call_args.kwargs)
+
+
+def example_tasks(name: str) -> list[tuple[str, dict[str, t.Any]]]:
+    """Each task of an example that uses this collection: the module and its arguments."""
+    prefix = "vastai.cloud."
+    return [
+        (key.removeprefix(prefix), arguments)
+        for task in tasks(block(name, "EXAMPLES"))
+        for key, arguments in task.items()
+        if key.startswith(prefix)
+    ]
+
+
+@every_module
+def test_its_examples_are_tasks_that_it_would_accept(name: str) -> None:
+    found = example_tasks(name)
+    assert name in [module for module, _arguments in found]
+    for module, arguments in found:
+        assert module in NAMES
+        assert real_validator(module, arguments).validate(arguments).error_messages == []
+
+
+def test_an_example_with_a_mistake_would_be_noticed() -> None:
+    for arguments in ({"id": "x", "state": "stopped"}, {"id": 1}, {"label": "a", "stat": "stopped"}):
+        assert real_validator("vast_instance", arguments).validate(arguments).error_messages != []
+
+
+@every_module
+def test_each_example_has_a_name(name: str) -> None:
+    assert all(task.get("name") or "block" in task for task in tasks(block(name, "EXAMPLES")))
+
+
+@every_module
+def test_it_documents_its_release_attributes_and_action_group(name: str) -> None:
+    documentation = block(name, "DOCUMENTATION")
+    assert documentation["module"] == name
+    assert documentation["version_added"]
+    assert documentation["attributes"].keys() == {"check_mode", "diff_mode", "idempotent"}
+    fragments = {"vastai.cloud.api", "vastai.cloud.attributes", "vastai.cloud.attributes.actiongroup"}
+    assert fragments <= set(documentation["extends_documentation_fragment"])
+
+
+def test_the_action_group_holds_every_module() -> None:
+    runtime = yaml_load((COLLECTION / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["action_groups"] == {"all": NAMES}
+
+
+def test_the_key_instance_is_documented_alike_in_all_modules() -> None:
+    blocks = [returned["instance"] for name in NAMES if "instance" in (returned := block(name, "RETURN"))]
+    assert len(blocks) >= 3
+    assert all(other == blocks[0] for other in blocks)
+
+
+def test_the_failure_keys_are_documented_alike_in_all_modules() -> None:
+    keys = ("error_class", "status_code", "error", "method", "url", "response", "diff")
+    first, *others = ({key: block(name, "RETURN")[key] for key in keys} for name in NAMES)
+    assert all(other == first for other in others)
+
+
+def instances(api: Api, *rows: dict[str, t.Any]) -> None:
+    """Declare one look after another."""
+    for row in rows:
+        api.expect_listing(row, id=4711)
+
+
+def put(api: Api, path: str, body: dict[str, t.Any], reply: t.Any = None, **more: t.Any) -> None:
+    """Declare a write."""
+    api.expect("PUT", f"/api/v0/instances/{path}", {"success": True} if reply is None else reply, body=body, **more)
+
+
+def stopping(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "4711/", {"state": "stopped"})
+    instances(api, stopped_row())
+    return run_module("vast_instance", id=4711, state="stopped")
+
+
+def stopping_refused(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "4711/", {"state": "stopped"}, {"success": False, "error": "invalid_args"}, status=400)
+    return run_module("vast_instance", id=4711, state="stopped")
+
+
+def stopping_timed_out(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "4711/", {"state": "stopped"})
+    instances(api, *[instance_row(intended_status="stopped")] * 2)
+    return run_module("vast_instance", id=4711, state="stopped", wait_timeout=1)
+
+
+def nothing_selected(api: Api) -> Result:
+    return run_module("vast_instance", state="stopped")
+
+
+def recycling(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "recycle/4711/", {})
+    instances(api, instance_row(actual_status="recycling"), instance_row())
+    return run_module("vast_instance_recycle", id=4711)
+
+
+def recycling_lost(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "recycle/4711/", {}, requests.ConnectionError("reset"))
+    instances(api, *[instance_row()] * 10)
+    return run_module("vast_instance_recycle", id=4711)
+
+
+def recycling_stopped(api: Api) -> Result:
+    instances(api, stopped_row())
+    return run_module("vast_instance_recycle", id=4711)
+
+
+def executing(api: Api) -> Result:
+    instances(api, stopped_row())
+    put(api, "command/4711/", {"command": "ls"}, {"success": True, "result_url": "https://results.test/x"})
+    api.expect("GET", "https://results.test/x", "a\n", authorized=False)
+    return run_module("vast_instance_exec", id=4711, command="ls")
+
+
+def executing_needlessly(api: Api) -> Result:
+    instances(api, stopped_row())
+    put(api, "command/4711/", {"command": "ls -d /a"}, {"success": True, "result_url": "https://results.test/x"})
+    api.expect("GET", "https://results.test/x", "/a\n", authorized=False)
+    return run_module("vast_instance_exec", id=4711, command="rm /b", creates="/a")
+
+
+def executing_refused(api: Api) -> Result:
+    instances(api, instance_row())
+    refusal = {"success": False, "error": "invalid_args", "msg": "only avail on stopped instances"}
+    put(api, "command/4711/", {"command": "ls"}, refusal, status=400)
+    return run_module("vast_instance_exec", id=4711, command="ls")
+
+
+def groups(api: Api, *rows: dict[str, t.Any]) -> None:
+    """Declare the listing of endpoint groups."""
+    api.expect("GET", "/api/v0/endptjobs/", {"success": True, "results": list(rows)})
+
+
+def deleting(api: Api) -> Result:
+    groups(api, endpoint_row())
+    api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": True, "deleted_workers": [1], "failed_workers": []})
+    groups(api)
+    api.expect_listing(id=[1])
+    return run_module("vast_endpoint", id=77, state="absent")
+
+
+def deleting_nothing(api: Api) -> Result:
+    groups(api)
+    return run_module("vast_endpoint", id=77, state="absent")
+
+
+def deleting_in_part(api: Api) -> Result:
+    groups(api, endpoint_row())
+    api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": True, "deleted_workers": [1], "failed_workers": [2]})
+    groups(api)
+    api.expect_listing(instance_row(2), id=[1, 2])
+    return run_module("vast_endpoint", id=77, state="absent")
+
+
+def deleting_refused(api: Api) -> Result:
+    groups(api, endpoint_row())
+    api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": False, "msg": "no"}, status=403)
+    return run_module("vast_endpoint", id=77, state="absent")
+
+
+RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
+    "vast_endpoint": [deleting, deleting_nothing, deleting_in_part, deleting_refused],
+    "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],
+    "vast_instance_exec": [executing, executing_needlessly, executing_refused],
+    "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
+}
+
+
+def real_results(name: str) -> list[Result]:
+    """How runs of a module ended, successes and failures."""
+    results = []
+    for run in RUNS[name]:
+        with declared_calls() as api:
+            results.append(run(api))
+    assert {result.failed for result in results} == {False, True}
+    return results
+
+
+@every_module
+def test_every_key_it_returns_is_documented_and_the_other_way_round(name: str) -> None:
+    results = real_results(name)
+    documented = block(name, "RETURN").keys()
+    assert {key for result in results for key in result.values} | OF_EVERY_MODULE == documented | OF_EVERY_MODULE
+
+
+@every_module
+def test_it_returns_its_keys_when_it_says_so(name: str) -> None:
+    documented = block(name, "RETURN")
+    for result in real_results(name):
+        always = {
+            key
+            for key, entry in documented.items()
+            if entry["returned"].startswith("failure" if result.failed else "success")
+            and ("request" not in entry["returned"] or "method" in result.values)
+        }
+        assert always
+        assert always <= result.values.keys()
+
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "dict": (dict,),
+    "float": (int, float),
+    "int": (int,),
+    "list": (list,),
+    "raw": (object,),
+    "str": (str,),
+}
+
+
+def mistakes(value: t.Any, entry: dict[str, t.Any], path: str) -> c.Iterator[str]:
+    """Where a value differs from its documentation; null is always allowed."""
+    if value is None:
+        return
+    fits: bool = isinstance(value, TYPES[entry["type"]])
+    if not fits:
+        yield f"{path} is {value!r} and documented as {entry['type']}"
+    elif isinstance(value, list):
+        for item in value:
+            yield from mistakes(item, {"type": entry["elements"]}, f"{path}[]")
+    elif "contains" in entry:
+        if value.keys() != entry["contains"].keys():
+            yield f"{path} has other keys than documented: {value.keys() ^ entry['contains'].keys()}"
+        for key, inner in entry["contains"].items():
+            yield from mistakes(value.get(key), inner, f"{path}.{key}")
+
+
+@every_module
+def test_the_values_have_the_documented_types_and_keys_inside(name: str) -> None:
+    documented = block(name, "RETURN")
+    found = [
+        mistake
+        for result in real_results(name)
+        for key, value in result.values.items()
+        if key in documented
+        for mistake in mistakes(value, documented[key], key)
+    ]
+    assert found == []
+
+
+@every_module
+def test_the_samples_show_documented_keys_only(name: str) -> None:
+    for key, entry in block(name, "RETURN").items():
+        if isinstance(entry.get("sample"), dict):
+            assert entry["sample"].keys() <= entry["contains"].keys(), key
