@@ -50,7 +50,7 @@ def demo() -> int:
     api_key = secrets.token_hex(16)
     with simulator(venv, installed / "tests" / "simulator", api_key) as url:
         say(f"The simulator answers at {url}; nothing leaves this machine")
-        return play(venv, collections, url, api_key)
+        return play(venv, collections, installed, url, api_key)
 
 
 @contextlib.contextmanager
@@ -85,21 +85,27 @@ def first_line(stream: IO[bytes]) -> str:
         return ""
 
 
-def play(venv: workspace.Venv, collections: Path, url: str, api_key: str) -> int:
+def play(venv: workspace.Venv, collections: Path, installed: Path, url: str, api_key: str) -> int:
+    """The demo, then the inventory of what it left."""
     settings = DEMO / "ansible.cfg"
     settings.write_text("", encoding="utf-8")
     env = venv.environment(
         ANSIBLE_CALLBACK_RESULT_FORMAT="yaml",
         ANSIBLE_COLLECTIONS_PATH=str(collections),
         ANSIBLE_CONFIG=str(settings),
+        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true",
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         ANSIBLE_LOCALHOST_WARNING="false",
         ANSIBLE_PYTHON_INTERPRETER=str(venv.python),
         VAST_API_KEY=api_key,
         VAST_URL=url,
     )
-    command = [str(venv.bin / "ansible-playbook"), f"{workspace.NAMESPACE}.{workspace.NAME}.demo"]
-    return workspace.run(command, cwd=DEMO, env=env, timeout=PLAY_LIMIT)
+    program = str(venv.bin / "ansible-playbook")
+    name = f"{workspace.NAMESPACE}.{workspace.NAME}"
+    inventory = installed / "playbooks" / "inventory" / "demo.vast.yml"
+    return workspace.run([program, f"{name}.demo"], cwd=DEMO, env=env, timeout=PLAY_LIMIT) or workspace.run(
+        [program, "-i", str(inventory), f"{name}.inventory_demo"], cwd=DEMO, env=env, timeout=PLAY_LIMIT
+    )
 
 
 def say(text: str) -> None:

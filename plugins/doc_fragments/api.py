@@ -15,13 +15,13 @@ options:
   api_key:
     description:
       - The Vast.ai API key. Keys are made at U(https://cloud.vast.ai/manage-keys/).
-      - Not given, the environment variable E(VAST_API_KEY) is used, then the key file of the official client,
+      - If not given, the environment variable E(VAST_API_KEY) is used, then the key file of the official client,
         C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key). Both are those of the
         machine that runs the module, which is usually the controller.
     type: str
   api_url:
     description:
-      - The address of the API. Not given, the environment variable E(VAST_URL) is used if it is set.
+      - The address of the API. If not given, the environment variable E(VAST_URL) is used if it is set.
     type: str
     default: https://console.vast.ai
   api_timeout:

@@ -27,3 +27,18 @@ attributes:
     membership:
       - vastai.cloud.all
 """
+
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - It only looks, in check mode too.
+  diff_mode:
+    support: none
+    details:
+      - It changes nothing.
+  idempotent:
+    support: full
+"""

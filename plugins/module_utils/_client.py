@@ -55,11 +55,16 @@ _HANDSHAKE_FAULTS = (
 
 
 class Route(t.NamedTuple):
-    """One operation: its path ends in a slash (F1); `interval` is the published minimum in seconds (F2.4)."""
+    """One operation: its path ends in a slash (F1); `interval` is the published minimum in seconds (F2.4).
+
+    `engine`: it is answered by the serverless engine. `reads`: it changes nothing, whatever its method.
+    """
 
     method: str
     path: str
     interval: float
+    engine: bool = False
+    reads: bool = False
 
     @property
     def name(self) -> str:
@@ -69,7 +74,7 @@ class Route(t.NamedTuple):
     @property
     def safe(self) -> bool:
         """Whether asking twice can do no harm."""
-        return self.method == "GET"
+        return self.method == "GET" or self.reads
 
 
 class _BadBody(Exception):
@@ -110,19 +115,21 @@ class Client:
         ids: t.Mapping[str, int] | None = None,
         params: t.Mapping[str, str] | None = None,
         body: t.Mapping[str, t.Any] | None = None,
+        bare: str | None = None,
     ) -> dict[str, t.Any]:
-        """Carry out one operation and return the JSON object it answers with.
+        """Carry out one operation and return the JSON object it answers with; a bare list is put under `bare`.
 
         A refused request (429) is sent again, whatever it is, and so is one that never left. After a lost or unreadable
-        reply only a GET is; a write raises UnknownOutcome and the caller has to look. All this within `retry_timeout`.
+        reply only what reads is; a write raises UnknownOutcome and the caller has to look. All within `retry_timeout`.
         Raises the leaves of VastError.
         """
-        url = self.settings.api_url + route.path.format(**(ids or {}))
+        base = self.settings.engine_url if route.engine else self.settings.api_url
+        url = base + route.path.format(**(ids or {}))
         budget = self.clock.now() + self.settings.retry_timeout
         for attempt in itertools.count(1):  # pragma: no branch
             self._await_turn(route, url, budget)
             try:
-                return self._once(route, url, params, body)
+                return self._once(route, url, params, body, bare)
             except VastError as error:
                 if not error.repeatable:
                     raise
@@ -194,7 +201,12 @@ class Client:
             self.clock.sleep(pause)
 
     def _once(
-        self, route: Route, url: str, params: t.Mapping[str, str] | None, body: t.Mapping[str, t.Any] | None
+        self,
+        route: Route,
+        url: str,
+        params: t.Mapping[str, str] | None,
+        body: t.Mapping[str, t.Any] | None,
+        bare: str | None,
     ) -> dict[str, t.Any]:
         exchange = Exchange(route.method, url)
         sent = f"{route.method} {url}" + ("" if body is None else f" {self.redactor.data(body)}")
@@ -215,6 +227,8 @@ class Client:
         self._pacer.answered(route.name, self._interval(route))
         if reply.ok and isinstance(reply.data, dict):
             return reply.data
+        if reply.ok and bare is not None and isinstance(reply.data, list):
+            return {bare: reply.data}
         exchange = exchange._replace(
             status_code=reply.status,
             error=self.redactor.text(reply.slug) if reply.slug else None,

@@ -17,6 +17,7 @@ from ._errors import (
     NotFound,
     ProtocolError,
     ServerError,
+    TransportError,
     UnknownOutcome,
     VastError,
     WaitTimeout,
@@ -29,6 +30,10 @@ from ._waiting import rounds
 
 LIST = Route("GET", "/api/v0/endptjobs/", 3.0)
 DELETE = Route("DELETE", "/api/v0/endptjobs/{id}/", 3.0)
+WORKERGROUPS = Route("GET", "/api/v0/workergroups/", 2.0)
+AUTOJOBS = Route("GET", "/api/v0/autojobs/", 2.0)
+"""The same under the name that the official client uses (F4.2)."""
+WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
 FIRST_LOOK = 3.2
 """Seconds after a delete before the first look: the listing's own minimum interval (F2.4), and a little."""
 SHOWN_WITHIN = 12.0
@@ -52,6 +57,19 @@ RESULT_FIELDS = (
     "created_at",
 )
 """Fields passed on as the API has them; the group's own `api_key` is a secret and stays out."""
+WORKERGROUP_FIELDS = (
+    "id",
+    "min_load",
+    "target_util",
+    "cold_mult",
+    "test_workers",
+    "template_id",
+    "template_hash",
+    "search_query",
+    "gpu_ram",
+    "created_at",
+)
+WORKER_FIELDS = ("id", "status", "gpu_name", "url", "created_at", "started_at", "loaded_at")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +129,57 @@ def find(client: Client, endpoint_id: int | None, name: str | None) -> Endpoint 
         ids = ", ".join(str(group.id) for group in found)
         raise Ambiguous(f"{len(found)} endpoint groups are named {name!r}: {ids}. Select one of them by id.")
     return found[0] if found else None
+
+
+def describe(client: Client, groups: list[Endpoint]) -> list[dict[str, t.Any]]:
+    """The groups as results, with their workergroups and, where the engine tells them, their workers."""
+    workergroups = _workergroups(client) if groups else []
+    workers = _workers(client, groups)
+    return [
+        {
+            **group.result(),
+            "workergroups": [
+                {field: row.get(field) for field in WORKERGROUP_FIELDS}
+                for row in workergroups
+                if row.get("endpoint_id") == group.id
+            ],
+            "workers": workers.get(group.id),
+        }
+        for group in groups
+    ]
+
+
+def _workergroups(client: Client) -> list[dict[str, t.Any]]:
+    route = WORKERGROUPS
+    try:
+        rows = client.call(route).get("results")
+    except NotFound:
+        route = AUTOJOBS
+        rows = client.call(route).get("results")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ProtocolError(
+            "The listing of workergroups cannot be relied on: it holds no list of them. Run the task again.",
+            Exchange(route.method, client.settings.api_url + route.path, 200),
+        )
+    return rows
+
+
+def _workers(client: Client, groups: list[Endpoint]) -> dict[int, list[dict[str, t.Any]]]:
+    """The workers by group as the engine lists them, bare or under `workers` (F4.3); only of those that it tells."""
+    found = {}
+    for group in groups:
+        try:
+            rows = client.call(WORKERS, body={"id": group.id}, bare="workers").get("workers")
+        except TransportError as error:
+            # Each further one would cost the whole of retry_timeout again.
+            client.warn(f"The workers of {group.name} and of those after it are not known: {error.msg}")
+            break
+        except VastError as error:
+            client.warn(f"The workers of {group.name} are not known: {error.msg}")
+            continue
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            found[group.id] = [{field: row.get(field) for field in WORKER_FIELDS} for row in rows]
+    return found
 
 
 def plan_absent(found: Endpoint | None, wanted: str) -> Plan:

@@ -162,12 +162,20 @@ class Instance:
 
     def ssh(self) -> dict[str, t.Any] | None:
         """Where ssh answers: the published port 22, else the proxy; None when the API tells neither (F3.3)."""
+        return self.direct() or self.proxy()
+
+    def direct(self) -> dict[str, t.Any] | None:
+        """The published port 22; None unless the instance runs and publishes it."""
         with contextlib.suppress(AttributeError, LookupError, TypeError, ValueError):
             # Docker may publish IPv6 on a port of its own, and public_ipaddr is an IPv4 address.
             published = min(self.row["ports"]["22/tcp"], key=lambda entry: ":" in entry.get("HostIp", ""))
             port = int(published["HostPort"])
             if host := self.text("public_ipaddr"):
                 return {"host": host, "port": port, "user": "root", "via": "direct"}
+        return None
+
+    def proxy(self) -> dict[str, t.Any] | None:
+        """Vast.ai's proxy, which has an address before the container does; jupyter instances are one port further."""
         with contextlib.suppress(LookupError, TypeError, ValueError):
             shift = 1 if "jupyter" in (self.text("image_runtype") or "") else 0
             if host := self.text("ssh_host"):

@@ -70,27 +70,42 @@ def manage(client: Client, current: Instance, plan: Plan, state: str | None, wai
         if state is not None and waits.wait:
             watch = Watch(state, move.seen, client.clock.now(), must_stay_wanted=move.refusal is None)
             move.follow(watch, waits, changed=plan.changed)
-    except NotFound:
-        raise
     except VastError as error:
-        if starts and move.is_queued:
-            raise move.taken_back(error) from error
-        raise
+        failed = move.explained(error, starts=starts)
+        if failed is error:
+            raise
+        raise failed from error
     return move.seen
 
 
 class _Move:
-    """One instance while it is changed: `seen` is how it showed last, `refusal` that a start found no GPU."""
+    """One instance while it is changed: `seen` is how it showed last, `refusal` that a start found no GPU.
+
+    `unsure`: a start may have been carried out, and the instance was not seen since.
+    """
 
     def __init__(self, client: Client, current: Instance) -> None:
         self.client = client
         self.seen = current
         self.refusal: Unavailable | None = None
+        self.unsure = False
+        self._before = current
 
     @property
     def is_queued(self) -> bool:
         """A start may come about later, without a GPU now."""
         return (self.refusal is not None or self.seen.is_queued) and not self.seen.has_gpu
+
+    @property
+    def differs(self) -> bool:
+        """Whether it shows a change of what a plan can change."""
+        return any(
+            now != before
+            for now, before in (
+                (self.seen.label, self._before.label),
+                (self.seen.word("intended_status"), self._before.word("intended_status")),
+            )
+        )
 
     def apply(self, plan: Plan) -> None:
         """Send all changes in one PUT and look; what does not show is sent once more, alone."""
@@ -108,6 +123,10 @@ class _Move:
                     pending = {field: value for field, value in pending.items() if field != "state"}
                 except UnknownOutcome as error:
                     doubt = error
+                    self.unsure = body.get("state") == "running"
+                except ServerError:
+                    self.unsure = body.get("state") == "running"
+                    raise
             if bodies:
                 pending = self.until_shown(pending)
             bodies = [{field: value} for field, value in pending.items()]
@@ -123,7 +142,7 @@ class _Move:
             found = _look_after(self.client, self.seen, "a change")
             if found is None:
                 raise gone(self.seen)
-            self.seen = found
+            self.seen, self.unsure = found, False
             shown = {"label": found.label, "state": found.word("intended_status")}
             missing = {field: value for field, value in pending.items() if shown[field] != value}
             if not missing:
@@ -137,6 +156,26 @@ class _Move:
         finally:
             self.seen = watch.last
 
+    def explained(self, error: VastError, *, starts: bool) -> VastError:
+        """The failure to raise: no start stays queued, and what was changed by then counts as changed."""
+        if is_absence(error):
+            return error
+        if starts and self.unsure:
+            try:
+                self.until_shown({})
+            except VastError as failed:
+                return error.explained(
+                    f"{error.msg} Whether the start of {self.seen.name} is queued could NOT be confirmed: {failed.msg} "
+                    "It may start and bill later: run state=stopped on it, or this task again.",
+                    changed=True,
+                    instance=self.seen.result(),
+                )
+        if starts and self.is_queued:
+            return self.taken_back(error)
+        if self.differs and "changed" not in error.result:
+            return error.explained(error.msg, changed=True, instance=self.seen.result())
+        return error
+
     def taken_back(self, error: VastError) -> VastError:
         """Stop the instance so that its queued start does not come about and bill later; the failure to raise then."""
         if self.refusal is not None and not isinstance(error, Unavailable):
@@ -148,12 +187,14 @@ class _Move:
                 f"The queued start of {self.seen.name} could NOT be confirmed as taken back: {failed.msg} "
                 "It may start and bill later: run state=stopped on it until that succeeds."
             )
+            changed = True
         else:
             told = (
                 f"The queued start of {self.seen.name} was taken back (state=stopped), so that it does not start and "
                 "bill later. Try again later, or wait for the GPU with on_unavailable=wait and a longer wait_timeout."
             )
-        return error.explained(f"{error.msg} {told}", instance=self.seen.result())
+            changed = self.differs
+        return error.explained(f"{error.msg} {told}", changed=changed, instance=self.seen.result())
 
 
 def is_under_way(instance: Instance, only_if_status: c.Collection[str]) -> bool:
@@ -332,6 +373,12 @@ def _look_after(client: Client, seen: Instance, what: str) -> Instance | None:
             changed=True,
             instance=seen.result(),
         ) from error
+
+
+def is_absence(error: VastError) -> bool:
+    """Whether a failure says that an instance is gone, by a listing or the API's own word; a bare 404 does not."""
+    own_word = error.exchange is None or (error.exchange.error or "").startswith("no_such_")
+    return isinstance(error, NotFound) and own_word
 
 
 def gone(instance: Instance) -> NotFound:

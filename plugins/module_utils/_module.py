@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 
 from ._client import Client
 from ._errors import DependencyError, Invalid, VastError
-from ._instances import MAX_LABEL, Target
+from ._instances import MAX_LABEL, STATUSES, Target
 from ._lifecycle import Waits
 from ._settings import DEFAULT_URL, Settings
 from ._waiting import Clock
@@ -38,6 +38,14 @@ WAIT_OPTIONS: Spec = {
 TARGET_OPTIONS: Spec = {
     "id": {"type": "int"},
     "label": {"type": "str"},
+}
+SELECTION_OPTIONS: Spec = {
+    "ids": {"type": "list", "elements": "int"},
+    "label": {"type": "list", "elements": "str"},
+    "label_prefix": {"type": "str"},
+    "status": {"type": "list", "elements": "str", "choices": list(STATUSES)},
+    "gpu_name": {"type": "list", "elements": "str"},
+    "machine_id": {"type": "list", "elements": "int"},
 }
 
 

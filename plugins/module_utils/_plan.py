@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections.abc as c
 import dataclasses
 import typing as t
 
@@ -42,3 +43,16 @@ class Plan:
                 "after": {change.field: change.after for change in self.changes},
             },
         }
+
+
+def combined(plans: c.Iterable[Plan]) -> dict[str, t.Any]:
+    """The same keys for many things: the diff has a part for each one that changes."""
+    changing = [plan for plan in plans if plan.changed]
+    return {
+        "changed": bool(changing),
+        "actions": [change.action for plan in changing for change in plan.changes],
+        "diff": {
+            "before": {plan.subject: {change.field: change.before for change in plan.changes} for plan in changing},
+            "after": {plan.subject: {change.field: change.after for change in plan.changes} for plan in changing},
+        },
+    }

@@ -154,7 +154,7 @@ def refusal(sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, 
     if status in _GATEWAY:
         return UnknownOutcome(f"{answer}. It may have been carried out.", exchange)
     if status >= 500:
-        return ServerError(f"{answer}.", exchange)
+        return ServerError(f"{answer}." + ("" if safe else " It may have been carried out."), exchange)
     return Invalid(f"{answer}.", exchange)
 
 

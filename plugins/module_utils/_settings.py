@@ -13,6 +13,7 @@ import urllib.parse
 from ._errors import AuthError, Invalid
 
 DEFAULT_URL = "https://console.vast.ai"
+ENGINE_URL = "https://run.vast.ai"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_KEY_FILE_BYTES = 4096
 
@@ -58,6 +59,11 @@ class Settings:
     def verify(self) -> bool | str:
         """What requests takes; given with each request, since a session's value loses to REQUESTS_CA_BUNDLE."""
         return self.validate_certs and (self.ca_path or True)
+
+    @property
+    def engine_url(self) -> str:
+        """Where the serverless engine answers: on a host of its own at Vast.ai, beside the API elsewhere (F4.3)."""
+        return ENGINE_URL if self.api_url == DEFAULT_URL else self.api_url
 
     @property
     def insecure(self) -> bool:

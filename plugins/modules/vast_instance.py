@@ -12,7 +12,7 @@ description:
   - Makes one instance converge on a state and a label, and waits until it is there.
   - The instance is found in a complete listing of the account, so that a failed or partial reply is never taken for an
     absent instance.
-  - Stopping an instance keeps its disk, which goes on billing, and gives its GPU free. Somebody else may rent that
+  - Stopping an instance keeps its disk, which goes on billing, and releases its GPU. Somebody else may rent that
     GPU, and the instance cannot start until it is free again; see O(on_unavailable).
 author:
   - vastai.cloud contributors (@vastai-cloud)
@@ -37,7 +37,7 @@ options:
   state:
     description:
       - V(running) asks for the instance to run; V(stopped) asks for it to be stopped.
-      - Not given, only the label is set.
+      - If not given, only the label is set.
     type: str
     choices:
       - running

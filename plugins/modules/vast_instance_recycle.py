@@ -28,7 +28,7 @@ options:
     description:
       - Recycle only an instance that is found with one of these values of RV(instance.actual_status); leave any
         other as it is. This makes a playbook that heals crashed instances idempotent.
-      - Not given, the instance is recycled in any status. One that shows V(loading) or V(created) while it boots
+      - If not given, the instance is recycled in any status. One that shows V(loading) or V(created) while it boots
         counts as being recycled already, unless that status is named here.
       - A stopped instance also shows V(exited); it is left as it is all the same.
     type: list

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--account", type=Path, metavar="FILE", help="the account to start with, JSON or YAML (default: a small fleet)")
     add("--url-file", type=Path, metavar="PATH", help="write the URL to this file once requests are served")
+    add("--background", action="store_true", help="return at once; the third line printed is the process to end")
     add("--max-lifetime", type=positive, metavar="SECONDS", help="end by itself after this time")
     add(
         "--time-scale",
@@ -77,6 +78,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (AccountError, OSError, OverflowError, ValueError) as error:
         sys.stderr.write(f"simulator: {error}\n")
         return 2
+    if options.background and (process := os.fork()):
+        sys.stdout.write(f"{simulator.url}\nkey: {simulator.api_key}\npid: {process}\n")
+        return 0
+    if options.background:
+        detach()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_signal: ended.set())
@@ -87,6 +93,14 @@ def main(arguments: list[str] | None = None) -> int:
             write_atomically(options.url_file, f"{simulator.url}\n")
         ended.wait(options.max_lifetime)
     return 0
+
+
+def detach() -> None:
+    """Leave the terminal and let go of the streams, for which the caller would wait."""
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def make(options: argparse.Namespace) -> Simulator:

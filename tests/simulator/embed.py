@@ -37,9 +37,11 @@ class Simulator:
     ) -> None:
         self.application = Application(account, api_key, time_scale, interval_scale, clock, sleep)
         self._server = Server(self.application, host, port, ssl_context)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL,), daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Simulator:
+        # Python 3.13.0 takes a thread made before a fork for one that has run, so it is made no earlier than this.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL,), daemon=True)
         self._thread.start()
         return self
 
@@ -49,7 +51,8 @@ class Simulator:
         self._server.shutdown()
         self._server.close_connections()
         self._server.server_close()
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
 
     @property
     def url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import signal
 import ssl
@@ -47,6 +48,24 @@ def test_life(process: subprocess.Popen[str], tmp_path: Path, number: signal.Sig
     assert [path.name for path in tmp_path.iterdir()] == ["url"]
     assert process.stderr
     assert process.stderr.read() == ""
+
+
+def test_in_the_background() -> None:
+    """The caller gets its streams back at once, and the process to end."""
+    done = subprocess.run(
+        [sys.executable, "-B", str(FOLDER), "--background", "--max-lifetime", "60"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    url, _key, process = done.stdout.splitlines()
+    number = int(process.removeprefix("pid: "))
+    try:
+        assert requests.get(f"{url}/_simulator/", timeout=10).status_code == 200
+    finally:
+        os.kill(number, signal.SIGTERM)
+    assert done.stderr == ""
 
 
 def test_ends_by_itself() -> None:

@@ -30,6 +30,8 @@ from ..harness import KEY, URL, Api, FakeClock
 
 READ = Route("GET", "/api/v0/things/", 1.0)
 WRITE = Route("PUT", "/api/v0/things/{id}/", 1.0)
+ASK = Route("POST", "/ask/", 1.0, reads=True)
+ENGINE = Route("POST", "/workers/", 1.0, engine=True, reads=True)
 ROUTES = pytest.mark.parametrize("route", [READ, WRITE], ids=["GET", "PUT"])
 RESULT = "https://files.test/logs/abc.log"
 
@@ -109,6 +111,54 @@ def test_a_path_prefix_of_the_address_is_kept_and_the_slash_at_the_end_too(api: 
     api.expect("GET", "https://gateway.test/vast/api/v0/things/", {})
     connect(api_url="https://gateway.test/vast").call(READ)
     assert api.calls == [("GET", "https://gateway.test/vast/api/v0/things/")]
+
+
+@pytest.mark.parametrize(
+    ("api_url", "engine"),
+    [
+        (URL, URL),
+        ("https://gateway.test/vast", "https://gateway.test/vast"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://console.vast.ai", "https://run.vast.ai"),
+    ],
+)
+def test_only_the_engine_of_vast_ai_itself_has_another_host(
+    api: Api, connect: Connect, api_url: str, engine: str
+) -> None:
+    api.expect("POST", f"{engine}/workers/", {"n": 1}, body={"id": 5})
+    api.expect("GET", f"{api_url}/api/v0/things/", {"n": 2})
+    client = connect(api_url=api_url)
+    assert client.call(ENGINE, body={"id": 5}) == {"n": 1}
+    assert call(client, READ) == {"n": 2}
+
+
+def test_a_failure_of_the_engine_tells_its_address(api: Api, connect: Connect) -> None:
+    api.expect("POST", "https://run.vast.ai/workers/", {"error": "no"}, status=401)
+    failed = failure(connect(api_url="https://console.vast.ai"), ENGINE)
+    assert (failed["error_class"], failed["url"]) == ("auth", "https://run.vast.ai/workers/")
+
+
+@pytest.mark.parametrize(
+    ("reply", "returned"), [([1, 2], {"rows": [1, 2]}), ([], {"rows": []}), ({"n": 1}, {"n": 1}), ({}, {})]
+)
+def test_a_bare_list_is_put_under_the_name_that_is_asked_for(
+    api: Api, connect: Connect, reply: t.Any, returned: dict[str, t.Any]
+) -> None:
+    expect(api, ASK, reply)
+    assert connect().call(ASK, bare="rows") == returned
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"),
+    [('"text"', 200, "protocol"), (b"", 200, "protocol"), ([1], 400, "invalid"), ([1], 500, "server")],
+)
+def test_a_refusal_or_a_text_is_no_bare_list(
+    api: Api, connect: Connect, reply: t.Any, status: int, error_class: str
+) -> None:
+    expect(api, ASK, reply, status=status)
+    with pytest.raises(VastError) as failed:
+        connect().call(ASK, bare="rows")
+    assert failed.value.error_class == error_class
 
 
 @pytest.fixture
@@ -264,6 +314,30 @@ def test_a_lost_reply_is_asked_for_again_only_when_reading(
     assert failed["error_class"] == "unknown_outcome"
     assert "may have been carried out" in failed["msg"]
     assert len(api.calls) == 3
+
+
+@pytest.mark.parametrize("lost", LOST_REPLIES)
+def test_a_post_that_only_reads_is_sent_again_after_a_lost_reply(
+    api: Api, connect: Connect, lost: t.Callable[[], Exception]
+) -> None:
+    expect(api, ASK, lost(), body={"id": 5})
+    expect(api, ASK, "<html></html>", status=503, body={"id": 5})
+    expect(api, ASK, {"n": 1}, body={"id": 5})
+    assert connect().call(ASK, body={"id": 5}) == {"n": 1}
+
+
+def test_a_post_is_not_sent_again_unless_it_is_known_to_read(api: Api, connect: Connect) -> None:
+    post = Route("POST", "/ask/", 1.0)
+    expect(api, post, reset())
+    assert failure(connect(), post)["error_class"] == "unknown_outcome"
+
+
+def test_a_post_that_only_reads_has_no_doubtful_outcome(api: Api, connect: Connect) -> None:
+    expect(api, ASK, '"Invalid key"')
+    expect(api, ASK, reset())
+    client = connect(retry_timeout=0)
+    assert failure(client, ASK)["error_class"] == "protocol"
+    assert failure(client, ASK)["error_class"] == "transport"
 
 
 def refused() -> requests.ConnectionError:

@@ -5,20 +5,32 @@
 from __future__ import annotations
 
 import json
+import random
 import typing as t
 
 import pytest
+import requests
+from urllib3.exceptions import NewConnectionError
 
 from ansible_collections.vastai.cloud.plugins.module_utils._endpoints import (
     RESULT_FIELDS,
+    WORKER_FIELDS,
+    WORKERGROUP_FIELDS,
     Endpoint,
+    describe,
     find,
     plan_absent,
     read,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Ambiguous, Invalid, ProtocolError
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import (
+    Ambiguous,
+    AuthError,
+    Invalid,
+    NotFound,
+    ProtocolError,
+)
 
-from ..harness import Api, endpoint_row, make_client
+from ..harness import Api, FakeClock, endpoint_row, make_client
 
 LIST = "/api/v0/endptjobs/"
 
@@ -104,3 +116,63 @@ def test_nothing_is_concluded_from_a_malformed_listing(api: Api, reply: dict[str
     api.expect("GET", LIST, reply)
     with pytest.raises(ProtocolError, match=r"listing of endpoint groups cannot be relied on.*run the task again"):
         read(make_client())
+
+
+WORKERGROUPS, AUTOJOBS, WORKERS = "/api/v0/workergroups/", "/api/v0/autojobs/", "/get_endpoint_workers/"
+REFUSED = requests.ConnectionError(NewConnectionError(t.cast("t.Any", object()), "Connection refused"))
+
+
+def described(groups: list[Endpoint], warnings: list[str] | None = None) -> list[dict[str, t.Any]]:
+    return describe(make_client(pytest.fail if warnings is None else warnings.append), groups)
+
+
+def test_a_description_has_every_key_of_group_workergroup_and_worker_and_no_other(api: Api) -> None:
+    secrets = {"api_key": "SECRET-a", "launch_args": "SECRET-b", "token": "SECRET-c"}
+    api.expect("GET", WORKERGROUPS, {"results": [{"endpoint_id": 77, **secrets}]})
+    api.expect("POST", WORKERS, [secrets], body={"id": 77})
+    (group,) = described([Endpoint(77, endpoint_row())])
+    assert group.keys() == {"id", *RESULT_FIELDS, "workergroups", "workers"}
+    assert group["workergroups"] == [dict.fromkeys(WORKERGROUP_FIELDS)]
+    assert group["workers"] == [dict.fromkeys(WORKER_FIELDS)]
+    assert "SECRET" not in json.dumps(group)
+
+
+def test_without_a_group_nothing_is_asked_for(api: Api) -> None:
+    assert described([]) == []
+
+
+@pytest.mark.parametrize("endpoint_id", [None, "77", 78])
+def test_a_workergroup_of_no_chosen_group_is_left_out(api: Api, endpoint_id: t.Any) -> None:
+    api.expect("GET", WORKERGROUPS, {"results": [{"id": 1, "endpoint_id": endpoint_id}, {"id": 2}]})
+    api.expect("POST", WORKERS, [], body={"id": 77})
+    assert described([Endpoint(77, endpoint_row())])[0]["workergroups"] == []
+
+
+def test_a_wrong_key_is_not_taken_for_a_missing_route(api: Api) -> None:
+    api.expect("GET", WORKERGROUPS, {"error": "auth_error", "msg": "Invalid user key"}, status=404)
+    with pytest.raises(AuthError):
+        described([Endpoint(77, endpoint_row())])
+
+
+def test_where_neither_name_is_known_it_fails(api: Api) -> None:
+    api.expect("GET", WORKERGROUPS, {"msg": "no such route"}, status=404)
+    api.expect("GET", AUTOJOBS, {"msg": "no such route"}, status=404)
+    with pytest.raises(NotFound, match="autojobs"):
+        described([Endpoint(77, endpoint_row())])
+
+
+def test_an_engine_that_cannot_be_reached_is_given_up_for_all_groups_that_are_left(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    api.expect("GET", WORKERGROUPS, {"results": []})
+    api.expect("POST", WORKERS, [], body={"id": 77})
+    for _attempt in range(8):
+        api.expect("POST", WORKERS, REFUSED, body={"id": 78})
+    warnings: list[str] = []
+    begin = clock.now()
+    groups = described([Endpoint(number, {"id": number}) for number in (77, 78, 79, 80)], warnings)
+    assert [group["workers"] for group in groups] == [[], None, None, None]
+    assert len(warnings) == 1
+    assert "endpoint 78 and of those after it are not known" in warnings[0]
+    assert clock.now() - begin <= 120

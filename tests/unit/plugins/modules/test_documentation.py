@@ -24,14 +24,21 @@ from ..harness import (
     declared_calls,
     endpoint_row,
     instance_row,
+    list_query,
     run_module,
     stopped_row,
 )
+from .test_vast_endpoint_info import worker_row, workergroup_row
 
+FRAGMENTS = "ansible_collections.vastai.cloud.plugins.doc_fragments"
 COLLECTION = pathlib.Path(__file__).parents[4]
 NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
 OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
+INFO = [name for name in NAMES if name.endswith("_info")]
+"""Those that change nothing."""
+FOR_MANY = ["vast_fleet"]
+"""Those whose diff has a part for each of many things."""
 
 every_module = pytest.mark.parametrize("name", NAMES)
 
@@ -49,25 +56,31 @@ def tasks(found: t.Any) -> c.Iterator[dict[str, t.Any]]:
             yield from tasks(task.get(section, []))
 
 
-def real_validator(name: str, arguments: dict[str, t.Any]) -> ArgumentSpecValidator:
-    """The checks of a module's own argument spec; what is templated may be of any type."""
+def real_spec(name: str) -> tuple[Spec, dict[str, t.Any]]:
+    """A module's own argument spec, and what it says of options together."""
     module = importlib.import_module(f"{MODULES}.{name}")
     with mock.patch.object(module, "run_task") as run_task:
         module.main()
-    spec: Spec = {**API_OPTIONS, **run_task.call_args.args[1]}
+    _run, *own = run_task.call_args.args
+    return {**API_OPTIONS, **own[0]}, dict(run_task.call_args.kwargs)
+
+
+def real_validator(name: str, arguments: dict[str, t.Any]) -> ArgumentSpecValidator:
+    """The checks of a module's own argument spec; what is templated may be of any type."""
+    spec, constraints = real_spec(name)
     templated = {option for option, value in arguments.items() if isinstance(value, str) and "{{" in value}
     spec = {
         option: {"type": "raw", "required": rules.get("required", False)} if option in templated else rules
         for option, rules in spec.items()
     }
-    return ArgumentSpecValidator(spec, **run_task.call_args.kwargs)
+    return ArgumentSpecValidator(spec, **constraints)
 
 
 def example_tasks(name: str) -> list[tuple[str, dict[str, t.Any]]]:
     """Each task of an example that uses this collection: the module and its arguments."""
     prefix = "vastai.cloud."
     return [
-        (key.removeprefix(prefix), arguments)
+        (key.removeprefix(prefix), arguments or {})
         for task in tasks(block(name, "EXAMPLES"))
         for key, arguments in task.items()
         if key.startswith(prefix)
@@ -86,6 +99,20 @@ def test_its_examples_are_tasks_that_it_would_accept(name: str) -> None:
 def test_an_example_with_a_mistake_would_be_noticed() -> None:
     for arguments in ({"id": "x", "state": "stopped"}, {"id": 1}, {"label": "a", "stat": "stopped"}):
         assert real_validator("vast_instance", arguments).validate(arguments).error_messages != []
+    for fleet in ({"select": {"prefix": "a"}, "state": "stopped"}, {"select": {"all": True}}):
+        assert real_validator("vast_fleet", fleet).validate(fleet).error_messages != []
+
+
+def test_an_option_that_is_documented_otherwise_would_be_noticed() -> None:
+    spec: Spec = {"a": {"type": "int"}, "b": {"type": "dict", "options": {"c": {"type": "list", "elements": "str"}}}}
+    told = {"a": {"type": "int", "default": 1}, "b": {"type": "dict", "suboptions": {"c": {"type": "list"}, "d": {}}}}
+    assert sorted(differences(told, spec, "")) == ["a: default", "b.: ['d']", "b.c: elements"]
+
+
+def test_a_result_that_is_documented_otherwise_would_be_noticed() -> None:
+    told = {"type": "list", "elements": "dict", "contains": {"id": {"type": "int"}, "label": {"type": "str"}}}
+    assert len(list(mistakes([{"id": "1", "label": None}, {"id": 1}], told, "x"))) == 2
+    assert len(list(mistakes({}, told, "x"))) == 1
 
 
 @every_module
@@ -98,9 +125,79 @@ def test_it_documents_its_release_attributes_and_action_group(name: str) -> None
     documentation = block(name, "DOCUMENTATION")
     assert documentation["module"] == name
     assert documentation["version_added"]
-    assert documentation["attributes"].keys() == {"check_mode", "diff_mode", "idempotent"}
     fragments = {"vastai.cloud.api", "vastai.cloud.attributes", "vastai.cloud.attributes.actiongroup"}
     assert fragments <= set(documentation["extends_documentation_fragment"])
+
+
+@every_module
+def test_each_attribute_says_how_far_it_is_supported(name: str) -> None:
+    attributes = documented(name, "attributes")
+    assert attributes.keys() == {"check_mode", "diff_mode", "idempotent", "action_group"}
+    assert all(attribute["description"] for attribute in attributes.values())
+    allowed = {key: {"full", "partial"} for key in attributes}
+    if name in INFO:
+        allowed = {key: {"full"} for key in attributes} | {"diff_mode": {"none"}}
+    assert {
+        key: attribute["support"] for key, attribute in attributes.items() if attribute["support"] not in allowed[key]
+    } == {}
+
+
+def fragment(name: str) -> dict[str, t.Any]:
+    """A documentation fragment of this collection, parsed."""
+    file, _dot, which = name.removeprefix("vastai.cloud.").partition(".")
+    module = importlib.import_module(f"{FRAGMENTS}.{file}")
+    parsed: dict[str, t.Any] = yaml_load(getattr(module.ModuleDocFragment, which.upper() or "DOCUMENTATION"))
+    return parsed
+
+
+def documented(name: str, part: str) -> dict[str, t.Any]:
+    """The options or attributes of a module, merged with those of its fragments as Ansible does."""
+    documentation = block(name, "DOCUMENTATION")
+    merged: dict[str, t.Any] = {}
+    fragments = [fragment(each) for each in documentation["extends_documentation_fragment"]]
+    for source in (*fragments, documentation):
+        for key, entry in source.get(part, {}).items():
+            merged[key] = {**merged.get(key, {}), **entry}
+    return merged
+
+
+def differences(documented: dict[str, t.Any], spec: Spec, path: str) -> c.Iterator[str]:
+    """Where the documented options differ from the real ones."""
+    if documented.keys() != spec.keys():
+        yield f"{path}: {sorted(documented.keys() ^ spec.keys())}"
+    for option in documented.keys() & spec.keys():
+        told, real = documented[option], spec[option]
+        for key, unset in (
+            ("type", None),
+            ("elements", None),
+            ("choices", None),
+            ("default", None),
+            ("required", False),
+        ):
+            if told.get(key, unset) != real.get(key, unset):
+                yield f"{path}{option}: {key}"
+        yield from differences(told.get("suboptions", {}), real.get("options", {}), f"{path}{option}.")
+
+
+@every_module
+def test_its_options_are_documented_as_they_are(name: str) -> None:
+    assert list(differences(documented(name, "options"), real_spec(name)[0], "")) == []
+
+
+def test_the_options_that_select_are_documented_alike_in_all_modules() -> None:
+    shared = without_texts(fragment("vastai.cloud.selection")["options"])
+    fleet = block("vast_fleet", "DOCUMENTATION")["options"]
+    assert without_texts(fleet["exclude"]["suboptions"]) == shared
+    assert without_texts(fleet["select"]["suboptions"]).keys() == {"all", *shared}
+    assert fleet["exclude"]["suboptions"].items() <= fleet["select"]["suboptions"].items()
+
+
+def without_texts(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The options without their descriptions, which refer to the keys of different results."""
+    return {
+        option: {key: value for key, value in entry.items() if key != "description"}
+        for option, entry in options.items()
+    }
 
 
 def test_the_action_group_holds_every_module() -> None:
@@ -112,12 +209,32 @@ def test_the_key_instance_is_documented_alike_in_all_modules() -> None:
     blocks = [returned["instance"] for name in NAMES if "instance" in (returned := block(name, "RETURN"))]
     assert len(blocks) >= 3
     assert all(other == blocks[0] for other in blocks)
+    (listed,) = (returned["instances"] for name in INFO if "instances" in (returned := block(name, "RETURN")))
+    assert listed["contains"] == blocks[0]["contains"]
+
+
+def test_the_key_endpoint_is_documented_alike_in_all_modules() -> None:
+    one = block("vast_endpoint", "RETURN")["endpoint"]["contains"]
+    listed = block("vast_endpoint_info", "RETURN")["endpoints"]["contains"]
+    assert listed == {**one, "workergroups": listed["workergroups"], "workers": listed["workers"]}
+
+
+def test_the_key_cost_is_documented_alike_in_all_modules() -> None:
+    listed = block("vast_instance_info", "RETURN")["cost"]["contains"]
+    fleet = block("vast_fleet", "RETURN")["cost"]["contains"]
+    assert fleet["before"]["contains"] == fleet["after"]["contains"] == listed
 
 
 def test_the_failure_keys_are_documented_alike_in_all_modules() -> None:
-    keys = ("error_class", "status_code", "error", "method", "url", "response", "diff")
+    keys = ("error_class", "status_code", "error", "method", "url", "response")
     first, *others = ({key: block(name, "RETURN")[key] for key in keys} for name in NAMES)
     assert all(other == first for other in others)
+
+
+def test_the_diff_is_documented_alike_in_all_modules_that_change_one_thing() -> None:
+    first, *others = (block(name, "RETURN")["diff"] for name in NAMES if name not in INFO + FOR_MANY)
+    assert all(other == first for other in others)
+    assert all("diff" not in block(name, "RETURN") for name in INFO)
 
 
 def instances(api: Api, *rows: dict[str, t.Any]) -> None:
@@ -227,10 +344,79 @@ def deleting_refused(api: Api) -> Result:
     return run_module("vast_endpoint", id=77, state="absent")
 
 
+def bulk(api: Api, state: str, *ids: int, **more: t.Any) -> None:
+    """Declare a write to many."""
+    put(api, "", {"state": state, "ids": list(ids)}, **more)
+
+
+def moving(api: Api) -> Result:
+    api.expect_listing(instance_row(1), stopped_row(2))
+    bulk(api, "stopped", 1)
+    api.expect_listing(stopped_row(1), id=[1])
+    return run_module("vast_fleet", select={"all": True}, state="stopped")
+
+
+def moving_refused(api: Api) -> Result:
+    api.expect_listing(instance_row(1))
+    bulk(api, "stopped", 1, reply={"success": False, "error": "invalid_args"}, status=400)
+    return run_module("vast_fleet", select={"all": True}, state="stopped")
+
+
+def moving_hopeless(api: Api) -> Result:
+    api.expect_listing(stopped_row(1))
+    bulk(api, "running", 1)
+    api.expect_listing(instance_row(1, actual_status="loading"), id=[1])
+    api.expect_listing(stopped_row(1), id=[1])
+    return run_module("vast_fleet", select={"all": True}, state="running")
+
+
+def moving_vanished(api: Api) -> Result:
+    api.expect_listing(instance_row(1))
+    bulk(api, "stopped", 1)
+    api.expect_listing(id=[1])
+    return run_module("vast_fleet", select={"all": True}, state="stopped")
+
+
+def moving_foreseen(api: Api) -> Result:
+    api.expect_listing(instance_row(1), instance_row(2, label=None))
+    return run_module("vast_fleet", select={"all": True}, state="recycled", check_mode=True)
+
+
+def moving_too_many(api: Api) -> Result:
+    api.expect_listing(instance_row(1))
+    return run_module("vast_fleet", select={"all": True}, state="stopped", max_affected=0)
+
+
+def listing_instances(api: Api) -> Result:
+    api.expect_listing(instance_row(1), stopped_row(2, label=None))
+    return run_module("vast_instance_info")
+
+
+def listing_instances_refused(api: Api) -> Result:
+    refusal = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("GET", "/api/v1/instances/", refusal, status=404, query=list_query({}))
+    return run_module("vast_instance_info")
+
+
+def listing_endpoints(api: Api) -> Result:
+    groups(api, endpoint_row())
+    api.expect("GET", "/api/v0/workergroups/", {"success": True, "results": [workergroup_row()]})
+    api.expect("POST", "/get_endpoint_workers/", [worker_row()], body={"id": 77})
+    return run_module("vast_endpoint_info")
+
+
+def listing_endpoints_refused(api: Api) -> Result:
+    api.expect("GET", "/api/v0/endptjobs/", {"success": False, "msg": "no"}, status=403)
+    return run_module("vast_endpoint_info")
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deleting, deleting_nothing, deleting_in_part, deleting_refused],
+    "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
+    "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
     "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
+    "vast_instance_info": [listing_instances, listing_instances_refused],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }
 
@@ -262,8 +448,14 @@ def test_it_returns_its_keys_when_it_says_so(name: str) -> None:
             if entry["returned"].startswith("failure" if result.failed else "success")
             and ("request" not in entry["returned"] or "method" in result.values)
         }
+        if result.failed and "counts" in result.values:
+            always |= {key for key, entry in documented.items() if "when instances failed" in entry["returned"]}
+        never = {
+            key for key, entry in documented.items() if entry["returned"] == ("success" if result.failed else "failure")
+        }
         assert always
         assert always <= result.values.keys()
+        assert not never & result.values.keys()
 
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -286,7 +478,7 @@ def mistakes(value: t.Any, entry: dict[str, t.Any], path: str) -> c.Iterator[str
         yield f"{path} is {value!r} and documented as {entry['type']}"
     elif isinstance(value, list):
         for item in value:
-            yield from mistakes(item, {"type": entry["elements"]}, f"{path}[]")
+            yield from mistakes(item, {**entry, "type": entry["elements"]}, f"{path}[]")
     elif "contains" in entry:
         if value.keys() != entry["contains"].keys():
             yield f"{path} has other keys than documented: {value.keys() ^ entry['contains'].keys()}"
@@ -310,5 +502,22 @@ def test_the_values_have_the_documented_types_and_keys_inside(name: str) -> None
 @every_module
 def test_the_samples_show_documented_keys_only(name: str) -> None:
     for key, entry in block(name, "RETURN").items():
-        if isinstance(entry.get("sample"), dict):
-            assert entry["sample"].keys() <= entry["contains"].keys(), key
+        sample = entry.get("sample")
+        for each in sample if isinstance(sample, list) else [sample]:
+            if isinstance(each, dict) and "contains" in entry:
+                assert each.keys() <= entry["contains"].keys(), key
+
+
+@every_module
+def test_the_samples_are_of_the_documented_types(name: str) -> None:
+    found = [
+        mistake
+        for key, entry in block(name, "RETURN").items()
+        for mistake in mistakes(entry.get("sample"), shallow(entry), key)
+    ]
+    assert found == []
+
+
+def shallow(entry: dict[str, t.Any]) -> dict[str, t.Any]:
+    """An entry without what it contains: a sample may show a part."""
+    return {key: value for key, value in entry.items() if key != "contains"}

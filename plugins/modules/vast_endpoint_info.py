@@ -1,0 +1,284 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vast_endpoint_info
+short_description: List serverless endpoint groups on Vast.ai with their workergroups and workers
+version_added: 0.2.0
+description:
+  - Returns the endpoint groups of the account, each with its workergroups and, where the serverless engine tells
+    them, its workers. No keys are returned.
+  - A listing that fails is a failure, never an empty list.
+author:
+  - vastai.cloud contributors (@vastai-cloud)
+extends_documentation_fragment:
+  - vastai.cloud.api
+  - vastai.cloud.attributes
+  - vastai.cloud.attributes.actiongroup
+  - vastai.cloud.attributes.info
+options:
+  ids:
+    description:
+      - The ids of the endpoint groups. If not given, all.
+    type: list
+    elements: int
+  name:
+    description:
+      - The name of the endpoint groups; several may carry it.
+    type: str
+seealso:
+  - module: vastai.cloud.vast_endpoint
+"""
+
+EXAMPLES = r"""
+- name: All endpoint groups
+  vastai.cloud.vast_endpoint_info:
+  register: serverless
+
+- name: How many workers each has
+  ansible.builtin.debug:
+    msg: "{{ item.endpoint_name }}: {{ item.workers | default([], true) | length }}"
+  loop: "{{ serverless.endpoints }}"
+  loop_control:
+    label: "{{ item.id }}"
+
+- name: One by name
+  vastai.cloud.vast_endpoint_info:
+    name: llama-prod
+"""
+
+RETURN = r"""
+endpoints:
+  description: The endpoint groups that fit, without their keys.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 77
+      endpoint_name: llama-prod
+      endpoint_state: active
+      max_workers: 8
+      workergroups:
+        - id: 501
+          gpu_ram: 24
+      workers:
+        - id: 1001
+          status: idle
+  contains:
+    id:
+      description: >-
+        The id of the endpoint group.
+      returned: always
+      type: int
+    endpoint_name:
+      description: >-
+        Its name, which need not be the only one of its kind.
+      returned: always
+      type: str
+    endpoint_state:
+      description: >-
+        V(active), V(suspended) or V(stopped).
+      returned: always
+      type: str
+    min_load:
+      description: >-
+        The floor of the load in performance units per second.
+      returned: always
+      type: float
+    min_cold_load:
+      description: >-
+        The floor of the whole capacity.
+      returned: always
+      type: float
+    target_util:
+      description: >-
+        The wanted use of the capacity, at most 1.0.
+      returned: always
+      type: float
+    cold_mult:
+      description: >-
+        The cold capacity as a multiple of the load.
+      returned: always
+      type: float
+    cold_workers:
+      description: >-
+        How many workers are kept at least.
+      returned: always
+      type: int
+    max_workers:
+      description: >-
+        How many workers there are at most.
+      returned: always
+      type: int
+    max_queue_time:
+      description: >-
+        The longest queue of a worker in seconds, or null.
+      returned: always
+      type: float
+    target_queue_time:
+      description: >-
+        The wanted queue of a worker in seconds, or null.
+      returned: always
+      type: float
+    inactivity_timeout:
+      description: >-
+        After how many idle seconds it scales to zero, or null.
+      returned: always
+      type: float
+    autoscaler_instance:
+      description: >-
+        The engine that serves it, such as V(prod).
+      returned: always
+      type: str
+    created_at:
+      description: >-
+        When it was made, as text or in seconds since 1970.
+      returned: always
+      type: raw
+    workergroups:
+      description: The workergroups of the endpoint group, without their keys.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The id of the workergroup.
+          returned: always
+          type: int
+        min_load:
+          description: Its floor of the load.
+          returned: always
+          type: float
+        target_util:
+          description: The wanted use of the capacity.
+          returned: always
+          type: float
+        cold_mult:
+          description: The cold capacity as a multiple of the load.
+          returned: always
+          type: float
+        test_workers:
+          description: How many workers are tried out.
+          returned: always
+          type: int
+        template_id:
+          description: The id of its template.
+          returned: always
+          type: int
+        template_hash:
+          description: The hash of its template.
+          returned: always
+          type: str
+        search_query:
+          description: The search for its machines.
+          returned: always
+          type: raw
+        gpu_ram:
+          description: The GPU memory it needs in GB.
+          returned: always
+          type: float
+        created_at:
+          description: When it was made.
+          returned: always
+          type: raw
+    workers:
+      description: The workers as the serverless engine lists them, or null when it does not tell.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The id of the instance.
+          returned: always
+          type: int
+        status:
+          description: The state in the engine's own words.
+          returned: always
+          type: str
+        gpu_name:
+          description: The name of the GPU.
+          returned: always
+          type: str
+        url:
+          description: Where it answers.
+          returned: always
+          type: str
+        created_at:
+          description: When it was made.
+          returned: always
+          type: raw
+        started_at:
+          description: When it was started.
+          returned: always
+          type: raw
+        loaded_at:
+          description: When its model was loaded.
+          returned: always
+          type: raw
+error_class:
+  description: >-
+    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
+    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
+    V(dependency).
+  returned: failure
+  type: str
+  sample: unavailable
+status_code:
+  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  returned: failure of a request
+  type: int
+  sample: 429
+error:
+  description: The API's own short name of the error, or null.
+  returned: failure of a request
+  type: str
+  sample: resources_unavailable
+method:
+  description: The method of the request that failed.
+  returned: failure of a request
+  type: str
+  sample: PUT
+url:
+  description: The address of the request that failed, without its query.
+  returned: failure of a request
+  type: str
+  sample: https://console.vast.ai/api/v0/instances/4711/
+response:
+  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  returned: failure of a request
+  type: str
+"""
+
+import typing as t
+
+from ansible_collections.vastai.cloud.plugins.module_utils._endpoints import describe, read
+from ansible_collections.vastai.cloud.plugins.module_utils._module import Spec, Task, run_task
+
+OPTIONS: Spec = {
+    "ids": {"type": "list", "elements": "int"},
+    "name": {"type": "str"},
+}
+
+
+def run(task: Task) -> dict[str, t.Any]:
+    """List the groups, choose, and add what belongs to each."""
+    ids, name = task.params["ids"], task.params["name"]
+    task.connect()
+    groups = [
+        group
+        for group in read(task.client)
+        if (not ids or group.id in ids) and (name is None or group.endpoint_name == name)
+    ]
+    return {"changed": False, "endpoints": describe(task.client, groups)}
+
+
+def main() -> None:
+    """Run as a module."""
+    run_task(run, OPTIONS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,472 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vast_fleet
+short_description: Stop, start or recycle many rented GPU instances on Vast.ai in one task
+version_added: 0.2.0
+description:
+  - Chooses instances from one complete listing, and brings all of them to a state with one request and one shared poll,
+    instead of a loop over ids.
+  - The reply to the one request is not believed for single instances; the listing afterwards is. An instance that
+    does not show the change gets it once more, alone.
+  - The task fails when any instance failed, after the others are done, and RV(instances) tells which and why.
+  - A start whose GPU is taken is taken back, so that the instance does not start, and bill, at a time of its own.
+author:
+  - vastai.cloud contributors (@vastai-cloud)
+extends_documentation_fragment:
+  - vastai.cloud.api
+  - vastai.cloud.wait
+  - vastai.cloud.attributes
+  - vastai.cloud.attributes.actiongroup
+options:
+  select:
+    description:
+      - Which instances; all criteria must fit. At least one is needed, or O(select.all=true). An empty criterion is
+        refused, so that a template that gives nothing does not choose everything.
+    type: dict
+    required: true
+    suboptions:
+      all:
+        description:
+          - Every instance of the account, workers of serverless endpoints included where Vast.ai lists them.
+        type: bool
+        default: false
+      ids:
+        description:
+          - The ids of the instances.
+        type: list
+        elements: int
+      label:
+        description:
+          - Labels; an instance fits when it carries one of them exactly. The empty string stands for no label. Write
+            a label with a comma as an item of a YAML list.
+        type: list
+        elements: str
+      label_prefix:
+        description:
+          - What the label begins with.
+        type: str
+      status:
+        description:
+          - Values of RV(instances[].before.actual_status). A stopped instance shows V(exited).
+        type: list
+        elements: str
+        choices:
+          - created
+          - exited
+          - frozen
+          - loading
+          - offline
+          - rebooting
+          - recycling
+          - restarting
+          - running
+          - stopped
+          - unknown
+      gpu_name:
+        description:
+          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+        type: list
+        elements: str
+      machine_id:
+        description:
+          - The ids of machines.
+        type: list
+        elements: int
+  exclude:
+    description:
+      - Which of them to leave alone; an instance is left alone when any of these criteria fits. An empty one fits none.
+    type: dict
+    suboptions:
+      ids:
+        description:
+          - The ids of the instances.
+        type: list
+        elements: int
+      label:
+        description:
+          - Labels; an instance fits when it carries one of them exactly. The empty string stands for no label. Write
+            a label with a comma as an item of a YAML list.
+        type: list
+        elements: str
+      label_prefix:
+        description:
+          - What the label begins with.
+        type: str
+      status:
+        description:
+          - Values of RV(instances[].before.actual_status). A stopped instance shows V(exited).
+        type: list
+        elements: str
+        choices:
+          - created
+          - exited
+          - frozen
+          - loading
+          - offline
+          - rebooting
+          - recycling
+          - restarting
+          - running
+          - stopped
+          - unknown
+      gpu_name:
+        description:
+          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+        type: list
+        elements: str
+      machine_id:
+        description:
+          - The ids of machines.
+        type: list
+        elements: int
+  state:
+    description:
+      - V(running) and V(stopped) as in M(vastai.cloud.vast_instance).
+      - V(recycled) gives each a fresh container as in M(vastai.cloud.vast_instance_recycle). B(The file system of the
+        containers is lost.) Stopped instances are left alone.
+    type: str
+    required: true
+    choices:
+      - running
+      - stopped
+      - recycled
+  max_affected:
+    description:
+      - How many instances may change. When more would, the task fails before it sends anything.
+      - If not given, there is no limit.
+    type: int
+  batch:
+    description:
+      - With O(state=recycled), how many to recycle at once. The next ones follow when the last ones run again, and none
+        after a failure.
+    type: int
+    default: 1
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - V(recycled) recycles each time, except instances whose recycle is under way.
+seealso:
+  - module: vastai.cloud.vast_instance
+  - module: vastai.cloud.vast_instance_info
+"""
+
+EXAMPLES = r"""
+- name: Evening stop, except for the boxes that must stay
+  vastai.cloud.vast_fleet:
+    select:
+      label_prefix: dev-
+    exclude:
+      label:
+        - dev-db
+        - dev-keep
+    state: stopped
+    max_affected: 40
+  register: night
+
+- name: What is left to pay
+  ansible.builtin.debug:
+    msg: "{{ night.counts.changed }} stopped, {{ night.cost.before.per_hour }} -> {{ night.cost.after.per_hour }} $/h"
+
+- name: Roll out the new image, two servers at a time
+  vastai.cloud.vast_fleet:
+    select:
+      label_prefix: serve-
+    state: recycled
+    batch: 2
+
+- name: Stop everything in the account
+  vastai.cloud.vast_fleet:
+    select:
+      all: true
+    state: stopped
+"""
+
+RETURN = r"""
+instances:
+  description: The chosen instances, with what became of each.
+  returned: success, and when instances failed
+  type: list
+  elements: dict
+  sample:
+    - id: 4711
+      label: dev-alice
+      action: stop instance 4711 (dev-alice)
+      changed: true
+      failed: false
+      error_class: null
+      msg: ""
+      before: {actual_status: running, intended_status: running, cur_state: running}
+      after: {actual_status: exited, intended_status: stopped, cur_state: stopped}
+  contains:
+    id:
+      description: The id of the instance.
+      returned: always
+      type: int
+    label:
+      description: The label as last seen, or null.
+      returned: always
+      type: str
+    action:
+      description: What was to be done, or null when nothing was.
+      returned: always
+      type: str
+    changed:
+      description: Whether it was done, or would be in check mode.
+      returned: always
+      type: bool
+    failed:
+      description: Whether it failed.
+      returned: always
+      type: bool
+    error_class:
+      description: The kind of failure as in RV(error_class), or null.
+      returned: always
+      type: str
+    msg:
+      description: Why it failed, or why it was left alone; else empty.
+      returned: always
+      type: str
+    before:
+      description: How it was found.
+      returned: always
+      type: dict
+      contains:
+        actual_status:
+          description: The container as its host reports it.
+          returned: always
+          type: str
+        intended_status:
+          description: What the user asked for.
+          returned: always
+          type: str
+        cur_state:
+          description: The contract.
+          returned: always
+          type: str
+    after:
+      description: How it was last seen; in check mode the same as before.
+      returned: always
+      type: dict
+      contains:
+        actual_status:
+          description: The container as its host reports it.
+          returned: always
+          type: str
+        intended_status:
+          description: What the user asked for.
+          returned: always
+          type: str
+        cur_state:
+          description: The contract.
+          returned: always
+          type: str
+counts:
+  description: How many instances there were of each kind.
+  returned: success, and when instances failed
+  type: dict
+  sample: {selected: 12, changed: 10, unchanged: 2, failed: 0}
+  contains:
+    selected:
+      description: How many were chosen.
+      returned: always
+      type: int
+    changed:
+      description: How many were changed, or would be in check mode.
+      returned: always
+      type: int
+    unchanged:
+      description: How many were not.
+      returned: always
+      type: int
+    failed:
+      description: How many failed; they may also have been changed.
+      returned: always
+      type: int
+cost:
+  description: >-
+    US dollars per hour of the chosen instances, by the prices of the listing, before and after; in check mode
+    C(after) is what it would be.
+  returned: success, and when instances failed
+  type: dict
+  contains:
+    before:
+      description: Before the task.
+      returned: always
+      type: dict
+      contains:
+        running:
+          description: What the instances that hold their GPU pay, storage included.
+          returned: always
+          type: float
+        stopped:
+          description: What the other instances would add if they ran.
+          returned: always
+          type: float
+        storage:
+          description: What those other instances pay for their disks meanwhile.
+          returned: always
+          type: float
+        per_hour:
+          description: What all of them pay now, the sum of C(running) and C(storage).
+          returned: always
+          type: float
+    after:
+      description: After the task.
+      returned: always
+      type: dict
+      contains:
+        running:
+          description: What the instances that hold their GPU pay, storage included.
+          returned: always
+          type: float
+        stopped:
+          description: What the other instances would add if they ran.
+          returned: always
+          type: float
+        storage:
+          description: What those other instances pay for their disks meanwhile.
+          returned: always
+          type: float
+        per_hour:
+          description: What all of them pay now, the sum of C(running) and C(storage).
+          returned: always
+          type: float
+actions:
+  description: What was planned, in order; one sentence each.
+  returned: success, and when instances failed
+  type: list
+  elements: str
+  sample:
+    - stop instance 4711 (dev-alice)
+diff:
+  description: What changes, by the name of the instance.
+  returned: success, and when instances failed
+  type: dict
+  contains:
+    before:
+      description: The state of each instance that changes, as it was.
+      returned: always
+      type: dict
+    after:
+      description: The state that is wanted.
+      returned: always
+      type: dict
+error_class:
+  description: >-
+    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
+    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
+    V(dependency).
+  returned: failure
+  type: str
+  sample: unavailable
+status_code:
+  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  returned: failure of a request
+  type: int
+  sample: 429
+error:
+  description: The API's own short name of the error, or null.
+  returned: failure of a request
+  type: str
+  sample: resources_unavailable
+method:
+  description: The method of the request that failed.
+  returned: failure of a request
+  type: str
+  sample: PUT
+url:
+  description: The address of the request that failed, without its query.
+  returned: failure of a request
+  type: str
+  sample: https://console.vast.ai/api/v0/instances/4711/
+response:
+  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  returned: failure of a request
+  type: str
+"""
+
+import typing as t
+
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._fleet import (
+    check_affected,
+    failure,
+    move,
+    plan_fleet,
+    recycle,
+    summary,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._module import (
+    SELECTION_OPTIONS,
+    WAIT_OPTIONS,
+    Spec,
+    Task,
+    run_task,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._selection import Selection, choose
+
+OPTIONS: Spec = {
+    **WAIT_OPTIONS,
+    "select": {
+        "type": "dict",
+        "required": True,
+        "options": {"all": {"type": "bool", "default": False}, **SELECTION_OPTIONS},
+    },
+    "exclude": {"type": "dict", "options": SELECTION_OPTIONS},
+    "state": {"type": "str", "required": True, "choices": ["running", "stopped", "recycled"]},
+    "max_affected": {"type": "int"},
+    "batch": {"type": "int", "default": 1},
+}
+
+
+def run(task: Task) -> dict[str, t.Any]:
+    """List once, choose, plan, stop here in check mode, change all, fail for those that failed."""
+    select, exclude = selections(task)
+    state, waits, limit, batch = (task.params["state"], task.waits(), task.params["max_affected"], task.params["batch"])
+    if limit is not None and limit < 0:
+        raise Invalid(f"max_affected must not be negative: {limit}.")
+    if batch < 1:
+        raise Invalid(f"batch must be at least 1, not {batch}.")
+    if state == "recycled" and not waits.wait:
+        raise Invalid("state=recycled needs wait=true: the next batch follows when the last one runs again.")
+    task.connect()
+    chosen = [instance for instance in choose(task.client, select) if not exclude.touches(instance)]
+    members = plan_fleet(chosen, state)
+    check_affected(members, limit)
+    if task.check_mode:
+        return summary(members, planned=state)
+    if state == "recycled":
+        recycle(task.client, members, waits, batch)
+    else:
+        move(task.client, members, state, waits)
+    if error := failure(members):
+        raise error
+    return summary(members)
+
+
+def selections(task: Task) -> tuple[Selection, Selection]:
+    """Whom to choose and whom to leave alone. Raises Invalid when everybody is chosen without being asked for."""
+    select = Selection.from_options(task.params["select"])
+    if select.is_empty != task.params["select"]["all"]:
+        raise Invalid("select needs at least one criterion, or all=true and none.")
+    exclude = task.params["exclude"] or {}
+    return select, Selection.from_options({name: value for name, value in exclude.items() if value})
+
+
+def main() -> None:
+    """Run as a module."""
+    run_task(run, OPTIONS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,388 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vast_instance_info
+short_description: List rented GPU instances on Vast.ai and what they cost
+version_added: 0.2.0
+description:
+  - Returns the instances of the account that fit all of the given criteria, from a complete listing. Without
+    criteria it returns all.
+  - A listing that fails or is incomplete is a failure, never an empty list.
+author:
+  - vastai.cloud contributors (@vastai-cloud)
+extends_documentation_fragment:
+  - vastai.cloud.api
+  - vastai.cloud.selection
+  - vastai.cloud.attributes
+  - vastai.cloud.attributes.actiongroup
+  - vastai.cloud.attributes.info
+seealso:
+  - module: vastai.cloud.vast_fleet
+  - plugin: vastai.cloud.vast_instances
+    plugin_type: inventory
+"""
+
+EXAMPLES = r"""
+- name: What do I have, and what does it cost
+  vastai.cloud.vast_instance_info:
+  register: fleet
+
+- name: Tell
+  ansible.builtin.debug:
+    msg: "{{ fleet.total }} instances at {{ fleet.cost.per_hour }} $/h: {{ fleet.labels }}"
+
+- name: The running development boxes
+  vastai.cloud.vast_instance_info:
+    label_prefix: dev-
+    status:
+      - running
+
+- name: Refuse to go on when more than 5 dollars an hour are running
+  vastai.cloud.vast_instance_info:
+  register: fleet
+  failed_when: fleet.cost.per_hour > 5
+"""
+
+RETURN = r"""
+instances:
+  description: >-
+    The instances that fit, by their ids. Each has the keys of RV(vastai.cloud.vast_instance#module:instance).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 4711
+      label: train-01
+      actual_status: running
+      ssh: {host: 203.0.113.7, port: 20022, user: root, via: direct}
+      gpu_name: RTX 4090
+      dph_total: 0.42
+  contains:
+    id:
+      description: >-
+        The id of the instance; Vast.ai also calls it contract id.
+      returned: always
+      type: int
+    label:
+      description: >-
+        The label, or null.
+      returned: always
+      type: str
+    actual_status:
+      description: >-
+        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
+        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+      returned: always
+      type: str
+    intended_status:
+      description: >-
+        What the user asked for, V(running), V(stopped) or V(frozen).
+      returned: always
+      type: str
+    status_msg:
+      description: >-
+        The last message of the host's daemon. It lags behind.
+      returned: always
+      type: str
+    public_ipaddr:
+      description: >-
+        The public address of the host.
+      returned: always
+      type: str
+    ssh:
+      description: >-
+        Where ssh answers, or null when the API does not tell. Of use while the instance runs.
+      returned: always
+      type: dict
+      contains:
+        host:
+          description: The name or address.
+          returned: always
+          type: str
+        port:
+          description: The port.
+          returned: always
+          type: int
+        user:
+          description: The user, V(root).
+          returned: always
+          type: str
+        via:
+          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          returned: always
+          type: str
+    cur_state:
+      description: >-
+        The contract, V(running), V(stopped) or V(unloaded).
+      returned: always
+      type: str
+    next_state:
+      description: >-
+        The contract state that is scheduled.
+      returned: always
+      type: str
+    machine_id:
+      description: >-
+        The id of the machine.
+      returned: always
+      type: int
+    host_id:
+      description: >-
+        The id of the host who offers the machine.
+      returned: always
+      type: int
+    image_uuid:
+      description: >-
+        The image with its tag.
+      returned: always
+      type: str
+    image_runtype:
+      description: >-
+        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+      returned: always
+      type: str
+    template_id:
+      description: >-
+        The id of the template it was made from, or null.
+      returned: always
+      type: int
+    template_hash_id:
+      description: >-
+        The hash of that template, or null.
+      returned: always
+      type: str
+    template_name:
+      description: >-
+        The name of that template, or null.
+      returned: always
+      type: str
+    num_gpus:
+      description: >-
+        The number of GPUs.
+      returned: always
+      type: int
+    gpu_name:
+      description: >-
+        The name of the GPU, such as V(RTX 4090).
+      returned: always
+      type: str
+    gpu_ram:
+      description: >-
+        The memory of one GPU in MB.
+      returned: always
+      type: int
+    gpu_util:
+      description: >-
+        The use of the GPUs in per cent, or null.
+      returned: always
+      type: float
+    gpu_temp:
+      description: >-
+        The temperature of the GPU in degrees Celsius, or null.
+      returned: always
+      type: float
+    cpu_name:
+      description: >-
+        The name of the CPU.
+      returned: always
+      type: str
+    cpu_cores_effective:
+      description: >-
+        The CPU cores of this instance.
+      returned: always
+      type: float
+    cpu_ram:
+      description: >-
+        The memory of the machine in MB.
+      returned: always
+      type: int
+    disk_space:
+      description: >-
+        The size of the disk in GB.
+      returned: always
+      type: float
+    disk_usage:
+      description: >-
+        The used part of the disk, as the API has it.
+      returned: always
+      type: float
+    inet_up:
+      description: >-
+        The upload speed in Mbit/s.
+      returned: always
+      type: float
+    inet_down:
+      description: >-
+        The download speed in Mbit/s.
+      returned: always
+      type: float
+    dph_total:
+      description: >-
+        The price in US dollars per hour while it runs, storage included.
+      returned: always
+      type: float
+    dph_base:
+      description: >-
+        The same without storage.
+      returned: always
+      type: float
+    storage_total_cost:
+      description: >-
+        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+      returned: always
+      type: float
+    is_bid:
+      description: >-
+        Whether it is interruptible.
+      returned: always
+      type: bool
+    min_bid:
+      description: >-
+        The lowest bid in US dollars per hour.
+      returned: always
+      type: float
+    start_date:
+      description: >-
+        When the contract began, in seconds since 1970.
+      returned: always
+      type: float
+    end_date:
+      description: >-
+        When the contract ends, in seconds since 1970; it cannot be started after that.
+      returned: always
+      type: float
+    geolocation:
+      description: >-
+        Where the machine is.
+      returned: always
+      type: str
+    country_code:
+      description: >-
+        The same as a country code.
+      returned: always
+      type: str
+    verification:
+      description: >-
+        Whether Vast.ai has verified the machine.
+      returned: always
+      type: str
+    reliability2:
+      description: >-
+        The reliability of the machine, from 0 to 1.
+      returned: always
+      type: float
+    driver_version:
+      description: >-
+        The version of the GPU driver.
+      returned: always
+      type: str
+    cuda_max_good:
+      description: >-
+        The highest version of CUDA that the driver supports.
+      returned: always
+      type: float
+    ports:
+      description: >-
+        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
+        runs.
+      returned: always
+      type: dict
+total:
+  description: How many there are.
+  returned: success
+  type: int
+  sample: 3
+labels:
+  description: How many carry each label; the empty string stands for no label.
+  returned: success
+  type: dict
+  sample: {train-01: 1, "": 2}
+cost:
+  description: >-
+    US dollars per hour by the prices of the listing. A price that Vast.ai does not tell counts as nothing, and traffic,
+    volumes and serverless use are not in it.
+  returned: success
+  type: dict
+  sample: {running: 0.84, stopped: 0.42, storage: 0.012, per_hour: 0.852}
+  contains:
+    running:
+      description: What the instances that hold their GPU pay, storage included.
+      returned: always
+      type: float
+    stopped:
+      description: What the other instances would add if they ran.
+      returned: always
+      type: float
+    storage:
+      description: What those other instances pay for their disks meanwhile.
+      returned: always
+      type: float
+    per_hour:
+      description: What all of them pay now, the sum of C(running) and C(storage).
+      returned: always
+      type: float
+error_class:
+  description: >-
+    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
+    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
+    V(dependency).
+  returned: failure
+  type: str
+  sample: unavailable
+status_code:
+  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  returned: failure of a request
+  type: int
+  sample: 429
+error:
+  description: The API's own short name of the error, or null.
+  returned: failure of a request
+  type: str
+  sample: resources_unavailable
+method:
+  description: The method of the request that failed.
+  returned: failure of a request
+  type: str
+  sample: PUT
+url:
+  description: The address of the request that failed, without its query.
+  returned: failure of a request
+  type: str
+  sample: https://console.vast.ai/api/v0/instances/4711/
+response:
+  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  returned: failure of a request
+  type: str
+"""
+
+import typing as t
+
+from ansible_collections.vastai.cloud.plugins.module_utils._module import SELECTION_OPTIONS, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._selection import Selection, choose, cost, labels
+
+
+def run(task: Task) -> dict[str, t.Any]:
+    """One complete listing, chosen from and summed up."""
+    selection = Selection.from_options(task.params)
+    task.connect()
+    instances = choose(task.client, selection)
+    return {
+        "changed": False,
+        "instances": [instance.result() for instance in instances],
+        "total": len(instances),
+        "labels": labels(instances),
+        "cost": cost(instances),
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    run_task(run, SELECTION_OPTIONS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""vast_endpoint_info, by the requests it sends and the result it gives."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+import requests
+from urllib3.exceptions import NewConnectionError
+
+from ..harness import URL, Api, FakeClock, endpoint_row, fail_as, succeed
+
+GROUPS = "/api/v0/endptjobs/"
+WORKERGROUPS = "/api/v0/workergroups/"
+AUTOJOBS = "/api/v0/autojobs/"
+WORKERS = "/get_endpoint_workers/"
+NAME = "endpoint 77 (llama-prod)"
+Row = dict[str, t.Any]
+
+failure = functools.partial(fail_as, "vast_endpoint_info")
+info = functools.partial(succeed, "vast_endpoint_info")
+
+every_mode = pytest.mark.parametrize("check_mode", [False, True])
+
+
+def workergroup_row(number: int = 501, endpoint_id: t.Any = 77, **fields: t.Any) -> Row:
+    """A workergroup as the API lists it, secrets included (F4.2)."""
+    return {
+        "id": number,
+        "endpoint_id": endpoint_id,
+        "endpoint_name": "llama-prod",
+        "template_hash": "abc",
+        "search_query": {"verified": {"eq": True}},
+        "gpu_ram": 24.0,
+        "launch_args": "--env PASSWORD=SECRET-launch",
+        "api_key": "SECRET-workergroup-key",
+        **fields,
+    }
+
+
+def worker_row(number: int = 1001, **fields: t.Any) -> Row:
+    """A worker as the engine lists it, with what must not be returned."""
+    return {"id": number, "status": "idle", "url": "https://w.test", "signature": "SECRET-signature", **fields}
+
+
+def expect_groups(api: Api, *rows: Row, base: str = "") -> None:
+    api.expect("GET", base + GROUPS, {"success": True, "results": list(rows)})
+
+
+def expect_workergroups(api: Api, *rows: Row, base: str = "") -> None:
+    api.expect("GET", base + WORKERGROUPS, {"success": True, "results": list(rows)})
+
+
+def expect_workers(api: Api, reply: t.Any, group: int = 77, base: str = "", **more: t.Any) -> None:
+    api.expect("POST", base + WORKERS, reply, body={"id": group}, **more)
+
+
+@every_mode
+def test_returns_all_groups_with_their_workergroups_and_workers(api: Api, clock: FakeClock, check_mode: bool) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78, endpoint_name="other"))
+    expect_workergroups(
+        api, workergroup_row(501), workergroup_row(502, 78), workergroup_row(503), workergroup_row(9, 5)
+    )
+    expect_workers(api, [worker_row(1001), worker_row(1002, status="loading")])
+    expect_workers(api, [], group=78)
+    result = info(check_mode=check_mode)
+    assert result["changed"] is False
+    assert [group["id"] for group in result["endpoints"]] == [77, 78]
+    first, second = result["endpoints"]
+    assert first["endpoint_name"] == "llama-prod"
+    assert [each["id"] for each in first["workergroups"]] == [501, 503]
+    assert [each["id"] for each in second["workergroups"]] == [502]
+    assert [(each["id"], each["status"]) for each in first["workers"]] == [(1001, "idle"), (1002, "loading")]
+    assert second["workers"] == []
+    assert result.warnings == []
+    assert clock.slept == pytest.approx([1.05])
+
+
+def test_no_key_of_a_group_workergroup_or_worker_is_returned(api: Api) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api, workergroup_row())
+    expect_workers(api, [worker_row()])
+    (group,) = info()["endpoints"]
+    assert not any("key" in key or "launch" in key for key in (*group, *group["workergroups"][0], *group["workers"][0]))
+    assert group["workergroups"][0]["search_query"] == {"verified": {"eq": True}}
+    assert group["workers"][0]["gpu_name"] is None
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"ids": [78]}, [78]),
+        ({"ids": [79, 77]}, [77, 79]),
+        ({"ids": [5]}, []),
+        ({"ids": []}, [77, 78, 79]),
+        ({"name": "llama-prod"}, [77, 79]),
+        ({"name": "Llama-prod"}, []),
+        ({"name": ""}, []),
+        ({"ids": [79], "name": "llama-prod"}, [79]),
+        ({"ids": [78], "name": "llama-prod"}, []),
+    ],
+)
+def test_returns_those_that_fit_and_asks_for_the_workers_of_those_only(
+    api: Api, options: Row, found: list[int], check_mode: bool
+) -> None:
+    expect_groups(api, endpoint_row(77), endpoint_row(78, endpoint_name="other"), endpoint_row(79))
+    if found:
+        expect_workergroups(api)
+    for number in found:
+        expect_workers(api, [], group=number)
+    result = info(check_mode=check_mode, **options)
+    assert [group["id"] for group in result["endpoints"]] == found
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("status", "reply"),
+    [
+        (200, {"success": True, "results": []}),
+        (400, {"success": False, "error": "invalid_args", "msg": "No endpoints for user found"}),
+    ],
+)
+def test_an_account_without_groups_has_an_empty_list(api: Api, status: int, reply: Row, check_mode: bool) -> None:
+    api.expect("GET", GROUPS, reply, status=status)
+    assert info(check_mode=check_mode)["endpoints"] == []
+
+
+@pytest.mark.parametrize(
+    ("api_url", "base", "engine"),
+    [
+        (None, "https://console.vast.ai", "https://run.vast.ai"),
+        ("https://console.vast.ai/", "https://console.vast.ai", "https://run.vast.ai"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://gateway.test/vast", "https://gateway.test/vast", "https://gateway.test/vast"),
+    ],
+)
+def test_the_engine_has_its_own_host_at_vast_ai_and_is_beside_the_api_elsewhere(
+    api: Api, api_url: str | None, base: str, engine: str
+) -> None:
+    expect_groups(api, endpoint_row(), base=base)
+    expect_workergroups(api, base=base)
+    expect_workers(api, [worker_row()], base=engine)
+    assert len(info(api_url=api_url)["endpoints"][0]["workers"]) == 1
+
+
+def test_vast_url_sends_no_key_to_the_engine_of_vast_ai(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAST_URL", URL)
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, [])
+    info(api_url=None)
+    assert all(url.startswith(URL) for _method, url in api.calls)
+
+
+@pytest.mark.parametrize("reply", [[worker_row()], {"workers": [worker_row()]}])
+def test_workers_come_as_a_bare_list_or_under_their_name(api: Api, reply: t.Any) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, reply)
+    (worker,) = info()["endpoints"][0]["workers"]
+    assert worker == {
+        "id": 1001,
+        "status": "idle",
+        "gpu_name": None,
+        "url": "https://w.test",
+        "created_at": None,
+        "started_at": None,
+        "loaded_at": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"error_msg": "no workers are ready"},
+        {"workers": None},
+        {"workers": {"1001": worker_row()}},
+        {"workers": ["1001"]},
+        ["1001"],
+        [worker_row(), None],
+        {},
+    ],
+)
+def test_workers_that_the_engine_does_not_tell_are_null(api: Api, reply: t.Any) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, reply)
+    result = info()
+    assert result["endpoints"][0]["workers"] is None
+    assert result.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "says"),
+    [
+        (200, '"Invalid key or endpoint"', "Invalid key or endpoint"),
+        (200, "not json", "not json"),
+        (200, {"success": False, "msg": "rejected"}, "rejected"),
+        (401, {"error": "unauthorized"}, "The API key is wrong"),
+        (403, {"error": "forbidden"}, "lacks the permission"),
+        (404, b"", "no message"),
+        (500, {"msg": "boom"}, "boom"),
+    ],
+)
+def test_an_error_of_the_engine_is_a_warning_and_the_other_groups_are_asked_for(
+    api: Api, status: int, reply: t.Any, says: str
+) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78))
+    expect_workergroups(api, workergroup_row())
+    expect_workers(api, reply, status=status)
+    expect_workers(api, [worker_row()], group=78)
+    result = info()
+    first, second = result["endpoints"]
+    assert first["workers"] is None
+    assert len(first["workergroups"]) == len(second["workers"]) == 1
+    (warning,) = result.warnings
+    assert f"The workers of {NAME} are not known: " in warning
+    assert says in warning
+
+
+def test_an_engine_that_cannot_be_reached_is_waited_for_once_and_not_for_every_group(
+    api: Api, clock: FakeClock
+) -> None:
+    expect_groups(api, *[endpoint_row(number) for number in range(77, 97)])
+    expect_workergroups(api, workergroup_row(endpoint_id=78))
+    refused = requests.ConnectionError(NewConnectionError(t.cast("t.Any", object()), "Connection refused"))
+    expect_workers(api, refused)
+    begin = clock.now()
+    result = info(retry_timeout=0)
+    assert [group["workers"] for group in result["endpoints"]] == [None] * 20
+    assert len(result["endpoints"][1]["workergroups"]) == 1
+    (warning,) = result.warnings
+    assert f"The workers of {NAME} and of those after it are not known: " in warning
+    assert "Connection refused" in warning
+    assert clock.now() == begin
+
+
+def test_a_lost_reply_of_the_engine_is_asked_for_again(api: Api) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, requests.ConnectionError("Connection reset by peer"))
+    expect_workers(api, "<html></html>", status=503)
+    expect_workers(api, [worker_row()])
+    result = info()
+    assert len(result["endpoints"][0]["workers"]) == 1
+    assert result.warnings == []
+
+
+def test_workergroups_are_listed_under_their_other_name_where_the_first_is_unknown(api: Api) -> None:
+    expect_groups(api, endpoint_row())
+    api.expect("GET", WORKERGROUPS, {"success": False, "msg": "no such route"}, status=404)
+    api.expect("GET", AUTOJOBS, {"success": True, "results": [workergroup_row()]})
+    expect_workers(api, [])
+    assert [each["id"] for each in info()["endpoints"][0]["workergroups"]] == [501]
+
+
+@pytest.mark.parametrize("results", [None, {"501": workergroup_row()}, ["501"], [workergroup_row(), None]])
+@pytest.mark.parametrize("path", [WORKERGROUPS, AUTOJOBS])
+def test_nothing_is_concluded_from_a_malformed_listing_of_workergroups(api: Api, path: str, results: t.Any) -> None:
+    expect_groups(api, endpoint_row())
+    if path == AUTOJOBS:
+        api.expect("GET", WORKERGROUPS, b"", status=404)
+    api.expect("GET", path, {"success": True, "results": results})
+    result = failure("protocol", "The listing of workergroups cannot be relied on")
+    assert result["url"] == URL + path
+    assert "endpoints" not in result.values
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class"),
+    [
+        (404, {"success": False, "error": "auth_error", "msg": "Invalid user key"}, "auth"),
+        (403, {"success": False, "msg": "Not allowed"}, "permission"),
+        (400, {"success": False, "error": "invalid_args", "msg": "bad"}, "invalid"),
+        (200, {"success": True}, "protocol"),
+        (200, {"success": True, "results": [{"endpoint_name": "x"}]}, "protocol"),
+        (200, [], "protocol"),
+        (500, {"msg": "boom"}, "server"),
+    ],
+)
+def test_a_listing_that_fails_is_never_an_empty_one(
+    api: Api, status: int, reply: t.Any, error_class: str, check_mode: bool
+) -> None:
+    api.expect("GET", GROUPS, reply, status=status)
+    result = failure(error_class, check_mode=check_mode)
+    assert result["status_code"] == status
+    assert "endpoints" not in result.values
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class"),
+    [
+        (404, {"success": False, "error": "auth_error", "msg": "Invalid user key"}, "auth"),
+        (403, {"success": False, "msg": "Not allowed"}, "permission"),
+        (500, {"msg": "boom"}, "server"),
+    ],
+)
+def test_a_listing_of_workergroups_that_fails_is_a_failure(api: Api, status: int, reply: Row, error_class: str) -> None:
+    expect_groups(api, endpoint_row())
+    api.expect("GET", WORKERGROUPS, reply, status=status)
+    assert failure(error_class)["url"] == URL + WORKERGROUPS
+
+
+@pytest.mark.parametrize(
+    ("options", "says"), [({"ids": ["llama"]}, "ids"), ({"id": 77}, "id"), ({"api_url": "vast.test"}, "api_url must")]
+)
+@every_mode
+def test_options_that_cannot_work_are_refused_before_any_request(
+    api: Api, options: Row, says: str, check_mode: bool
+) -> None:
+    failure("invalid", says, check_mode=check_mode, **options)

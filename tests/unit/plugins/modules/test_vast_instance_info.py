@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""vast_instance_info, by the requests it sends and the result it gives."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import Instance
+
+from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
+
+LIST = "/api/v1/instances/"
+Row = dict[str, t.Any]
+
+failure = functools.partial(fail_as, "vast_instance_info")
+info = functools.partial(succeed, "vast_instance_info")
+
+every_mode = pytest.mark.parametrize("check_mode", [False, True])
+
+
+def expect_listing(api: Api, filters: Row, *rows: Row) -> None:
+    api.expect("GET", LIST, listing(*rows), query=list_query(filters))
+
+
+def ids(result: Result) -> list[int]:
+    return [each["id"] for each in result["instances"]]
+
+
+@every_mode
+def test_returns_all_with_what_they_cost(api: Api, clock: FakeClock, check_mode: bool) -> None:
+    running = instance_row(1, dph_total=0.5, storage_total_cost=0.01)
+    stopped = stopped_row(2, label=None, dph_total=0.25, storage_total_cost=0.02)
+    expect_listing(api, {}, running, stopped, instance_row(3, dph_total=None))
+    result = info(check_mode=check_mode)
+    assert result["changed"] is False
+    assert ids(result) == [1, 2, 3]
+    assert result["total"] == 3
+    assert result["labels"] == {"train-01": 2, "": 1}
+    assert result["cost"] == {"running": 0.5, "stopped": 0.25, "storage": 0.02, "per_hour": 0.52}
+    assert clock.slept == []
+
+
+def test_each_has_the_keys_that_vast_instance_returns(api: Api) -> None:
+    expect_listing(api, {}, instance_row(1))
+    expect_listing(api, {"id": {"eq": 1}}, instance_row(1))
+    assert info()["instances"] == [succeed("vast_instance", id=1, state="running")["instance"]]
+
+
+@every_mode
+def test_an_account_without_instances_has_an_empty_list(api: Api, check_mode: bool) -> None:
+    expect_listing(api, {})
+    result = info(check_mode=check_mode)
+    assert result["instances"] == []
+    assert result["total"] == 0
+    assert result["labels"] == {}
+    assert result["cost"] == {"running": 0, "stopped": 0, "storage": 0, "per_hour": 0}
+
+
+ROWS = (
+    instance_row(1, label="dev-1", machine_id=7),
+    instance_row(2, label="dev-2", gpu_name="H100", machine_id=8),
+    stopped_row(3, label=None, machine_id=7),
+    instance_row(4, label="{{ x }} / ü", actual_status="offline", machine_id=None),
+)
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("options", "filters", "found"),
+    [
+        ({"ids": [4, 1]}, {"id": {"in": [4, 1]}}, [1, 4]),
+        ({"ids": [99]}, {"id": {"in": [99]}}, []),
+        ({"label": ["dev-2", ""]}, {"label": {"in": ["dev-2", "", None]}}, [2, 3]),
+        ({"label": ["{{ x }} / ü"]}, {"label": {"in": ["{{ x }} / ü"]}}, [4]),
+        ({"label": "dev-1"}, {"label": {"in": ["dev-1"]}}, [1]),
+        ({"label_prefix": "dev-"}, {}, [1, 2]),
+        ({"status": ["exited"]}, {"actual_status": {"in": ["exited"]}}, [3]),
+        ({"status": ["offline", "exited"]}, {}, [3, 4]),
+        ({"gpu_name": ["H100"]}, {"gpu_name": {"in": ["H100"]}}, [2]),
+        ({"gpu_name": ["RTX_4090"]}, {"gpu_name": {"in": ["RTX 4090"]}}, [1, 3, 4]),
+        ({"machine_id": [7]}, {}, [1, 3]),
+        (
+            {"machine_id": [7], "label_prefix": "dev-", "status": ["running"]},
+            {"actual_status": {"in": ["running"]}},
+            [1],
+        ),
+    ],
+)
+def test_returns_those_that_fit_all_criteria(
+    api: Api, options: Row, filters: Row, found: list[int], check_mode: bool
+) -> None:
+    expect_listing(api, filters, *ROWS)
+    result = info(check_mode=check_mode, **options)
+    assert ids(result) == found
+    assert result["total"] == sum(result["labels"].values()) == len(found)
+
+
+def test_reads_every_page(api: Api, clock: FakeClock) -> None:
+    rows = [instance_row(number) for number in range(1, 27)]
+    first = listing(*rows[:25], next_token="a", total_instances=26)
+    api.expect("GET", LIST, first, query=list_query({}))
+    api.expect("GET", LIST, listing(rows[25], total_instances=26), query=list_query({}, after_token="a"))
+    assert info()["total"] == 26
+    assert clock.slept == pytest.approx([1.05])
+
+
+def test_a_label_that_looks_like_a_template_is_returned_as_it_is(api: Api) -> None:
+    expect_listing(api, {}, ROWS[3])
+    result = info()
+    assert result["instances"][0]["label"] == "{{ x }} / ü"
+    assert result["labels"] == {"{{ x }} / ü": 1}
+
+
+def test_a_status_of_tomorrow_is_returned_without_a_word(api: Api) -> None:
+    expect_listing(api, {}, instance_row(actual_status="thawing"))
+    result = info()
+    assert result["instances"][0]["actual_status"] == "thawing"
+    assert result.warnings == []
+
+
+def test_a_bare_row_has_every_key(api: Api) -> None:
+    expect_listing(api, {}, {"id": 5})
+    assert info()["instances"] == [Instance(5, {"id": 5}).result()]
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class", "says"),
+    [
+        (404, {"success": False, "error": "auth_error", "msg": "Invalid user key"}, "auth", "The API key is wrong"),
+        (403, {"success": False, "msg": "Not allowed"}, "permission", "lacks the permission"),
+        (410, {"success": False, "error": "deprecated_endpoint", "msg": "Use v2"}, "deprecated", "newer release"),
+        (200, {"success": True}, "protocol", "run the task again"),
+        (200, {"success": True, "instances": None}, "protocol", "run the task again"),
+        (200, [], "protocol", "not with a JSON object"),
+        (200, b"", "protocol", "an empty body"),
+        (200, listing(instance_row(1), total_instances=2), "protocol", "announces 2 instances and shows 1"),
+        (500, {"msg": "boom"}, "server", "boom"),
+    ],
+)
+def test_a_listing_that_fails_is_never_an_empty_one(
+    api: Api, status: int, reply: t.Any, error_class: str, says: str, check_mode: bool
+) -> None:
+    api.expect("GET", LIST, reply, status=status, query=list_query({}))
+    result = failure(error_class, says, check_mode=check_mode)
+    assert (result["status_code"], result["method"]) == (status, "GET")
+    assert "instances" not in result.values
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class"),
+    [
+        (500, {"msg": "boom"}, "server"),
+        (200, {"success": True}, "protocol"),
+        (200, listing(instance_row(1), total_instances=2), "protocol"),
+        (200, listing(instance_row(2), total_instances=3), "protocol"),
+    ],
+)
+def test_a_listing_that_breaks_off_at_its_second_page_is_a_failure(
+    api: Api, status: int, reply: Row, error_class: str
+) -> None:
+    first = listing(instance_row(1), next_token="a", total_instances=2)
+    api.expect("GET", LIST, first, query=list_query({}))
+    api.expect("GET", LIST, reply, status=status, query=list_query({}, after_token="a"))
+    assert "instances" not in failure(error_class).values
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"ids": [0]}, "ids must be positive numbers"),
+        ({"ids": ["dev-1"]}, "ids"),
+        ({"label": ["x" * 1025]}, "at most 1024 characters"),
+        ({"status": ["sleeping"]}, "status"),
+        ({"all": True}, "all"),
+        ({"api_timeout": 0}, "api_timeout must be greater than 0"),
+    ],
+)
+@every_mode
+def test_options_that_cannot_work_are_refused_before_any_request(
+    api: Api, options: Row, says: str, check_mode: bool
+) -> None:
+    failure("invalid", says, check_mode=check_mode, **options)
