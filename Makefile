@@ -1,7 +1,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration format build clean
+.PHONY: help demo test lint units integration faults format build clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -20,6 +20,9 @@ units: ## run the unit tests and the coverage gate
 
 integration: ## run the integration targets against the simulator
 	@$(PYTHON) tools/test.py --only integration
+
+faults: ## play random tasks and faults against the simulator; make faults FAULTS="--examples 5000 --seed 1"
+	@$(PYTHON) tools/faults.py $(FAULTS)
 
 format: ## lay out the Python files as the lint wants them
 	@$(PYTHON) tools/format.py

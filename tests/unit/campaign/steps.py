@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a sequence is made of: tasks, what goes wrong with replies, and what others do. All of it prints as Python."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import typing as t
+
+from ..plugins.harness import KEY
+
+HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+THE_FIRST_PAGE = base64.b64encode(b'{"values": {"id": 0}}').decode()
+LEAK = {
+    "success": False,
+    "error": "invalid_args",
+    "msg": f"bad request with api_key={KEY} and Bearer {KEY}",
+    "api_key": KEY,
+    "extra_env": [["HF_TOKEN", "SECRET-of-a-reply"]],
+    "jupyter_token": "SECRET-of-a-reply",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One task of a play."""
+
+    module: str
+    options: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    check: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Replies that go wrong: after `skip` requests of the kind `where`, so many `times` (None: until the task ends)."""
+
+    kind: str
+    where: str = "any"
+    skip: int = 0
+    times: int | None = 1
+
+    def rule(self) -> dict[str, t.Any]:
+        """The same in the simulator's words."""
+        method, path = PLACES[self.where]
+        name = f"{self.kind}"
+        return {
+            **KINDS[self.kind],
+            "method": method,
+            "path": path,
+            "skip": self.skip,
+            "times": self.times,
+            "name": name,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """What happens to an instance or endpoint just before the task's request number `at`."""
+
+    kind: str
+    target: int
+    at: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One task, and what goes wrong while it runs."""
+
+    task: Task
+    faults: tuple[Fault, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+PLACES = {
+    "any": ("*", "/api/*"),
+    "listing": ("GET", "/api/v1/instances/"),
+    "put": ("PUT", "/api/v0/instances/*"),
+    "result": ("GET", "/results/*"),
+    "endpoints": ("GET", "/api/v0/endptjobs/"),
+    "delete": ("DELETE", "/api/v0/endptjobs/*"),
+}
+
+
+def _refusal(status: int, slug: str = "some_error", msg: str = "It went wrong.", **more: t.Any) -> dict[str, t.Any]:
+    return {"action": "reply", "status": status, "body": {"success": False, "error": slug, "msg": msg}, **more}
+
+
+def _reply(body: t.Any, status: int = 200, **more: t.Any) -> dict[str, t.Any]:
+    return {"action": "reply", "status": status, "body": body, **more}
+
+
+AFTER: dict[str, t.Any] = {"when": "after"}
+
+KINDS: dict[str, dict[str, t.Any]] = {
+    # Refused: nothing is done.
+    **{f"{status}": _refusal(status) for status in (400, 402, 405, 408, 409, 410, 413, 422, 451, 500, 501, 505, 599)},
+    "401": _refusal(401, "auth_error", "Invalid user key"),
+    "403": _refusal(403, "not_authorized", "Not allowed."),
+    "403-login": _refusal(403, "auth_error", "This action requires login."),
+    "404": _reply("404 page not found", 404),
+    "404-key": _refusal(404, "auth_error", "Invalid user key"),
+    "404-instance": _refusal(404, "no_such_instance", "No such instance."),
+    "400-absent": _refusal(400, "invalid_args", "Routegroup not found for user"),
+    "410-route": _refusal(410, "deprecated_endpoint", "Use another."),
+    "400-leak": _reply(LEAK, 400),
+    "500-leak": _reply(f"Traceback: token={KEY} password='SECRET-of-a-reply' in {KEY}", 500),
+    "429-text": _reply("API requests too frequent: endpoint threshold=3.0", 429),
+    "429-json": _reply({"success": False, "error": "too_many_requests", "msg": "Slow down", "retry_after": 4}, 429),
+    "429-header": _reply("Too many", 429, headers={"Retry-After": "7"}),
+    "429-long": _reply("Too many", 429, headers={"Retry-After": "3600"}),
+    "429-quota": _refusal(429, "search_quota_exceeded", "Quota."),
+    "false": _refusal(200),
+    "false-unavailable": _refusal(200, "resources_unavailable", "Required resources are currently unavailable."),
+    # Nobody knows: in between, something answered for the API.
+    **{f"{status}": _reply(HTML, status) for status in (502, 503, 504, 520, 524)},
+    **{f"{status}-after": _reply(HTML, status, **AFTER) for status in (500, 502, 503, 504, 522)},
+    "html": _reply(HTML),
+    "empty": _reply(""),
+    "list": _reply([]),
+    "null": _reply("null"),
+    "html-after": _reply(HTML, **AFTER),
+    "empty-after": _reply("", **AFTER),
+    "drop": {"action": "drop"},
+    "drop-after": {"action": "drop", **AFTER},
+    "truncate": {"action": "truncate"},
+    "slow": {"action": "delay", "seconds": 20},
+    "too-slow": {"action": "delay", "seconds": 200},
+    "drip": {"action": "drip", "rate": 20000},
+    "redirect": {"action": "redirect", "location": f"https://elsewhere.test/?api_key={KEY}"},
+    # A listing that cannot be relied on.
+    "no-instances": {"action": "merge", "delete": ["instances"]},
+    "null-instances": {"action": "merge", "set": {"instances": None}},
+    "null-row": {"action": "merge", "set": {"instances.0": None}},
+    "row-without-id": {"action": "merge", "delete": ["instances.0.id"]},
+    "more-announced": {"action": "merge", "set": {"total_instances": 99}},
+    "row-missing": {"action": "merge", "delete": ["instances.0"]},
+    "cut-short": {"action": "merge", "set": {"next_token": None}},
+    "page-again": {"action": "merge", "set": {"next_token": THE_FIRST_PAGE}},
+    "bad-token": {"action": "merge", "set": {"next_token": "x"}},
+    "false-after": {"action": "merge", "set": {"success": False}},
+    # Other replies with a part missing.
+    "no-results": {"action": "merge", "delete": ["results"]},
+    "no-workers-told": {"action": "merge", "delete": ["deleted_workers"]},
+    "workers-not-ids": {"action": "merge", "set": {"failed_workers": ["x"]}},
+    "no-result-url": {"action": "merge", "delete": ["result_url"]},
+    "foreign-result-url": {"action": "merge", "set": {"result_url": f"http://elsewhere.test/x?key={KEY}"}},
+}
+
+LISTING_KINDS = (
+    "no-instances",
+    "null-instances",
+    "null-row",
+    "row-without-id",
+    "more-announced",
+    "row-missing",
+    "cut-short",
+    "page-again",
+    "bad-token",
+)
+OWN_PLACES = {
+    **dict.fromkeys(LISTING_KINDS, "listing"),
+    "no-results": "endpoints",
+    "400-absent": "delete",
+    "no-workers-told": "delete",
+    "workers-not-ids": "delete",
+    "no-result-url": "put",
+    "foreign-result-url": "put",
+}
+"""Where the kinds belong that make sense in one place only."""
+
+EVENTS = (
+    "stopped",
+    "started",
+    "recycled",
+    "vanished",
+    "relabelled",
+    "crashed",
+    "offline",
+    "gpu_taken",
+    "gpu_free",
+    "gpu_free_later",
+    "ignored",
+    "stuck",
+    "crash_on_start",
+    "bulk_ignored",
+    "vanishes",
+)

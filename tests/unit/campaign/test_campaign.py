@@ -1,0 +1,20 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A part of the campaign that is the same on each run; `make faults` plays thousands of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from .campaign import Tally, a_world, campaign
+
+PARTS = 4
+EXAMPLES = 80
+
+
+@pytest.mark.parametrize("seed", range(PARTS))
+def test_nothing_breaks_what_has_to_hold(seed: int) -> None:
+    tally = Tally()
+    with a_world() as world:
+        campaign(world, examples=EXAMPLES, seed=seed, tally=tally)
+    assert tally.sequences >= EXAMPLES
