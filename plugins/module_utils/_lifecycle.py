@@ -17,8 +17,8 @@ from ._waiting import rounds
 MANAGE = Route("PUT", "/api/v0/instances/{id}/", 1.0)
 RECYCLE = Route("PUT", "/api/v0/instances/recycle/{id}/", 1.0)
 
-FIRST_LOOK = 1.1
-"""Seconds after a write before the first look: the listing's own minimum interval (F2.4), and a little."""
+FIRST_LOOK = 1.06
+"""Seconds after a write before the first look: the listing's own minimum interval (F2.4), and just over its margin."""
 SHOWN_WITHIN = 5.0
 """For how many seconds an accepted change may stay invisible before it is sent once more."""
 SIGN_WITHIN = 20.0

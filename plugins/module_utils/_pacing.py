@@ -144,13 +144,14 @@ class Pacer:
             yield self._memory, time.time()
             return
         with os.fdopen(handle, "r+b", buffering=0) as file:
-            ledger = Ledger.load(file.read(MAX_LEDGER_BYTES) or b"{}")
+            before = file.read(MAX_LEDGER_BYTES)
+            ledger = Ledger.load(before or b"{}")
             now = time.time()
             yield ledger, now
             with contextlib.suppress(OSError):
                 file.seek(0)
-                file.truncate()
-                file.write(ledger.dump(now))
+                # To shorten the file would take longer than all the rest; JSON allows blanks.
+                file.write(ledger.dump(now).ljust(len(before)))
 
     def _open(self) -> int | None:
         """The locked file of this identity, or None without a place for it.

@@ -138,7 +138,7 @@ def test_stops_all_with_one_request_and_one_shared_poll(api: Api, clock: FakeClo
     assert [each["after"]["cur_state"] for each in result["instances"]] == ["stopped"] * 3
     assert result["cost"]["before"]["running"] == 0.84
     assert result["cost"]["after"]["running"] == 0
-    assert clock.slept == pytest.approx([1.1, 5.0, 5.0])
+    assert clock.slept == pytest.approx([1.06, 5.0, 5.0])
 
 
 def test_starts_all_with_one_request_and_one_shared_poll(api: Api, clock: FakeClock) -> None:
@@ -151,7 +151,7 @@ def test_starts_all_with_one_request_and_one_shared_poll(api: Api, clock: FakeCl
     assert changed(result) == [1, 3]
     assert result["actions"] == [f"start {name(1)}", f"start {name(3)}"]
     assert result["cost"]["after"]["running"] == 1.26
-    assert clock.slept == pytest.approx([1.1, 15.0, 15.0])
+    assert clock.slept == pytest.approx([1.06, 15.0, 15.0])
 
 
 WANTED = [
@@ -201,7 +201,7 @@ def test_without_waiting_it_returns_as_soon_as_the_change_shows(api: Api, clock:
     result = stop(wait=False)
     assert changed(result) == [1]
     assert result["cost"]["after"]["running"] == 0.84
-    assert clock.slept == pytest.approx([1.1])
+    assert clock.slept == pytest.approx([1.06])
 
 
 def test_instances_on_their_way_are_waited_for_and_nothing_is_sent(api: Api, clock: FakeClock) -> None:
@@ -476,7 +476,7 @@ def test_half_of_a_bulk_change_that_does_not_take_is_sent_once_more_alone(api: A
     result = stop()
     assert changed(result) == ids
     assert told(result) == dict.fromkeys(ids)
-    assert clock.slept == pytest.approx([1.1, 2.2, 1.7, 1.05, 1.1, 5.0], abs=0.01)
+    assert clock.slept == pytest.approx([1.06, 2.12, 1.82, 1.05, 1.06, 5.0], abs=0.01)
 
 
 def test_what_does_not_take_alone_either_fails_after_the_others_are_done(api: Api) -> None:
@@ -690,7 +690,7 @@ def test_a_start_that_is_still_queued_when_the_time_is_up_is_taken_back(api: Api
     assert told(result) == {1: "timeout", 2: "timeout", 3: None}
     assert changed(result) == [2, 3]
     assert "taken back" not in messages(result)[2]
-    assert clock.slept == pytest.approx([1.1, 5.0, 5.0, 1.1], abs=0.01)
+    assert clock.slept == pytest.approx([1.06, 5.0, 5.0, 1.06], abs=0.01)
 
 
 def test_a_stop_that_takes_too_long_fails_and_is_not_touched_again(api: Api) -> None:

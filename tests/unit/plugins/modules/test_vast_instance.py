@@ -47,7 +47,7 @@ def test_stops_a_running_instance_and_waits(api: Api, clock: FakeClock) -> None:
     assert result["changed"] is True
     assert result["actions"] == [f"stop {NAME}"]
     assert result["instance"]["cur_state"] == "stopped"
-    assert clock.slept == pytest.approx([1.1, 5.0])
+    assert clock.slept == pytest.approx([1.06, 5.0])
 
 
 def test_starts_a_stopped_instance_and_returns_its_new_address(api: Api, clock: FakeClock) -> None:
@@ -60,7 +60,7 @@ def test_starts_a_stopped_instance_and_returns_its_new_address(api: Api, clock: 
     assert result["instance"]["ssh"]["port"] == 33333
     assert result["diff"]["before"] == {"state": "stopped"}
     assert result["diff"]["after"] == {"state": "running"}
-    assert clock.slept == pytest.approx([1.1, 15.0, 15.0])
+    assert clock.slept == pytest.approx([1.06, 15.0, 15.0])
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -148,7 +148,7 @@ def test_without_waiting_it_returns_as_soon_as_the_change_shows(api: Api, clock:
     result = succeed("vast_instance", id=4711, state="stopped", wait=False)
     assert result["changed"] is True
     assert result["instance"]["intended_status"] == "stopped"
-    assert clock.slept == pytest.approx([1.1])
+    assert clock.slept == pytest.approx([1.06])
 
 
 def test_an_instance_on_its_way_is_waited_for_and_nothing_is_sent(api: Api, clock: FakeClock) -> None:
@@ -271,7 +271,7 @@ def test_a_start_without_a_gpu_is_taken_back_and_fails(api: Api, clock: FakeCloc
     assert result["error"] == "resources_unavailable"
     assert result["status_code"] == 200
     assert result["instance"]["intended_status"] == "stopped"
-    assert clock.slept == pytest.approx([1.1, 1.1])
+    assert clock.slept == pytest.approx([1.06, 1.06])
 
 
 def test_a_start_is_taken_back_too_where_the_refusal_does_not_show(api: Api) -> None:
@@ -364,7 +364,7 @@ def test_a_gpu_is_waited_for_until_it_comes_free(api: Api, clock: FakeClock) -> 
     result = succeed("vast_instance", id=4711, state="running", on_unavailable="wait")
     assert result["changed"] is True
     assert result["instance"]["actual_status"] == "running"
-    assert clock.slept == pytest.approx([1.1] + [5.0] * 5)
+    assert clock.slept == pytest.approx([1.06] + [5.0] * 5)
 
 
 def test_a_queued_start_that_shows_as_stopped_is_waited_for(api: Api) -> None:
@@ -523,7 +523,7 @@ def test_a_wait_that_takes_too_long_tells_the_last_state_seen(
     result = failure("timeout", says, id=4711, state=want, wait_timeout=12)
     assert result["changed"] is True
     assert result["instance"]["actual_status"] == seen["actual_status"]
-    assert clock.slept == pytest.approx([1.1, 5.0, 5.0, 2.0])
+    assert clock.slept == pytest.approx([1.06, 5.0, 5.0, 2.0])
 
 
 def test_a_status_of_tomorrow_is_waited_on_with_a_warning(api: Api) -> None:
@@ -552,7 +552,7 @@ def test_what_does_not_take_is_sent_once_more_alone(api: Api, clock: FakeClock) 
     expect_put(api, {"label": "a"})
     expect_looks(api, stopped_row(label="a"))
     succeed("vast_instance", id=4711, label="a", state="stopped")
-    assert clock.slept == pytest.approx([1.1, 2.2, 1.7, 1.1])
+    assert clock.slept == pytest.approx([1.06, 2.12, 1.82, 1.06])
 
 
 def test_when_nothing_takes_each_is_sent_once_more_alone(api: Api) -> None:

@@ -48,7 +48,7 @@ def test_recycles_and_waits_for_the_new_address(api: Api, clock: FakeClock) -> N
     assert result["diff"]["before"] == {"container": "present"}
     assert result["diff"]["after"] == {"container": "new"}
     assert result["instance"]["ssh"]["port"] == 33333
-    assert clock.slept == pytest.approx([1.1, 5.0, 5.0])
+    assert clock.slept == pytest.approx([1.06, 5.0, 5.0])
 
 
 def test_a_status_that_lags_is_not_taken_for_the_new_container(api: Api) -> None:
@@ -63,7 +63,7 @@ def test_changed_ports_are_enough_of_a_sign(api: Api, clock: FakeClock) -> None:
     expect_recycle(api)
     expect_looks(api, NEW)
     assert succeed(MODULE, id=4711)["instance"]["ssh"]["port"] == 33333
-    assert clock.slept == pytest.approx([1.1])
+    assert clock.slept == pytest.approx([1.06])
 
 
 def test_a_recycle_that_left_no_trace_is_taken_as_done_after_a_minute(api: Api, clock: FakeClock) -> None:
@@ -97,7 +97,7 @@ def test_without_waiting_it_returns_after_one_look(api: Api, clock: FakeClock) -
     result = succeed(MODULE, id=4711, wait=False)
     assert result["changed"] is True
     assert result["instance"]["actual_status"] == "recycling"
-    assert clock.slept == pytest.approx([1.1])
+    assert clock.slept == pytest.approx([1.06])
 
 
 @pytest.mark.parametrize(
