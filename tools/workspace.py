@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -55,6 +56,36 @@ def _become_newer_python() -> None:
     raise SystemExit(f"Python 3.11 or newer is needed; this is {found}. With another: make PYTHON=/path/to/python3")
 
 
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that can make virtual environments."""
+
+    version: str
+    path: str
+
+
+def this_interpreter() -> Interpreter:
+    return Interpreter(f"{sys.version_info[0]}.{sys.version_info[1]}", sys.executable)
+
+
+def find_interpreter(versions: Sequence[str]) -> Interpreter | None:
+    """The first of these Pythons that is found, be it the one that runs this or one on PATH."""
+    here = this_interpreter()
+    for version in versions:
+        if version == here.version:
+            return here
+        path = shutil.which(f"python{version}", path=path_without_shims(os.environ.get("PATH", os.defpath)))
+        if path and _makes_environments(path):
+            return Interpreter(version, path)
+    return None
+
+
+def _makes_environments(python: str) -> bool:
+    """Not so a shim without an interpreter behind it, nor a Debian package without its -venv."""
+    command = [python, "-c", "import ensurepip, venv"]
+    return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == 0
+
+
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Keep two runs in one checkout from changing the build folder under each other."""
@@ -68,13 +99,13 @@ def alone() -> Iterator[None]:
         yield
 
 
-def clean_environment(**extra: str) -> dict[str, str]:
+def clean_environment(*, home: Path = HOME, **extra: str) -> dict[str, str]:
     """The caller's environment without accounts, Ansible settings, shims or a way to the real home."""
-    dropped = ("ANSIBLE_", "COVERAGE_", "MYPY", "PYTEST_", "VASTAI_", "VAST_", "XDG_")
+    dropped = ("ANSIBLE_", "ANTSIBULL_", "COVERAGE_", "GALAXY_", "MYPY", "PYTEST_", "VASTAI_", "VAST_", "XDG_")
     unwanted = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped) and name not in unwanted}
-    _prepare_home()
-    env.update(HOME=str(HOME), PATH=path_without_shims(os.environ.get("PATH", os.defpath)), LC_ALL="C.UTF-8")
+    _prepare_home(home)
+    env.update(HOME=str(home), PATH=path_without_shims(os.environ.get("PATH", os.defpath)), LC_ALL="C.UTF-8")
     env.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PYTHONUNBUFFERED="1")
     if not sys.stdout.isatty():
         env.update(ANSIBLE_NOCOLOR="1", NO_COLOR="1")
@@ -82,11 +113,11 @@ def clean_environment(**extra: str) -> dict[str, str]:
     return env
 
 
-def _prepare_home() -> None:
+def _prepare_home(home: Path) -> None:
     user_home = Path.home()
-    HOME.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     for folder in _PIP_FOLDERS:
-        link = HOME / folder
+        link = home / folder
         if (user_home / folder).is_dir() and not os.path.lexists(link):
             link.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -117,45 +148,65 @@ def _newest_first(folders: Iterator[Path]) -> list[Path]:
 class Venv:
     """A virtual environment below the build folder, made once for each content of its requirement files."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, interpreter: Interpreter | None = None) -> None:
         self.name = name
+        self.interpreter = interpreter or this_interpreter()
         self.requirements = REQUIREMENTS / f"{name}.txt"
-        self.folder = BUILD / "venv" / f"{name}-{sys.version_info[0]}.{sys.version_info[1]}"
+        self.folder = BUILD / "venv" / f"{name}-{self.interpreter.version}"
         self.bin = self.folder / "bin"
         self.python = self.bin / "python"
+        self._making = threading.Lock()
 
     def ensure(self, log: Path) -> None:
-        stamp = self.folder / "stamp"
-        wanted = self._fingerprint()
-        if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
-            return
+        with self._making:
+            stamp = self.folder / "stamp"
+            wanted = self._fingerprint()
+            if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
+                self._make(log)
+                stamp.write_text(wanted, encoding="utf-8")
+
+    def _make(self, log: Path) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        env = clean_environment()
-        if run([sys.executable, "-m", "venv", str(self.folder)], env=env, log=log, timeout=120):
+        python = self.interpreter.path
+        if run([python, "-m", "venv", str(self.folder)], env=clean_environment(), log=log, timeout=120):
             raise ToolError(
-                f"{sys.executable} could not make a virtual environment (see {log}). "
+                f"{python} could not make a virtual environment (see {log}). "
                 "On Debian and Ubuntu: apt install python3-venv."
             )
         if self.install("-r", str(self.requirements), log=log):
             raise ToolError(f"pip could not install {self.requirements.relative_to(ROOT)} (see {log}).\n{excerpt(log)}")
-        stamp.write_text(wanted, encoding="utf-8")
 
     def install(self, *arguments: str, log: Path) -> int:
-        pip = [str(self.python), "-m", "pip", "install", "--quiet", *arguments]
+        # Compiling all that is installed costs more than compiling what is used.
+        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--no-compile", *arguments]
         return run(pip, env=clean_environment(), log=log, timeout=900)
 
     def download(self, package: str, folder: Path, *, log: Path) -> int:
         pip = [str(self.python), "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), package]
         return run(pip, env=clean_environment(), log=log, timeout=300)
 
-    def environment(self, **extra: str) -> dict[str, str]:
-        env = clean_environment(**extra)
+    def environment(self, *, home: Path = HOME, **extra: str) -> dict[str, str]:
+        env = clean_environment(home=home, **extra)
         env["PATH"] = os.pathsep.join([str(self.bin), env["PATH"]])
         return env
 
     def _fingerprint(self) -> str:
-        texts = [path.read_text(encoding="utf-8") for path in sorted(REQUIREMENTS.glob("*.txt"))]
-        return hashlib.sha256("\n".join([sys.version, str(self.folder), *texts]).encode()).hexdigest()
+        parts = [os.path.realpath(self.interpreter.path), str(self.folder), *_requirement_texts(self.requirements)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def venv_log(venv: Venv) -> Path:
+    """Where the making of an environment is told, apart from what runs in it."""
+    return LOGS / f"venv-{venv.folder.name}.log"
+
+
+def _requirement_texts(file: Path) -> Iterator[str]:
+    """A requirement file and those that it includes."""
+    text = file.read_text(encoding="utf-8")
+    yield text
+    for line in text.splitlines():
+        if line.startswith("-r "):
+            yield from _requirement_texts(file.parent / line[3:].strip())
 
 
 class Tree:
