@@ -12,6 +12,7 @@ import typing as t
 import pytest
 import requests
 import responses
+from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.vastai.cloud.plugins.module_utils import _client, _instances
 from ansible_collections.vastai.cloud.plugins.module_utils._module import Task
@@ -154,3 +155,11 @@ def test_the_user_agent_carries_the_version_of_galaxy_yml(monkeypatch: pytest.Mo
         succeed("vast_instance", id=4711, state="stopped")
         request: requests.PreparedRequest = mocked.calls[0].request
     assert request.headers["User-Agent"].startswith(f"ansible-vastai.cloud/{found[1]} ansible-core/2.")
+
+
+def test_the_changelog_begins_with_the_version_of_galaxy_yml() -> None:
+    releases = yaml_load((ROOT / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))["releases"]
+    assert max(releases, key=lambda version: [int(part) for part in re.findall(r"\d+", version)]) == VERSION
+    first = re.search(r"^## v(\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert first is not None
+    assert first[1].replace("\\", "") == VERSION
