@@ -21,7 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from ansible_collections.vastai.cloud.plugins.module_utils import _client
 from ansible_collections.vastai.cloud.plugins.module_utils._client import Client, Route
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import Exchange, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
 from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
@@ -101,8 +101,9 @@ def test_the_key_is_in_the_header_and_nowhere_else(connect: Connect) -> None:
     assert KEY not in f"{request.url} {request.body!r} {request.headers}"
 
 
-def test_user_agent_names_collection_caller_and_python(connect: Connect) -> None:
+def test_it_asks_for_json_and_names_collection_caller_and_python(connect: Connect) -> None:
     request = sent_request(connect(), WRITE).call_args.args[1]
+    assert request.headers["Accept"] == "application/json"
     wanted = f"ansible-vastai.cloud/{VERSION} ansible-core/2.19.1 python/{platform.python_version()}"
     assert request.headers["User-Agent"] == wanted
 
@@ -248,6 +249,60 @@ def test_a_write_refused_for_ever_ends_within_the_budget(api: Api, connect: Conn
     assert "Gave up after trying 6 times: retry_timeout is 60 s." in failed["msg"]
     assert clock.slept == pytest.approx([1.05, 2, 4, 8, 16], abs=0.2)
     assert clock.now() - start <= 60
+
+
+@pytest.mark.parametrize(("spread", "slept"), [(0, [0.5, 1, 2, 4, 8, 15, 15]), (1, [1, 2, 4, 8, 16, 30, 30])])
+def test_pauses_double_up_to_half_a_minute_and_are_spread_over_their_second_half(
+    api: Api,
+    connect: Connect,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    spread: int,
+    slept: list[float],
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda *bounds: bounds[spread])
+    for _attempt in slept:
+        expect(api, READ, refused())
+    expect(api, READ, {"n": 1})
+    assert connect(retry_timeout=200, api_pacing=False).call(READ) == {"n": 1}
+    assert clock.slept == pytest.approx(slept)
+
+
+def test_a_refusal_that_names_no_time_is_waited_out_by_the_usual_pause(
+    api: Api, connect: Connect, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: low)
+    unpaced = Route("PUT", "/api/v0/things/5/", 0.0)
+    for _refusal in range(2):
+        expect(api, unpaced, "slow down", status=429)
+    expect(api, unpaced, {"n": 1})
+    assert connect().call(unpaced) == {"n": 1}
+    assert clock.slept == pytest.approx([0.5, 1.0])
+
+
+def test_without_pacing_a_refusal_is_waited_out_for_the_interval_at_least(
+    api: Api, connect: Connect, clock: FakeClock
+) -> None:
+    slow = Route("PUT", "/api/v0/things/5/", 3.0)
+    expect(api, slow, "slow down", status=429)
+    expect(api, slow, {"n": 1})
+    assert connect(api_pacing=False).call(slow) == {"n": 1}
+    assert clock.slept == pytest.approx([3.0])
+
+
+def test_an_interval_that_a_refusal_names_is_kept_from_then_on(api: Api, connect: Connect, clock: FakeClock) -> None:
+    expect(api, READ, "API requests too frequent endpoint threshold=2.5", status=429)
+    for _call in range(2):
+        expect(api, READ)
+        call(connect(), READ)
+    assert clock.slept == pytest.approx([2.5, 2.625])
+
+
+def test_a_pause_that_ends_with_the_budget_is_waited_for(api: Api, connect: Connect, clock: FakeClock) -> None:
+    expect(api, READ, refused())
+    expect(api, READ, {"n": 1})
+    assert connect(retry_timeout=1, api_pacing=False).call(READ) == {"n": 1}
+    assert clock.slept == [1.0]
 
 
 def test_a_wait_beyond_the_budget_is_not_waited(api: Api, connect: Connect, clock: FakeClock) -> None:
@@ -529,16 +584,19 @@ def test_only_a_key_that_crosses_a_network_in_the_clear_is_warned_of(connect: Co
     connect(api_url="http://127.0.0.1:8080")
     assert warnings == []
     connect(api_url="http://vast.test")
-    assert len(warnings) == 1
-    assert "http://vast.test" in warnings[0]
-    assert KEY not in warnings[0]
+    assert warnings == ["The API key is sent unencrypted to http://vast.test; use https."]
+
+
+def test_whoever_has_a_client_can_warn_its_user(connect: Connect, warnings: list[str]) -> None:
+    connect().warn("look out")
+    assert warnings == ["look out"]
 
 
 def test_without_requests_the_failure_is_a_dependency(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
     with pytest.raises(VastError) as failed:
         connect()
-    assert failed.value.error_class == "dependency"
+    assert (failed.value.error_class, failed.value.msg) == ("dependency", "The Python library requests is missing.")
     assert failed.value.result == {"exception": "Traceback: no requests"}
 
 
@@ -552,7 +610,7 @@ def test_the_client_can_be_imported_without_requests(monkeypatch: pytest.MonkeyP
     assert "requests" in again.REQUESTS_IMPORT_ERROR
 
 
-@pytest.mark.parametrize("status", [403, 404, 500, 503])
+@pytest.mark.parametrize("status", [201, 204, 206, 299, 400, 403, 404, 500, 503])
 def test_a_result_file_that_is_not_there_yet_is_none(api: Api, connect: Connect, status: int) -> None:
     api.expect("GET", RESULT, "<Error/>", status=status, authorized=False)
     assert connect().fetch_result(RESULT) is None
@@ -602,12 +660,14 @@ def test_a_signed_address_is_shown_without_its_signature(connect: Connect, url: 
     assert "s3cr3t" not in json.dumps(failed.value.failure())
 
 
-def test_a_redirect_of_a_result_file_is_refused(api: Api, connect: Connect) -> None:
-    api.expect("GET", RESULT, "", status=302, headers={"Location": "http://127.0.0.1/"}, authorized=False)
+@pytest.mark.parametrize("status", [300, 302, 399])
+def test_a_redirect_of_a_result_file_is_refused(api: Api, connect: Connect, status: int) -> None:
+    api.expect("GET", RESULT, "", status=status, headers={"Location": "http://127.0.0.1/"}, authorized=False)
     with pytest.raises(VastError) as failed:
         connect().fetch_result(RESULT)
     assert failed.value.error_class == "protocol"
-    assert failed.value.failure()["status_code"] == 302
+    assert failed.value.msg == f"The result at {RESULT} redirects elsewhere, which is not followed."
+    assert failed.value.exchange == Exchange("GET", RESULT, status)
 
 
 def test_a_result_file_that_is_too_large_is_refused(
@@ -615,6 +675,202 @@ def test_a_result_file_that_is_too_large_is_refused(
 ) -> None:
     monkeypatch.setattr(_client, "MAX_RESULT_BYTES", 100)
     api.expect("GET", RESULT, "x" * 101, authorized=False)
-    with pytest.raises(VastError, match="larger than 100 bytes") as failed:
+    with pytest.raises(VastError) as failed:
         connect().fetch_result(RESULT)
     assert failed.value.error_class == "protocol"
+    assert failed.value.msg == f"The result at {RESULT} could not be read: the reply is larger than 100 bytes."
+    assert failed.value.exchange == Exchange("GET", RESULT)
+
+
+@pytest.mark.parametrize("size", [99, 100])
+def test_a_result_file_up_to_the_limit_is_read(
+    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(_client, "MAX_RESULT_BYTES", 100)
+    api.expect("GET", RESULT, "x" * size, authorized=False)
+    assert connect().fetch_result(RESULT) == "x" * size
+
+
+def test_a_reply_may_have_16_mebibytes_and_a_result_file_4() -> None:
+    assert (_client.MAX_REPLY_BYTES, _client.MAX_RESULT_BYTES) == (16_777_216, 4_194_304)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://files.test/a.log", "http://files.test/a.log"),
+        ("http://files.test:port/a.log", "http://files.test:port/a.log"),
+        ("http://u:s3cr3t@files.test:8080/a/b.log", "http://files.test:8080/a/b.log"),
+        ("http://u:s3@cr3t@files.test/a.log", "http://files.test/a.log"),
+        ("http://files.test/a.log?X-Signature=s3cr3t#s3cr3t", "http://files.test/a.log?********"),
+    ],
+)
+@pytest.mark.usefixtures("api")
+def test_the_refused_address_of_a_result_file_is_shown_without_its_secrets(
+    connect: Connect, url: str, shown: str
+) -> None:
+    with pytest.raises(VastError) as failed:
+        connect().fetch_result(url)
+    assert failed.value.msg == f"The result is said to be at {shown}, which is not https; it was not fetched."
+    assert failed.value.exchange == Exchange("GET", shown)
+
+
+def test_a_result_file_that_cannot_be_asked_for_tells_why(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"/{KEY}.pem")
+    with pytest.raises(VastError) as failed:
+        connect().fetch_result(RESULT)
+    assert failed.value.msg == (
+        f"The result at {RESULT} cannot be fetched: Could not find a suitable TLS CA certificate bundle, "
+        "invalid path: /********.pem."
+    )
+    assert failed.value.exchange == Exchange("GET", RESULT)
+
+
+SENT = f"PUT {URL}/api/v0/things/5/"
+TLS = requests.exceptions.SSLError
+
+
+@pytest.mark.parametrize(
+    ("error", "error_class", "says"),
+    [
+        pytest.param(
+            requests.exceptions.InvalidURL(f"no host in {KEY}"),
+            "invalid",
+            f"{SENT} cannot be sent: no host in ********. Check api_url and ca_path.",
+            id="no address",
+        ),
+        pytest.param(
+            TLS(MaxRetryError(t.cast("t.Any", None), "/", TLS("CERTIFICATE_VERIFY_FAILED: self-signed"))),
+            "transport",
+            f"{SENT} was not sent: the certificate of the server is not trusted: CERTIFICATE_VERIFY_FAILED: "
+            "self-signed. Name the file of the authority that signed it in ca_path.",
+            id="not trusted",
+        ),
+        *[
+            pytest.param(
+                TLS(f"[SSL] {words} here."),
+                "transport",
+                f"{SENT} was not sent, no TLS connection: [SSL] {words} here. Check api_url and ca_path.",
+                id=words,
+            )
+            for words in (
+                "hostname 'a' doesn't match 'b'",
+                "SSLV3_ALERT_HANDSHAKE_FAILURE",
+                "NO_CERTIFICATE_OR_CRL_FOUND",
+                "UNSUPPORTED_PROTOCOL",
+                "WRONG_VERSION_NUMBER",
+            )
+        ],
+        pytest.param(
+            TLS("UNEXPECTED_EOF_WHILE_READING"),
+            "unknown_outcome",
+            f"The reply to {SENT} was lost: UNEXPECTED_EOF_WHILE_READING. It may have been carried out.",
+            id="TLS that fails later",
+        ),
+        pytest.param(
+            requests.ConnectionError("CERTIFICATE_VERIFY_FAILED or WRONG_VERSION_NUMBER, says the peer"),
+            "unknown_outcome",
+            f"The reply to {SENT} was lost: CERTIFICATE_VERIFY_FAILED or WRONG_VERSION_NUMBER, says the peer. "
+            "It may have been carried out.",
+            id="words of a TLS error elsewhere",
+        ),
+        pytest.param(
+            requests.ReadTimeout(),
+            "unknown_outcome",
+            f"The reply to {SENT} was lost: ReadTimeout. It may have been carried out.",
+            id="an error without words",
+        ),
+    ],
+)
+def test_what_a_failed_transfer_means_is_said_in_full(
+    api: Api, connect: Connect, clock: FakeClock, error: Exception, error_class: str, says: str
+) -> None:
+    expect(api, WRITE, error)
+    failed = failure(connect(), WRITE)
+    assert (failed["error_class"], failed["msg"]) == (error_class, says)
+    assert (failed["method"], failed["url"]) == ("PUT", f"{URL}/api/v0/things/5/")
+    assert clock.slept == []
+
+
+def test_a_connection_that_is_refused_is_told_without_the_names_of_objects(api: Api, connect: Connect) -> None:
+    expect(api, READ, refused())
+    failed = failure(connect(retry_timeout=0), READ)
+    assert failed["msg"] == (
+        f"GET {URL}/api/v0/things/ was not sent, no connection: Connection refused. "
+        "Gave up after trying once: retry_timeout is 0 s."
+    )
+    assert (failed["method"], failed["url"]) == ("GET", f"{URL}/api/v0/things/")
+
+
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        ("<urllib3.connection.HTTPSConnection object at 0x7f394c286710>: Failed: refused", "Failed: refused"),
+        ("HTTPSConnection(host='vast.test', port=443): Failed: [Errno 111] refused", "Failed: [Errno 111] refused"),
+        ("HTTPConnectionPool(host='vast.test', port=80): Read timed out.", "Read timed out"),
+        ("[SSL: SSLV3_ALERT] handshake: failure (_ssl.c:1)", "[SSL: SSLV3_ALERT] handshake: failure (_ssl.c:1)"),
+        ("no address of HOST-XX...", "no address of HOST-XX"),
+        ("said HTTPConnection(host='vast.test'): no", "said HTTPConnection(host='vast.test'): no"),
+    ],
+)
+def test_the_reason_is_told_in_full_but_for_the_name_of_the_connection(
+    api: Api, connect: Connect, says: str, reason: str
+) -> None:
+    expect(api, WRITE, requests.ConnectionError(says))
+    assert failure(connect(), WRITE)["msg"] == f"The reply to {SENT} was lost: {reason}. It may have been carried out."
+
+
+def test_what_was_lost_when_reading_tells_how_often_it_was_asked_for(api: Api, connect: Connect) -> None:
+    for _attempt in range(2):
+        expect(api, READ, reset())
+    failed = failure(connect(retry_timeout=2.5), READ)
+    assert failed["msg"] == (
+        f"The reply to GET {URL}/api/v0/things/ was lost: [Errno 104] reset by peer. "
+        "Gave up after trying 2 times: retry_timeout is 2.5 s."
+    )
+    assert (failed["method"], failed["url"]) == ("GET", f"{URL}/api/v0/things/")
+
+
+def test_a_reply_that_is_too_large_is_told_with_what_was_sent(
+    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_client, "MAX_REPLY_BYTES", 10)
+    expect(api, READ, b"{" + b" " * 10)
+    failed = failure(connect(), READ)
+    assert failed["msg"] == (
+        f"The reply to GET {URL}/api/v0/things/ cannot be read: the reply is larger than 10 bytes."
+    )
+    assert (failed["method"], failed["url"]) == ("GET", f"{URL}/api/v0/things/")
+
+
+def test_an_answer_that_is_no_object_is_told_with_what_was_sent(api: Api, connect: Connect) -> None:
+    expect(api, READ, b"")
+    api.expect("PUT", "/api/v0/things/5/", b"", body={"token": "s3cr3t", "n": 1})
+    client = connect()
+    read = failure(client, READ)
+    with pytest.raises(VastError) as written:
+        client.call(WRITE, ids={"id": 5}, body={"token": "s3cr3t", "n": 1})
+    assert read["msg"] == (
+        f"Vast.ai answered 200 to GET {URL}/api/v0/things/, and not with a JSON object: an empty body."
+    )
+    assert written.value.msg == (
+        f'Vast.ai answered 200 to {SENT} {{"token": "********", "n": 1}}, and not with a JSON object: an empty body. '
+        "It may have been carried out."
+    )
+    assert (read["method"], read["url"], read["error"], read["response"]) == ("GET", f"{URL}/api/v0/things/", None, "")
+
+
+def test_routes_do_not_wait_for_each_other(api: Api, connect: Connect, clock: FakeClock) -> None:
+    client = connect()
+    for route in (READ, WRITE, ASK):
+        expect(api, route)
+        call(client, route)
+    assert clock.slept == []
+
+
+def test_only_a_write_that_met_a_server_error_may_have_been_carried_out(api: Api, connect: Connect) -> None:
+    for route in (READ, WRITE):
+        expect(api, route, {"msg": "boom"}, status=500)
+    client = connect()
+    assert failure(client, READ)["msg"] == f"Vast.ai answered 500 to GET {URL}/api/v0/things/: boom."
+    assert failure(client, WRITE)["msg"] == f"Vast.ai answered 500 to {SENT}: boom. It may have been carried out."

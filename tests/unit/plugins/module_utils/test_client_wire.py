@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import pathlib
 import re
 import socket
@@ -215,6 +216,12 @@ def test_a_chunked_reply_is_read_to_its_end(serve: Serve) -> None:
 
 
 @pytest.mark.usefixtures("urllib3_of")
+def test_a_compressed_reply_is_unpacked(serve: Serve) -> None:
+    server = serve(Answer(http(gzip.compress(b'{"a": 1}'), "Content-Encoding: gzip")))
+    assert call(connect(server.url), READ) == {"a": 1}
+
+
+@pytest.mark.usefixtures("urllib3_of")
 def test_calls_one_after_the_other_share_a_connection(serve: Serve) -> None:
     server = serve()
     client = connect(server.url)
@@ -268,6 +275,7 @@ def test_a_flood_is_not_read_to_its_end(serve: Serve, monkeypatch: pytest.Monkey
     server = serve(Answer(http(b" " * 4_000_000)))
     failed = failure(connect(server.url), route)
     assert failed["error_class"] == ("protocol" if route.safe else "unknown_outcome")
+    assert "larger than 100000 bytes" in failed["msg"]
     assert len(server.requests) == 1
 
 

@@ -14,10 +14,11 @@ import time
 import typing as t
 
 import pytest
+import requests
 
 from ansible_collections.vastai.cloud.plugins.module_utils import _pacing
 from ansible_collections.vastai.cloud.plugins.module_utils._client import Client, Route
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import RateLimited
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import Exchange, RateLimited
 from ansible_collections.vastai.cloud.plugins.module_utils._pacing import (
     LEARNED_FOR,
     MAX_INTERVAL,
@@ -419,8 +420,13 @@ def test_a_task_whose_turn_comes_too_late_is_refused_before_it_sends(api: Api, c
     directory = shared_directory(os.environ)
     assert directory is not None
     Pacer(f"{URL} {KEY}", directory).hold(READ.name, 300.0, None)
-    with pytest.raises(RateLimited, match=r"was not sent.*retry_timeout of 120 s"):
+    with pytest.raises(RateLimited) as refused:
         connect().call(READ)
+    assert refused.value.msg == (
+        f"GET {URL}{READ.path} was not sent: other tasks of this user have taken its turns for longer than the "
+        "retry_timeout of 120 s. Raise retry_timeout or run fewer tasks at once."
+    )
+    assert refused.value.exchange == Exchange("GET", f"{URL}{READ.path}")
     assert api.calls == []
     assert clock.slept == []
 
@@ -430,6 +436,33 @@ def test_one_turn_is_waited_for_even_without_any_retry_time(api: Api, clock: Fak
     for _task in range(2):
         connect(retry_timeout=0).call(READ)
     assert clock.slept == pytest.approx([1.05])
+
+
+def test_without_any_retry_time_two_turns_are_too_long_to_wait_for(api: Api, clock: FakeClock) -> None:
+    pacer = Pacer(f"{URL} {KEY}", shared_directory(os.environ))
+    pacer.hold(READ.name, 2.0 * READ.interval, None)
+    expect(api, 1)
+    connect(retry_timeout=0).call(READ)
+    assert clock.slept == pytest.approx([2.0])
+    pacer.hold(READ.name, 2.1 * READ.interval, None)
+    with pytest.raises(RateLimited):
+        connect(retry_timeout=0).call(READ)
+
+
+def test_a_reply_that_was_slow_to_come_is_kept_clear_of(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = requests.adapters.HTTPAdapter.send
+
+    def slow(adapter: requests.adapters.HTTPAdapter, *arguments: t.Any, **options: t.Any) -> requests.Response:
+        clock.seconds += 10
+        return send(adapter, *arguments, **options)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", slow)
+    expect(api, 2)
+    for _task in range(2):
+        connect().call(READ)
+    assert clock.slept == pytest.approx([1.0])
 
 
 def test_without_pacing_nobody_waits_and_no_file_is_made(api: Api, clock: FakeClock, home: pathlib.Path) -> None:
