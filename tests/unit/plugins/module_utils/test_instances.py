@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Ambiguous, NotFound, ProtocolError
+from ansible_collections.vastai.cloud.plugins.module_utils import _instances
+from ansible_collections.vastai.cloud.plugins.module_utils._errors import Ambiguous, Exchange, NotFound, ProtocolError
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import (
     RESULT_FIELDS,
     Instance,
@@ -81,10 +83,12 @@ def test_an_empty_listing_has_no_instances(api: Api) -> None:
 )
 def test_nothing_is_concluded_from_a_malformed_page(api: Api, page: t.Any, says: str) -> None:
     expect_page(api, page)
-    with pytest.raises(ProtocolError, match=says) as raised:
+    with pytest.raises(ProtocolError) as raised:
         read(make_client(), BY_LABEL)
-    assert raised.value.exchange is not None
-    assert raised.value.exchange.url == "https://vast.test/api/v1/instances/"
+    assert raised.value.msg == (
+        f"The listing of instances cannot be relied on: {says}. Nothing is concluded from it; run the task again."
+    )
+    assert raised.value.exchange == Exchange("GET", "https://vast.test/api/v1/instances/", 200)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +125,27 @@ def test_finds_the_one_that_is_meant(api: Api, target: Target, by: dict[str, t.A
 
 
 @pytest.mark.parametrize(
-    ("target", "by"), [(Target(id=4711), {"id": 4711}), (Target(label="train-01"), {"label": "train-01"})]
+    ("target", "by", "says"),
+    [
+        (
+            Target(id=4711),
+            {"id": 4711},
+            "There is no instance 4711 in this account (by a complete listing).",
+        ),
+        (
+            Target(label="train-01"),
+            {"label": "train-01"},
+            "No instance of this account carries the label 'train-01' (by a complete listing).",
+        ),
+    ],
 )
-def test_an_ignored_filter_selects_no_foreign_instance(api: Api, target: Target, by: dict[str, t.Any]) -> None:
+def test_an_ignored_filter_selects_no_foreign_instance(
+    api: Api, target: Target, by: dict[str, t.Any], says: str
+) -> None:
     api.expect_listing(instance_row(1, label="other"), instance_row(2, label="Train-01"), **by)
-    with pytest.raises(NotFound, match=r"4711|train-01"):
+    with pytest.raises(NotFound) as raised:
         find(make_client(), target)
+    assert raised.value.msg == says
 
 
 def test_an_ignored_filter_does_not_make_a_label_ambiguous(api: Api) -> None:
@@ -136,8 +155,9 @@ def test_an_ignored_filter_does_not_make_a_label_ambiguous(api: Api) -> None:
 
 def test_several_with_the_label_are_all_named(api: Api) -> None:
     api.expect_listing(instance_row(12), instance_row(4711), instance_row(99), label="train-01")
-    with pytest.raises(Ambiguous, match=r"3 instances carry the label 'train-01': 12, 4711, 99\. Select one.*by id"):
+    with pytest.raises(Ambiguous) as raised:
         find(make_client(), Target(label="train-01"))
+    assert raised.value.msg == "3 instances carry the label 'train-01': 12, 4711, 99. Select one of them by id."
 
 
 def test_looking_again_tells_gone_from_there(api: Api) -> None:
@@ -206,7 +226,13 @@ def test_a_state_is_described_with_every_field_and_the_daemons_words() -> None:
 
 
 def test_a_long_status_message_is_cut_in_descriptions() -> None:
-    assert len(instance(status_msg="x" * 10_000).described) < 400
+    assert instance(status_msg="x" * 10_000).described.endswith(f", status_msg '{'x' * 200}'")
+
+
+@pytest.mark.parametrize("status_msg", [None, "", " \n"])
+def test_a_description_without_a_status_message_has_the_three_states_only(status_msg: str | None) -> None:
+    seen = instance(status_msg=status_msg)
+    assert seen.described == "actual_status running, intended_status running, cur_state running"
 
 
 @pytest.mark.parametrize(
@@ -248,11 +274,100 @@ PROXY = {"host": "ssh4.vast.ai", "port": 14711, "user": "root", "via": "proxy"}
         pytest.param({"ports": None, "image_runtype": None}, PROXY, id="no runtype"),
         pytest.param({"ports": None, "ssh_port": "14711"}, PROXY, id="proxy port as text"),
         pytest.param({"ports": None, "ssh_port": None}, None, id="no proxy port"),
+        pytest.param({"ports": None, "ssh_port": "ssh"}, None, id="a proxy port that is no number"),
         pytest.param({"ports": None, "ssh_host": None}, None, id="no proxy host"),
     ],
 )
 def test_tells_where_ssh_answers(fields: dict[str, t.Any], ssh: dict[str, t.Any] | None) -> None:
     assert instance(**fields).ssh() == ssh
+
+
+@pytest.mark.parametrize(
+    "row", [{}, {"ssh_host": "ssh4.vast.ai"}, {"ssh_port": 14711}, {"public_ipaddr": "203.0.113.7"}]
+)
+def test_without_a_whole_address_ssh_answers_nowhere(row: dict[str, t.Any]) -> None:
+    assert Instance(4711, row).ssh() is None
+
+
+ROW = {
+    "cur_state": "running",
+    "next_state": "stopped",
+    "machine_id": 101,
+    "host_id": 102,
+    "image_uuid": "pytorch/pytorch:latest",
+    "image_runtype": "ssh",
+    "template_id": 103,
+    "template_hash_id": "abc",
+    "template_name": "PyTorch",
+    "num_gpus": 2,
+    "gpu_name": "RTX 4090",
+    "gpu_ram": 24564,
+    "gpu_util": 97.5,
+    "gpu_temp": 61.0,
+    "cpu_name": "EPYC 7763",
+    "cpu_cores_effective": 16.0,
+    "cpu_ram": 128000,
+    "disk_space": 40.0,
+    "disk_usage": 12.5,
+    "inet_up": 800.0,
+    "inet_down": 900.0,
+    "dph_total": 0.42,
+    "dph_base": 0.4,
+    "storage_total_cost": 0.02,
+    "is_bid": True,
+    "min_bid": 0.2,
+    "start_date": 1_790_000_000.0,
+    "end_date": 1_800_000_000.0,
+    "geolocation": "Iceland, IS",
+    "country_code": "IS",
+    "verification": "verified",
+    "reliability2": 0.998,
+    "driver_version": "570.86.15",
+    "cuda_max_good": 12.8,
+    "ports": {"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "28080"}]},
+}
+"""What is passed on of a row as it is (F3.3)."""
+
+
+def test_the_result_passes_every_documented_field_on_as_it_is() -> None:
+    result = Instance(4711, {"id": 4711, **ROW}).result()
+    assert {field: value for field, value in result.items() if field in ROW} == ROW
+
+
+def test_the_states_and_the_label_have_the_spelling_of_the_api() -> None:
+    result = instance(label="", actual_status="RUNNING ", intended_status=" Stopped").result()
+    assert (result["label"], result["actual_status"], result["intended_status"]) == (None, "RUNNING", "Stopped")
+
+
+def test_the_listing_is_asked_for_at_its_published_interval() -> None:
+    route = _instances.LIST
+    assert (route.method, route.path, route.interval, route.safe) == ("GET", "/api/v1/instances/", 1.0, True)
+
+
+def test_the_limits_are_those_of_the_api() -> None:
+    assert (_instances.PAGE_SIZE, _instances.MAX_LABEL) == (25, 1024)
+
+
+def test_every_word_that_the_api_has_for_a_container_can_be_selected_by() -> None:
+    assert _instances.STATUSES == (
+        "created",
+        "exited",
+        "frozen",
+        "loading",
+        "offline",
+        "rebooting",
+        "recycling",
+        "restarting",
+        "running",
+        "stopped",
+        "unknown",
+    )
+
+
+@pytest.mark.parametrize(("seen", "field"), [(instance(), "id"), (Target(id=4711), "id"), (Target(label="a"), "label")])
+def test_what_was_read_or_asked_for_cannot_be_altered(seen: Instance | Target, field: str) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(seen, field, None)
 
 
 def test_the_result_has_every_key_even_when_the_row_has_none() -> None:

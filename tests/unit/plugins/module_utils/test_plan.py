@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.vastai.cloud.plugins.module_utils._plan import Change, Plan
+import dataclasses
+
+import pytest
+
+from ansible_collections.vastai.cloud.plugins.module_utils._plan import Change, Plan, combined
 
 
 def test_an_empty_plan_changes_nothing() -> None:
@@ -30,3 +34,29 @@ def test_a_plan_tells_its_changes_in_the_order_in_which_they_are_done() -> None:
             "after": {"label": "a", "state": "running"},
         },
     }
+
+
+ONE = Plan("one", (Change("label", "", "a", "label one"), Change("state", "stopped", "running", "start one")))
+OTHER = Plan("other", (Change("state", "running", "stopped", "stop other"),))
+
+
+def test_the_plans_of_many_make_one_result_with_a_part_for_each_that_changes() -> None:
+    assert combined(iter([ONE, Plan("as it should be"), OTHER])) == {
+        "changed": True,
+        "actions": ["label one", "start one", "stop other"],
+        "diff": {
+            "before": {"one": {"label": "", "state": "stopped"}, "other": {"state": "running"}},
+            "after": {"one": {"label": "a", "state": "running"}, "other": {"state": "stopped"}},
+        },
+    }
+
+
+@pytest.mark.parametrize("plans", [[], [Plan("one"), Plan("other")]])
+def test_many_of_which_none_is_to_change_are_no_change(plans: list[Plan]) -> None:
+    assert combined(plans) == {"changed": False, "actions": [], "diff": {"before": {}, "after": {}}}
+
+
+@pytest.mark.parametrize("field", ["subject", "changes"])
+def test_what_check_mode_tells_cannot_be_altered_before_it_is_done(field: str) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(ONE, field, ())

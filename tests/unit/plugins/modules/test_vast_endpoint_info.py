@@ -265,8 +265,11 @@ def test_nothing_is_concluded_from_a_malformed_listing_of_workergroups(api: Api,
     if path == AUTOJOBS:
         api.expect("GET", WORKERGROUPS, b"", status=404)
     api.expect("GET", path, {"success": True, "results": results})
-    result = failure("protocol", "The listing of workergroups cannot be relied on")
-    assert result["url"] == URL + path
+    result = failure("protocol")
+    assert result["msg"] == (
+        "The listing of workergroups cannot be relied on: it holds no list of them. Run the task again."
+    )
+    assert (result["method"], result["url"], result["status_code"]) == ("GET", URL + path, 200)
     assert "endpoints" not in result.values
 
 
