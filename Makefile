@@ -1,7 +1,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration core matrix packaging docs faults format build clean
+.PHONY: help demo test lint units integration core matrix packaging docs faults mutants format build clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -35,6 +35,9 @@ docs: ## build the HTML site into .build/docs
 
 faults: ## play random tasks and faults against the simulator; make faults FAULTS="--examples 5000 --seed 1"
 	@$(PYTHON) tools/faults.py $(FAULTS)
+
+mutants: ## change the code and see whether a unit test notices (long); make mutants MUTANTS="--file _plan.py"
+	@$(PYTHON) tools/mutants.py $(MUTANTS)
 
 format: ## lay out the Python files as the lint wants them
 	@$(PYTHON) tools/format.py
