@@ -1,7 +1,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration core matrix packaging docs faults mutants format build clean
+.PHONY: help demo test lint units integration core matrix packaging docs faults mutants bench format build clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -38,6 +38,9 @@ faults: ## play random tasks and faults against the simulator; make faults FAULT
 
 mutants: ## change the code and see whether a unit test notices (long); make mutants MUTANTS="--file _plan.py"
 	@$(PYTHON) tools/mutants.py $(MUTANTS)
+
+bench: ## measure tasks, fleets and inventories side by side with the official client; make bench BENCH="--only many"
+	@$(PYTHON) tools/bench.py $(BENCH)
 
 format: ## lay out the Python files as the lint wants them
 	@$(PYTHON) tools/format.py

@@ -46,6 +46,9 @@ INSTEAD: Mapping[str, Instead] = {
         "this very tree is what is tested, not what was released",
     ),
     "make test": Instead("make -n test", "it would run itself", prints="tools/test.py"),
+    "make faults": Instead("make -n faults", "the unit tests play some of it", prints="tools/faults.py"),
+    "make bench": Instead("make -n bench", "it takes minutes, and a machine of its own", prints="tools/bench.py"),
+    "make docs": Instead("make -n docs", "another step has built the site", prints="tools/docs.py"),
     "python3 tests/simulator --port 8080": Instead(
         "exec python3 tests/simulator --port 0", "somebody else may have the port 8080"
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import collection
+import readme
 import workspace
 from harness import (
     Core,
@@ -176,6 +177,15 @@ def docs_site(lane: Lane, log: Path) -> Tally:
     return verdict(site.build(lane.tree, log))
 
 
+def readme_works(_lane: Lane, log: Path) -> Tally:
+    """Run what README.md tells its readers to run."""
+    CORE.ensure(workspace.venv_log(CORE))
+    faults = readme.faults(CORE, log)
+    with log.open("a", encoding="utf-8") as output:
+        output.writelines(f"{fault}\n" for fault in faults)
+    return verdict(len(faults))
+
+
 def sanity(lane: Lane, log: Path) -> Tally:
     ignored = sorted(path.name for path in (lane.tree.root / "tests" / "sanity").glob("ignore*"))
     if ignored:
@@ -243,4 +253,5 @@ ONCE: Mapping[str, Step] = {
     "docs-site": docs_site,
 }
 ON_A_CORE: Mapping[str, Step] = {"sanity": sanity, "units": units, "coverage": coverage, "integration": integration}
-ALL: Mapping[str, Step] = {**ON_A_CORE, **ONCE}
+MOSTLY_WAITS: Mapping[str, Step] = {"readme": readme_works}
+ALL: Mapping[str, Step] = {**ON_A_CORE, **ONCE, **MOSTLY_WAITS}

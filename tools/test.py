@@ -16,7 +16,7 @@ from pathlib import Path
 
 import workspace
 from harness import CORES, Core, Tally, find_core, newest_core
-from steps import ALL, ALL_OF_IT, FAILED, ON_A_CORE, ONCE, SKIPPED, Lane, Part, Step, label, say
+from steps import ALL, ALL_OF_IT, FAILED, MOSTLY_WAITS, ON_A_CORE, ONCE, SKIPPED, Lane, Part, Step, label, say
 
 WORKERS = 2
 # Of a run of everything, what the cores between the oldest and the newest take: the random sequences know little of a
@@ -39,13 +39,13 @@ def busy_lanes(chosen: Sequence[str], cores: Sequence[Core], between: Part) -> l
 
 
 def waiting_lanes(chosen: Sequence[str], cores: Sequence[Core], between: Part) -> list[Lane]:
-    """The integration targets: they mostly wait for the simulator, so they go beside the busy lanes."""
-    if "integration" not in chosen:
-        return []
-    parts = {core: ALL_OF_IT if core in (cores[0], cores[-1]) else between for core in cores}
-    lanes = [Lane(f"{core.version}-integration", ["integration"], core, parts[core]) for core in reversed(cores)]
+    """The integration targets and the README: they mostly wait for a simulator, so they go beside the busy lanes."""
+    lanes = [Lane(name, [name]) for name in MOSTLY_WAITS if name in chosen]
+    if "integration" in chosen:
+        parts = {core: ALL_OF_IT if core in (cores[0], cores[-1]) else between for core in cores}
+        lanes += [Lane(f"{core.version}-integration", ["integration"], core, parts[core]) for core in reversed(cores)]
     # The long ones first.
-    return sorted(lanes, key=lambda lane: len(lane.part))
+    return sorted(lanes, key=lambda lane: (lane.core is None, len(lane.part)))
 
 
 class Run:
