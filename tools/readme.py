@@ -253,13 +253,13 @@ def _yaml(terminal: Terminal, text: str, simulator: Simulator) -> None:
     if title.startswith("plugin: "):
         file = SCRATCH / "fleet.vast.yml"
         file.write_text(text, encoding="utf-8")
-        if "|--" not in terminal.run(f"ansible-inventory -i {file} --graph", title):
+        if "|--" not in terminal.run(shlex.join(["ansible-inventory", "-i", str(file), "--graph"]), title):
             terminal.complain(title, "the inventory has no hosts")
         if text not in (terminal.folder / SHOWN_INVENTORY).read_text(encoding="utf-8"):
             terminal.complain(title, f"is not what {SHOWN_INVENTORY} holds, of which the output is shown")
         return
     file = SCRATCH / "play.yml"
-    command = f"ansible-playbook {file} -e vault_vast_api_key={simulator.api_key}"
+    command = shlex.join(["ansible-playbook", str(file), "-e", f"vault_vast_api_key={simulator.api_key}"])
     env = dict(terminal.env)
     if title.startswith("- hosts: "):
         text += "  tasks:\n    - vastai.cloud.vast_instance_info:\n"

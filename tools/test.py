@@ -19,33 +19,38 @@ from harness import CORES, Core, Tally, find_core, newest_core
 from steps import ALL, ALL_OF_IT, FAILED, MOSTLY_WAITS, ON_A_CORE, ONCE, SKIPPED, Lane, Part, Step, label, say
 
 WORKERS = 2
-# Of a run of everything, what the cores between the oldest and the newest take: the random sequences know little of a
-# core, and these targets lead an instance through its life, list the inventory and play every playbook.
-BETWEEN: Part = {
-    "units": ("tests/unit/plugins/", "tests/unit/simulator/"),
-    "integration": ("inventory_vast_instances", "playbooks", "vast_instance"),
-}
+# In a run of everything the oldest core takes all: the simulator and the random sequences know little of a core.
+# Those between it and the newest take the targets that lead an instance through its life, list the inventory and play
+# every playbook.
+NEWEST: Part = {"units": ("tests/unit/plugins/",)}
+BETWEEN: Part = {**NEWEST, "integration": ("inventory_vast_instances", "playbooks", "vast_instance")}
 
 
-def busy_lanes(chosen: Sequence[str], cores: Sequence[Core], between: Part) -> list[Lane]:
-    """What keeps a processor busy; coverage is measured on the newest core, by its units in the same copy."""
-    lanes = []
-    for core in reversed(cores):
-        steps = ("sanity", "units", "coverage") if core is cores[-1] else ("sanity", "units")
-        part = ALL_OF_IT if core in (cores[0], cores[-1]) else between
-        lanes.append(Lane(core.version, [name for name in steps if name in chosen], core, part))
+def parts(cores: Sequence[Core], *, of_everything: bool) -> dict[Core, Part]:
+    """What each core takes, from the oldest to the newest; all of what was asked for, unless that was everything."""
+    if not of_everything:
+        return dict.fromkeys(cores, ALL_OF_IT)
+    shares = [ALL_OF_IT, *[BETWEEN] * (len(cores) - 2), NEWEST]
+    return dict(zip(cores, shares, strict=False))
+
+
+def busy_lanes(chosen: Sequence[str], cores: dict[Core, Part]) -> list[Lane]:
+    """What keeps a processor busy."""
+    steps = [name for name in ("sanity", "units") if name in chosen]
+    lanes = [Lane(core.version, steps, core, part) for core, part in reversed(cores.items())]
     lanes.insert(1, Lane("side", [name for name in ONCE if name in chosen]))
     return [lane for lane in lanes if lane.steps]
 
 
-def waiting_lanes(chosen: Sequence[str], cores: Sequence[Core], between: Part) -> list[Lane]:
+def waiting_lanes(chosen: Sequence[str], cores: dict[Core, Part]) -> list[Lane]:
     """The integration targets and the README: they mostly wait for a simulator, so they go beside the busy lanes."""
     lanes = [Lane(name, [name]) for name in MOSTLY_WAITS if name in chosen]
     if "integration" in chosen:
-        parts = {core: ALL_OF_IT if core in (cores[0], cores[-1]) else between for core in cores}
-        lanes += [Lane(f"{core.version}-integration", ["integration"], core, parts[core]) for core in reversed(cores)]
+        lanes += [
+            Lane(f"{core.version}-integration", ["integration"], core, part) for core, part in reversed(cores.items())
+        ]
     # The long ones first.
-    return sorted(lanes, key=lambda lane: (lane.core is None, len(lane.part)))
+    return sorted(lanes, key=lambda lane: (lane.core is None, "integration" in lane.part))
 
 
 class Run:
@@ -112,7 +117,7 @@ def main() -> int:
         return 0
     try:
         with workspace.alone():
-            tally = run(*choice(options), between=ALL_OF_IT if options.core else BETWEEN)
+            tally = run(*choice(options), of_everything=not (options.core or options.only))
     except workspace.ToolError as error:
         print(error, file=sys.stderr)
         tally = FAILED
@@ -133,7 +138,7 @@ def choice(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     return list(ALL), list(CORES)
 
 
-def run(chosen: Sequence[str], versions: Iterable[str], *, between: Part) -> Tally:
+def run(chosen: Sequence[str], versions: Iterable[str], *, of_everything: bool) -> Tally:
     steps = Run()
     wanted = [version for version in CORES if version in versions] if set(chosen) & set(ON_A_CORE) else []
     cores = []
@@ -144,7 +149,8 @@ def run(chosen: Sequence[str], versions: Iterable[str], *, between: Part) -> Tal
         else:
             say(f"LEFT OUT: ansible-core {version}: no Python {', '.join(sorted(CORES[version]))} with venv was found")
             steps.tally += SKIPPED
-    busy, waiting = busy_lanes(chosen, cores, between), waiting_lanes(chosen, cores, between)
+    shares = parts(cores, of_everything=of_everything)
+    busy, waiting = busy_lanes(chosen, shares), waiting_lanes(chosen, shares)
     announce(cores, (*busy, *waiting))
     for lane in (*busy, *waiting):
         lane.tree.sync()

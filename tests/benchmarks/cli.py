@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, Callable[[Lab], None]] = {
     "inventory": inventory,
     "breakdown": breakdown,
 }
+BY_DEFAULT = ("task", "many", "inventory")
 
 
 def main() -> int:
@@ -42,7 +43,7 @@ def main() -> int:
                 options.core.absolute(), client, options.collections.absolute(), Path(scratch).resolve(), options.rounds
             )
             describe(lab)
-            for name in options.only or SECTIONS:
+            for name in options.only or BY_DEFAULT:
                 SECTIONS[name](lab)
     except BenchmarkError as error:
         progress(str(error))
@@ -68,7 +69,13 @@ def parsed() -> argparse.Namespace:
     add("--collections", type=Path, required=True, metavar="DIR", help="where the collection is installed")
     add("--scratch", type=Path, required=True, metavar="DIR", help="where temporary files may be made")
     add("--rounds", type=int, default=5, help="how often each case is measured (default: %(default)s)")
-    add("--only", nargs="+", choices=SECTIONS, metavar="NAME", help=f"some of: {', '.join(SECTIONS)}")
+    add(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        metavar="NAME",
+        help=f"of {', '.join(SECTIONS)}; by default all but the last",
+    )
     return parser.parse_args()
 
 

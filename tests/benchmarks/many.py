@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -149,17 +149,22 @@ def client_cases() -> list[Case]:
 def run_lane(lab: Lab, results: dict[Case, list[Run]], cases: Sequence[Case]) -> None:
     for case in cases:
         with lab.simulator(case.size, intervals=True) as service:
-            results[case] = [one_run(lab, service, case) for _again in range(min(case.runs, lab.rounds))]
+            results[case] = list(runs_of(lab, service, case))
         progress(f"many at once: {case.way}, {case.size}")
 
 
-def one_run(lab: Lab, service: Service, case: Case) -> Run:
+def runs_of(lab: Lab, service: Service, case: Case) -> Iterator[Run]:
+    is_client = case.way.startswith("vastai")
     env = lab.environment(service)
-    if case.way.startswith("vastai"):
+    if is_client:
         lab.warm_client(service, env)
-    service.reset()
-    usage = case.work(lab, service, env)
-    return Run(usage.seconds, service.traffic(), service.running())
+    for again in range(min(case.runs, lab.rounds)):
+        if again and not is_client:
+            # Without the turns that the run before has reserved.
+            env = lab.environment(service)
+        service.reset()
+        usage = case.work(lab, service, env)
+        yield Run(usage.seconds, service.traffic(), service.running())
 
 
 def show(results: Sequence[tuple[Case, Sequence[Run]]]) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import pathlib
 import typing as t
 from unittest import mock
 
@@ -23,6 +24,11 @@ from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
 URL = "https://vast.test"
 KEY = "unit-test-key-0123456789abcdef"
 MODULES = "ansible_collections.vastai.cloud.plugins.modules"
+COLLECTION = pathlib.Path(__file__).parents[3]
+NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
+"""All modules. ansible-test forks for each test, which would import again what is not imported here."""
+for each in NAMES:
+    importlib.import_module(f"{MODULES}.{each}")
 
 
 class FakeClock:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import collections.abc as c
 import importlib
-import pathlib
 import typing as t
 from unittest import mock
 
@@ -18,7 +17,9 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.vastai.cloud.plugins.module_utils._module import API_OPTIONS, Spec
 
 from ..harness import (
+    COLLECTION,
     MODULES,
+    NAMES,
     Api,
     Result,
     declared_calls,
@@ -31,8 +32,6 @@ from ..harness import (
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
 FRAGMENTS = "ansible_collections.vastai.cloud.plugins.doc_fragments"
-COLLECTION = pathlib.Path(__file__).parents[4]
-NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
 OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
 INFO = [name for name in NAMES if name.endswith("_info")]

@@ -16,7 +16,8 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.vastai.cloud.plugins.module_utils import _errors
 from ansible_collections.vastai.cloud.plugins.module_utils._module import API_OPTIONS
 
-from .test_documentation import COLLECTION, NAMES, real_validator
+from ..harness import COLLECTION, NAMES
+from .test_documentation import real_validator
 
 GUIDES = [COLLECTION / "README.md", *sorted((COLLECTION / "docs" / "docsite" / "rst").glob("*.rst"))]
 PLAYBOOKS = {path.stem for path in (COLLECTION / "playbooks").glob("*.yml")}
