@@ -19,19 +19,20 @@ from harness import CORES, Core, Tally, find_core, newest_core
 from steps import ALL, ALL_OF_IT, FAILED, MOSTLY_WAITS, ON_A_CORE, ONCE, SKIPPED, Lane, Part, Step, label, say
 
 WORKERS = 2
-# In a run of everything the oldest core takes all: the simulator and the random sequences know little of a core.
-# Those between it and the newest take the targets that lead an instance through its life, list the inventory and play
-# every playbook.
-NEWEST: Part = {"units": ("tests/unit/plugins/",)}
-BETWEEN: Part = {**NEWEST, "integration": ("inventory_vast_instances", "playbooks", "vast_instance")}
+# In a run of everything the newest core takes all integration targets, the others those that lead an instance through
+# its life and list the inventory. The simulator and the random sequences know little of a core: the oldest takes them.
+SOME_UNITS: Part = {"units": ("tests/unit/plugins/",)}
+SOME_TARGETS: Part = {"integration": ("inventory_vast_instances", "vast_instance")}
 
 
 def parts(cores: Sequence[Core], *, of_everything: bool) -> dict[Core, Part]:
     """What each core takes, from the oldest to the newest; all of what was asked for, unless that was everything."""
     if not of_everything:
         return dict.fromkeys(cores, ALL_OF_IT)
-    shares = [ALL_OF_IT, *[BETWEEN] * (len(cores) - 2), NEWEST]
-    return dict(zip(cores, shares, strict=False))
+    return {
+        core: {**({} if core is cores[0] else SOME_UNITS), **({} if core is cores[-1] else SOME_TARGETS)}
+        for core in cores
+    }
 
 
 def busy_lanes(chosen: Sequence[str], cores: dict[Core, Part]) -> list[Lane]:

@@ -14,6 +14,7 @@ import socketserver
 import ssl
 import struct
 import threading
+import time
 import typing as t
 
 import pytest
@@ -73,6 +74,12 @@ class Server(socketserver.ThreadingTCPServer):
     @property
     def url(self) -> str:
         return f"http{'s' if self.tls else ''}://127.0.0.1:{self.server_address[1]}"
+
+    def await_close(self) -> None:
+        """Return when the first connection is closed on this side."""
+        deadline = time.monotonic() + PATIENCE
+        while self.connections[0].fileno() >= 0 and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def answer(self, request: bytes) -> Answer:
         with self._lock:
@@ -234,6 +241,7 @@ def test_a_write_after_the_server_has_hung_up_goes_over_a_new_connection(serve: 
     server = serve(dataclasses.replace(GOOD, end="close"))
     client = connect(server.url)
     assert call(client, READ) == {"success": True}
+    server.await_close()
     assert call(client, WRITE) == {"success": True}
     assert len(server.requests) == 2
 
