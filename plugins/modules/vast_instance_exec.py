@@ -84,11 +84,17 @@ EXAMPLES = r"""
     removes: /workspace/checkpoints
 
 - name: Fail when there is no model; the API reports no exit status, so the text decides
-  vastai.cloud.vast_instance_exec:
-    label: train-01
-    command: ls /workspace/model.safetensors
-  register: model
-  failed_when: "'No such file or directory' in model.stdout"
+  block:
+    - name: Look for the model
+      vastai.cloud.vast_instance_exec:
+        label: train-01
+        command: ls /workspace/model.safetensors
+      register: model
+
+    - name: Go on with a model only
+      ansible.builtin.assert:
+        that: "'No such file or directory' not in model.stdout"
+        fail_msg: "There is no model on train-01: {{ model.stdout }}"
 """
 
 RETURN = r"""

@@ -41,10 +41,16 @@ EXAMPLES = r"""
     status:
       - running
 
-- name: Refuse to go on when more than 5 dollars an hour are running
-  vastai.cloud.vast_instance_info:
-  register: fleet
-  failed_when: fleet.cost.per_hour > 5
+- name: Refuse to go on when all instances together cost more than 5 dollars an hour
+  block:
+    - name: Add up what they cost
+      vastai.cloud.vast_instance_info:
+      register: fleet
+
+    - name: Hold it to the budget
+      ansible.builtin.assert:
+        that: fleet.cost.per_hour <= 5
+        fail_msg: "{{ fleet.total }} instances cost {{ fleet.cost.per_hour }} $/h: {{ fleet.labels }}"
 """
 
 RETURN = r"""

@@ -117,3 +117,9 @@ def test_the_table_of_failures_holds_every_error_class(guide: str, row: str) -> 
     text = (COLLECTION / guide).read_text(encoding="utf-8")
     classes = {leaf.error_class for leaf in _errors.VastError.__subclasses__()}
     assert set(re.findall(row, text, re.MULTILINE)) - {"error_class"} == classes
+
+
+def test_the_execution_environment_of_the_guide_is_the_one_that_is_tested() -> None:
+    first, *_others = blocks(COLLECTION / "docs" / "docsite" / "rst" / "automation_platform.rst", "yaml")
+    tested = (COLLECTION / "tests" / "ee" / "execution-environment.yml").read_text(encoding="utf-8")
+    assert yaml_load(first) == yaml_load(tested)
