@@ -36,7 +36,7 @@ docs: ## build the HTML site into .build/docs
 faults: ## play random tasks and faults against the simulator; make faults FAULTS="--examples 5000 --seed 1"
 	@$(PYTHON) tools/faults.py $(FAULTS)
 
-mutants: ## change the code and see whether a unit test notices (long); make mutants MUTANTS="--file _plan.py"
+mutants: ## change the code and see whether a unit test notices (long); make mutants MUTANTS="--file _core/plan.py"
 	@$(PYTHON) tools/mutants.py $(MUTANTS)
 
 bench: ## measure tasks, fleets and inventories side by side with the official client; make bench BENCH="--only many"

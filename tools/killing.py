@@ -37,15 +37,18 @@ PACKAGE = "ansible_collections.vastai.cloud.plugins.module_utils"
 UTILS = Path("plugins", "module_utils")
 TESTS = "tests/unit/plugins"
 OWN: Mapping[str, Sequence[str]] = {
-    "_client.py": (
-        f"{TESTS}/module_utils/test_client.py",
-        f"{TESTS}/module_utils/test_client_wire.py",
-        f"{TESTS}/module_utils/test_pacing.py",
+    "_api/client.py": (
+        f"{TESTS}/module_utils/_api/test_client.py",
+        f"{TESTS}/module_utils/_api/test_client_wire.py",
+        f"{TESTS}/module_utils/_api/test_pacing.py",
     ),
-    "_plan.py": (f"{TESTS}/module_utils/test_plan.py",),
-    "_instances.py": (f"{TESTS}/module_utils/test_instances.py", f"{TESTS}/modules/test_vast_instance_info.py"),
-    "_endpoints.py": (
-        f"{TESTS}/module_utils/test_endpoints.py",
+    "_core/plan.py": (f"{TESTS}/module_utils/_core/test_plan.py",),
+    "_instances/instance.py": (
+        f"{TESTS}/module_utils/_instances/test_instance.py",
+        f"{TESTS}/modules/test_vast_instance_info.py",
+    ),
+    "_serverless/endpoints.py": (
+        f"{TESTS}/module_utils/_serverless/test_endpoints.py",
         f"{TESTS}/modules/test_vast_endpoint.py",
         f"{TESTS}/modules/test_vast_endpoint_info.py",
     ),
@@ -205,7 +208,7 @@ class LiveModule:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._code = compile(path.read_text(encoding="utf-8"), path, "exec")
-        module = importlib.import_module(f"{PACKAGE}.{path.stem}")
+        module = importlib.import_module(f"{PACKAGE}.{path.parent.name}.{path.stem}")
         own = [thing for thing in vars(module).values() if getattr(thing, "__module__", None) == module.__name__]
         members = [member for thing in own if isinstance(thing, type) for member in vars(thing).values()]
         plain = [getattr(thing, "fget", getattr(thing, "__func__", thing)) for thing in (*own, *members)]

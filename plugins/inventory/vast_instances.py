@@ -190,13 +190,13 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.vastai.cloud.plugins.module_utils._client import Client
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import DependencyError, Invalid, VastError
-from ansible_collections.vastai.cloud.plugins.module_utils._module import SELECTION_OPTIONS
-from ansible_collections.vastai.cloud.plugins.module_utils._selection import Selection, choose
-from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import SELECTION_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import DependencyError, Invalid, VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import Selection, choose
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
-from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
 
 try:
     # Since ansible-core 2.19 nothing is a template unless it is trusted to be one.

@@ -228,15 +228,15 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._endpoints import (
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import WAIT_OPTIONS, Task, check_id, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Deletion,
     delete,
     find,
     plan_absent,
     prove_workers_gone,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._module import WAIT_OPTIONS, Task, check_id, run_task
 
 OPTIONS = {
     **WAIT_OPTIONS,

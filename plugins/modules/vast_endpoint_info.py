@@ -254,8 +254,8 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._endpoints import describe, read
-from ansible_collections.vastai.cloud.plugins.module_utils._module import Spec, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import Spec, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import describe, read
 
 OPTIONS: Spec = {
     "ids": {"type": "list", "elements": "int"},

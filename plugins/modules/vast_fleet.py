@@ -397,8 +397,15 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._fleet import (
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import (
+    SELECTION_OPTIONS,
+    WAIT_OPTIONS,
+    Spec,
+    Task,
+    run_task,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.fleet import (
     check_affected,
     failure,
     move,
@@ -406,14 +413,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._fleet import (
     recycle,
     summary,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._module import (
-    SELECTION_OPTIONS,
-    WAIT_OPTIONS,
-    Spec,
-    Task,
-    run_task,
-)
-from ansible_collections.vastai.cloud.plugins.module_utils._selection import Selection, choose
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import Selection, choose
 
 OPTIONS: Spec = {
     **WAIT_OPTIONS,

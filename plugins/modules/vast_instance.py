@@ -413,10 +413,15 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import find
-from ansible_collections.vastai.cloud.plugins.module_utils._lifecycle import manage, plan_manage
-from ansible_collections.vastai.cloud.plugins.module_utils._module import TARGET_OPTIONS, WAIT_OPTIONS, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import (
+    TARGET_OPTIONS,
+    WAIT_OPTIONS,
+    Task,
+    run_task,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import manage, plan_manage
 
 OPTIONS = {
     **TARGET_OPTIONS,

@@ -427,7 +427,10 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._commands import (
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import TARGET_OPTIONS, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import (
     MAX_COMMAND,
     Output,
     existence_command,
@@ -435,10 +438,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._commands import (
     plan_command,
     run_command,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import Instance, find
-from ansible_collections.vastai.cloud.plugins.module_utils._module import TARGET_OPTIONS, Task, run_task
-from ansible_collections.vastai.cloud.plugins.module_utils._plan import Plan
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance, find
 
 OPTIONS = {
     **TARGET_OPTIONS,

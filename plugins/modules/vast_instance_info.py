@@ -367,8 +367,8 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._module import SELECTION_OPTIONS, Task, run_task
-from ansible_collections.vastai.cloud.plugins.module_utils._selection import Selection, choose, cost, labels
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import SELECTION_OPTIONS, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import Selection, choose, cost, labels
 
 
 def run(task: Task) -> dict[str, t.Any]:

@@ -388,9 +388,18 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import find
-from ansible_collections.vastai.cloud.plugins.module_utils._lifecycle import is_under_way, plan_recycle, recycle
-from ansible_collections.vastai.cloud.plugins.module_utils._module import TARGET_OPTIONS, WAIT_OPTIONS, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import (
+    TARGET_OPTIONS,
+    WAIT_OPTIONS,
+    Task,
+    run_task,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import (
+    is_under_way,
+    plan_recycle,
+    recycle,
+)
 
 RECYCLABLE = ["created", "exited", "frozen", "loading", "offline", "rebooting", "running", "unknown"]
 

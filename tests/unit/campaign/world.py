@@ -22,7 +22,7 @@ from unittest import mock
 import requests
 import urllib3.exceptions
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _pacing, _replies, _waiting
+from ansible_collections.vastai.cloud.plugins.module_utils._api import clock, pacing, replies
 from ansible_collections.vastai.cloud.tests.simulator import (
     Simulator,
     commands,
@@ -172,10 +172,10 @@ class World:
         wall = types.SimpleNamespace(time=self.clock.now, monotonic=time.monotonic, sleep=time.sleep)
         patches: list[contextlib.AbstractContextManager[t.Any]] = [
             mock.patch.dict(os.environ, clean, clear=True),
-            mock.patch.object(_waiting.Clock, "now", self.clock.now),
-            mock.patch.object(_waiting.Clock, "sleep", self.clock.sleep),
-            mock.patch.object(_pacing, "time", wall),
-            mock.patch.object(_replies, "time", wall),
+            mock.patch.object(clock.Clock, "now", self.clock.now),
+            mock.patch.object(clock.Clock, "sleep", self.clock.sleep),
+            mock.patch.object(pacing, "time", wall),
+            mock.patch.object(replies, "time", wall),
             mock.patch.object(simulator_server, "time", types.SimpleNamespace(sleep=self._drip)),
             mock.patch.object(listing, "MAX_LIMIT", PAGE),
             mock.patch.object(instances, "carry_out", self._noting(instances.carry_out)),

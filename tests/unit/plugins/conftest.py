@@ -9,7 +9,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _pacing, _waiting
+from ansible_collections.vastai.cloud.plugins.module_utils._api import clock as clocks
+from ansible_collections.vastai.cloud.plugins.module_utils._api import pacing
 
 from .harness import Api, FakeClock, declared_calls
 
@@ -25,9 +26,9 @@ def api() -> t.Iterator[Api]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """A clock that jumps, in place of every other."""
     fake = FakeClock()
-    monkeypatch.setattr(_waiting.Clock, "now", lambda self: fake.now())
-    monkeypatch.setattr(_waiting.Clock, "sleep", lambda self, seconds: fake.sleep(seconds))
-    monkeypatch.setattr(f"{_pacing.__name__}.time.time", fake.now)
+    monkeypatch.setattr(clocks.Clock, "now", lambda self: fake.now())
+    monkeypatch.setattr(clocks.Clock, "sleep", lambda self, seconds: fake.sleep(seconds))
+    monkeypatch.setattr(f"{pacing.__name__}.time.time", fake.now)
     return fake
 
 

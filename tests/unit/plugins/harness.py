@@ -17,9 +17,9 @@ import responses
 from ansible.module_utils import basic
 from responses import registries
 
-from ansible_collections.vastai.cloud.plugins.module_utils._client import Client
-from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
-from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 
 URL = "https://vast.test"
 KEY = "unit-test-key-0123456789abcdef"

@@ -26,10 +26,10 @@ from ansible.utils.plugin_docs import add_fragments
 
 from ansible_collections.vastai.cloud.plugins.doc_fragments.api import ModuleDocFragment as ApiFragment
 from ansible_collections.vastai.cloud.plugins.inventory import vast_instances
-from ansible_collections.vastai.cloud.plugins.module_utils import _client
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._module import SELECTION_OPTIONS
-from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import SELECTION_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._api import client
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 
 from ..harness import KEY, URL, Api, instance_row, list_query, listing, stopped_row
 
@@ -623,7 +623,7 @@ def test_a_missing_key_is_a_failure_that_says_where_to_put_it(api: Api, source: 
 def test_a_missing_library_is_a_failure_that_names_it(
     api: Api, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "ImportError")
+    monkeypatch.setattr(client, "REQUESTS_IMPORT_ERROR", "ImportError")
     assert "requests" in source.refusal()
 
 

@@ -14,7 +14,7 @@ import requests
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.vastai.cloud.plugins.module_utils._module import API_OPTIONS, Spec
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import API_OPTIONS, Spec
 
 from ..harness import (
     COLLECTION,

@@ -13,8 +13,8 @@ import typing as t
 import pytest
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _errors
-from ansible_collections.vastai.cloud.plugins.module_utils._module import API_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import API_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._api import errors
 
 from ..harness import COLLECTION, NAMES
 from .test_documentation import real_validator
@@ -115,7 +115,7 @@ def test_each_module_default_of_a_guide_is_an_option_of_every_module(guide: path
 )
 def test_the_table_of_failures_holds_every_error_class(guide: str, row: str) -> None:
     text = (COLLECTION / guide).read_text(encoding="utf-8")
-    classes = {leaf.error_class for leaf in _errors.VastError.__subclasses__()}
+    classes = {leaf.error_class for leaf in errors.VastError.__subclasses__()}
     assert set(re.findall(row, text, re.MULTILINE)) - {"error_class"} == classes
 
 

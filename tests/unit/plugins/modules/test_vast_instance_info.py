@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
 from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
 

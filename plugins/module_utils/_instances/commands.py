@@ -11,11 +11,11 @@ import shlex
 import typing as t
 import urllib.parse
 
-from ._client import Client, Route
-from ._errors import Exchange, Invalid, ProtocolError, UnknownOutcome, VastError, WaitTimeout
-from ._instances import Instance
-from ._plan import Change, Plan
-from ._waiting import rounds
+from .._api.client import Client, Route
+from .._api.clock import rounds
+from .._api.errors import Exchange, Invalid, ProtocolError, UnknownOutcome, VastError, WaitTimeout
+from .._core.plan import Change, Plan
+from .instance import Instance
 
 COMMAND = Route("PUT", "/api/v0/instances/command/{id}/", 1.5)
 MAX_COMMAND = 512

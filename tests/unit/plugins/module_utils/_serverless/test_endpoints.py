@@ -13,9 +13,19 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _endpoints
-from ansible_collections.vastai.cloud.plugins.module_utils._client import Route
-from ansible_collections.vastai.cloud.plugins.module_utils._endpoints import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Route
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
+    Ambiguous,
+    AuthError,
+    Exchange,
+    Invalid,
+    NotFound,
+    ProtocolError,
+    VastError,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import Waits
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Deletion,
     Endpoint,
     delete,
@@ -25,18 +35,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._endpoints import (
     prove_workers_gone,
     read,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import (
-    Ambiguous,
-    AuthError,
-    Exchange,
-    Invalid,
-    NotFound,
-    ProtocolError,
-    VastError,
-)
-from ansible_collections.vastai.cloud.plugins.module_utils._lifecycle import Waits
 
-from ..harness import Api, FakeClock, endpoint_row, instance_row, list_query, make_client, stopped_row
+from ...harness import Api, FakeClock, endpoint_row, instance_row, list_query, make_client, stopped_row
 
 LIST = "/api/v0/endptjobs/"
 
@@ -113,11 +113,11 @@ def test_what_was_read_cannot_be_altered() -> None:
 @pytest.mark.parametrize(
     ("route", "method", "path", "interval", "safe"),
     [
-        (_endpoints.LIST, "GET", "/api/v0/endptjobs/", 3.0, True),
-        (_endpoints.DELETE, "DELETE", "/api/v0/endptjobs/{id}/", 3.0, False),
-        (_endpoints.WORKERGROUPS, "GET", "/api/v0/workergroups/", 2.0, True),
-        (_endpoints.AUTOJOBS, "GET", "/api/v0/autojobs/", 2.0, True),
-        (_endpoints.WORKERS, "POST", "/get_endpoint_workers/", 1.0, True),
+        (endpoints.LIST, "GET", "/api/v0/endptjobs/", 3.0, True),
+        (endpoints.DELETE, "DELETE", "/api/v0/endptjobs/{id}/", 3.0, False),
+        (endpoints.WORKERGROUPS, "GET", "/api/v0/workergroups/", 2.0, True),
+        (endpoints.AUTOJOBS, "GET", "/api/v0/autojobs/", 2.0, True),
+        (endpoints.WORKERS, "POST", "/get_endpoint_workers/", 1.0, True),
     ],
 )
 def test_each_route_has_its_published_interval_and_only_the_deletion_is_never_repeated(

@@ -12,12 +12,12 @@ import typing as t
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ._client import Client
-from ._errors import DependencyError, Invalid, VastError
-from ._instances import MAX_LABEL, STATUSES, Target
-from ._lifecycle import Waits
-from ._settings import DEFAULT_URL, Settings
-from ._waiting import Clock
+from .._api.client import Client
+from .._api.clock import Clock
+from .._api.errors import DependencyError, Invalid, VastError
+from .._api.settings import DEFAULT_URL, Settings
+from .._instances.instance import MAX_LABEL, STATUSES, Target
+from .._instances.lifecycle import Waits
 
 Spec = dict[str, dict[str, t.Any]]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import collections.abc as c
 import typing as t
 
-from ._client import Client, Route
-from ._errors import Invalid, NotFound, ServerError, Unavailable, UnknownOutcome, VastError, WaitTimeout
-from ._instances import STATUSES, Instance, look
-from ._plan import Change, Plan
-from ._waiting import rounds
+from .._api.client import Client, Route
+from .._api.clock import rounds
+from .._api.errors import Invalid, NotFound, ServerError, Unavailable, UnknownOutcome, VastError, WaitTimeout
+from .._core.plan import Change, Plan
+from .instance import STATUSES, Instance, look
 
 MANAGE = Route("PUT", "/api/v0/instances/{id}/", 1.0)
 RECYCLE = Route("PUT", "/api/v0/instances/recycle/{id}/", 1.0)

@@ -11,8 +11,8 @@ import dataclasses
 import json
 import typing as t
 
-from ._client import Client, Route
-from ._errors import Ambiguous, Exchange, NotFound, ProtocolError
+from .._api.client import Client, Route
+from .._api.errors import Ambiguous, Exchange, NotFound, ProtocolError
 
 LIST = Route("GET", "/api/v1/instances/", 1.0)
 PAGE_SIZE = 25

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     Exchange,
     Invalid,
     NotFound,
@@ -18,7 +18,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._errors import (
     Unavailable,
     VastError,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._fleet import (
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.fleet import (
     NAMED_AT_MOST,
     Member,
     check_affected,
@@ -26,9 +26,9 @@ from ansible_collections.vastai.cloud.plugins.module_utils._fleet import (
     plan_fleet,
     summary,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
-from ..harness import instance_row, stopped_row
+from ...harness import instance_row, stopped_row
 
 
 def running(number: int = 1, **fields: t.Any) -> Instance:

@@ -8,17 +8,17 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._commands import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import ProtocolError
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import (
     existence_command,
     is_read_only,
     path_exists,
     plan_command,
     run_command,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import ProtocolError
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
-from ..harness import Api, make_client, stopped_row
+from ...harness import Api, make_client, stopped_row
 
 COMMAND = "/api/v0/instances/command/4711/"
 RESULT = "https://results.test/4711.log"

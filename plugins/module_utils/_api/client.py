@@ -17,7 +17,9 @@ import traceback
 import typing as t
 import urllib.parse
 
-from ._errors import (
+from .._version import VERSION
+from .clock import Clock
+from .errors import (
     DependencyError,
     Exchange,
     Invalid,
@@ -27,11 +29,9 @@ from ._errors import (
     UnknownOutcome,
     VastError,
 )
-from ._pacing import Pacer, shared_directory
-from ._replies import MASK, Redactor, Reply, refusal
-from ._settings import Settings, origin
-from ._version import VERSION
-from ._waiting import Clock
+from .pacing import Pacer, shared_directory
+from .replies import MASK, Redactor, Reply, refusal
+from .settings import Settings, origin
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:

@@ -10,8 +10,9 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ._client import Client, Route
-from ._errors import (
+from .._api.client import Client, Route
+from .._api.clock import rounds
+from .._api.errors import (
     Deprecated,
     Invalid,
     NotFound,
@@ -21,8 +22,9 @@ from ._errors import (
     VastError,
     WaitTimeout,
 )
-from ._instances import LIST, PAGE_SIZE, Instance, read
-from ._lifecycle import (
+from .._core.plan import Plan, combined
+from .instance import LIST, PAGE_SIZE, Instance, read
+from .lifecycle import (
     FIRST_LOOK,
     MANAGE,
     RECYCLE,
@@ -36,9 +38,7 @@ from ._lifecycle import (
     plan_manage,
     plan_recycle,
 )
-from ._plan import Plan, combined
-from ._selection import IDS_IN_A_FILTER, cost
-from ._waiting import rounds
+from .selection import IDS_IN_A_FILTER, cost
 
 BULK = Route("PUT", "/api/v0/instances/", 1.0)
 """The bulk state change of the official client (F3.6); no interval is published, so that of the single form is kept."""

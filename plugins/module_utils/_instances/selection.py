@@ -10,9 +10,9 @@ import collections.abc as c
 import dataclasses
 import typing as t
 
-from ._client import Client
-from ._errors import Invalid
-from ._instances import MAX_LABEL, Instance, read
+from .._api.client import Client
+from .._api.errors import Invalid
+from .instance import MAX_LABEL, Instance, read
 
 STORED_STATUSES = ("created", "exited", "frozen", "loading", "rebooting", "recycling", "running", "stopped")
 """Values of `actual_status` the API can filter by; `offline` is computed as it is read, others may be too (F3.4)."""

@@ -9,8 +9,9 @@ import collections.abc as c
 import dataclasses
 import typing as t
 
-from ._client import Client, Route
-from ._errors import (
+from .._api.client import Client, Route
+from .._api.clock import rounds
+from .._api.errors import (
     Ambiguous,
     Exchange,
     Invalid,
@@ -22,11 +23,10 @@ from ._errors import (
     VastError,
     WaitTimeout,
 )
-from ._instances import Instance
-from ._instances import read as read_instances
-from ._lifecycle import Waits
-from ._plan import Change, Plan
-from ._waiting import rounds
+from .._core.plan import Change, Plan
+from .._instances.instance import Instance
+from .._instances.instance import read as read_instances
+from .._instances.lifecycle import Waits
 
 LIST = Route("GET", "/api/v0/endptjobs/", 3.0)
 DELETE = Route("DELETE", "/api/v0/endptjobs/{id}/", 3.0)

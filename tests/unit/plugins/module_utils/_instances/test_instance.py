@@ -10,9 +10,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _instances
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Ambiguous, Exchange, NotFound, ProtocolError
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
+    Ambiguous,
+    Exchange,
+    NotFound,
+    ProtocolError,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance as instances
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import (
     RESULT_FIELDS,
     Instance,
     Target,
@@ -21,7 +26,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances import (
     read,
 )
 
-from ..harness import Api, FakeClock, instance_row, list_query, listing, make_client, stopped_row
+from ...harness import Api, FakeClock, instance_row, list_query, listing, make_client, stopped_row
 
 LIST = "/api/v1/instances/"
 BY_LABEL = {"label": {"eq": "train-01"}}
@@ -340,16 +345,16 @@ def test_the_states_and_the_label_have_the_spelling_of_the_api() -> None:
 
 
 def test_the_listing_is_asked_for_at_its_published_interval() -> None:
-    route = _instances.LIST
+    route = instances.LIST
     assert (route.method, route.path, route.interval, route.safe) == ("GET", "/api/v1/instances/", 1.0, True)
 
 
 def test_the_limits_are_those_of_the_api() -> None:
-    assert (_instances.PAGE_SIZE, _instances.MAX_LABEL) == (25, 1024)
+    assert (instances.PAGE_SIZE, instances.MAX_LABEL) == (25, 1024)
 
 
 def test_every_word_that_the_api_has_for_a_container_can_be_selected_by() -> None:
-    assert _instances.STATUSES == (
+    assert instances.STATUSES == (
         "created",
         "exited",
         "frozen",

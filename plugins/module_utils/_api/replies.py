@@ -14,7 +14,7 @@ import time
 import typing as t
 import urllib.parse
 
-from ._errors import (
+from .errors import (
     AuthError,
     Deprecated,
     Exchange,

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock, rounds
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, rounds
 
-from ..harness import FakeClock
+from ...harness import FakeClock
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import AuthError, Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._settings import DEFAULT_URL, Settings, origin
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import AuthError, Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import DEFAULT_URL, Settings, origin
 
-from ..harness import KEY
+from ...harness import KEY
 
 DEFAULTS = {
     "api_key": None,

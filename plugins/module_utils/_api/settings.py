@@ -10,7 +10,7 @@ import os
 import typing as t
 import urllib.parse
 
-from ._errors import AuthError, Invalid
+from .errors import AuthError, Invalid
 
 DEFAULT_URL = "https://console.vast.ai"
 ENGINE_URL = "https://run.vast.ai"

@@ -8,7 +8,7 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._plan import Change, Plan, combined
+from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan, combined
 
 
 def test_an_empty_plan_changes_nothing() -> None:

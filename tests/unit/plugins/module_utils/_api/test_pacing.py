@@ -16,10 +16,11 @@ import typing as t
 import pytest
 import requests
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _pacing
-from ansible_collections.vastai.cloud.plugins.module_utils._client import Client, Route
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Exchange, RateLimited
-from ansible_collections.vastai.cloud.plugins.module_utils._pacing import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api import pacing
+from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Exchange, RateLimited
+from ansible_collections.vastai.cloud.plugins.module_utils._api.pacing import (
     LEARNED_FOR,
     MAX_INTERVAL,
     Ledger,
@@ -27,10 +28,9 @@ from ansible_collections.vastai.cloud.plugins.module_utils._pacing import (
     Slot,
     shared_directory,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
-from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 
-from ..harness import KEY, URL, Api, FakeClock
+from ...harness import KEY, URL, Api, FakeClock
 
 NOW = 1_700_000_000.0
 ROUTE = "GET /things/"
@@ -297,7 +297,7 @@ def test_a_lock_held_by_another_process_stops_nobody_for_long(
     own = pacer(folder)
     reserve(own)
     [file] = folder.iterdir()
-    monkeypatch.setattr(_pacing, "LOCK_PATIENCE", 0.0)
+    monkeypatch.setattr(pacing, "LOCK_PATIENCE", 0.0)
     with file.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert [reserve(own) for _request in range(2)] == pytest.approx([0, 1.05])

@@ -8,9 +8,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import MAX_LABEL, STATUSES, Instance
-from ansible_collections.vastai.cloud.plugins.module_utils._selection import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import MAX_LABEL, STATUSES, Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     IDS_IN_A_FILTER,
     Selection,
     choose,
@@ -18,7 +18,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._selection import (
     labels,
 )
 
-from ..harness import Api, instance_row, list_query, listing, make_client, stopped_row
+from ...harness import Api, instance_row, list_query, listing, make_client, stopped_row
 
 LIST = "/api/v1/instances/"
 Options = dict[str, t.Any]

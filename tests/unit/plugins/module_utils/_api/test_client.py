@@ -19,14 +19,14 @@ import requests
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError, ProxyError
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _client
-from ansible_collections.vastai.cloud.plugins.module_utils._client import Client, Route
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Exchange, VastError
-from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
+from ansible_collections.vastai.cloud.plugins.module_utils._api import client as clients
+from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Exchange, VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
-from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
 
-from ..harness import KEY, URL, Api, FakeClock
+from ...harness import KEY, URL, Api, FakeClock
 
 READ = Route("GET", "/api/v0/things/", 1.0)
 WRITE = Route("PUT", "/api/v0/things/{id}/", 1.0)
@@ -479,7 +479,7 @@ def test_a_200_without_an_object_proves_nothing(api: Api, connect: Connect, repl
 def test_a_reply_that_is_too_large_is_not_read_to_its_end_nor_asked_for_again(
     api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_client, "MAX_REPLY_BYTES", 1000)
+    monkeypatch.setattr(clients, "MAX_REPLY_BYTES", 1000)
     expect(api, READ, b"{" + b" " * 1000)
     expect(api, WRITE, b"{" + b" " * 1000)
     client = connect()
@@ -554,7 +554,7 @@ def test_replies_are_read_with_urllib3_1_too(api: Api, connect: Connect, monkeyp
     expect(api, READ, wanted)
     client = connect()
     assert call(client, READ) == wanted
-    monkeypatch.setattr(_client, "MAX_REPLY_BYTES", 100)
+    monkeypatch.setattr(clients, "MAX_REPLY_BYTES", 100)
     expect(api, READ, wanted)
     assert failure(client, READ)["error_class"] == "protocol"
 
@@ -593,7 +593,7 @@ def test_whoever_has_a_client_can_warn_its_user(connect: Connect, warnings: list
 
 
 def test_without_requests_the_failure_is_a_dependency(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
+    monkeypatch.setattr(clients, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
     with pytest.raises(VastError) as failed:
         connect()
     assert (failed.value.error_class, failed.value.msg) == ("dependency", "The Python library requests is missing.")
@@ -602,7 +602,7 @@ def test_without_requests_the_failure_is_a_dependency(connect: Connect, monkeypa
 
 def test_the_client_can_be_imported_without_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "requests", None)
-    spec = importlib.util.spec_from_file_location(f"{_client.__package__}._client_again", _client.__file__)
+    spec = importlib.util.spec_from_file_location(f"{clients.__package__}._client_again", clients.__file__)
     assert spec is not None
     assert spec.loader is not None
     again = importlib.util.module_from_spec(spec)
@@ -673,7 +673,7 @@ def test_a_redirect_of_a_result_file_is_refused(api: Api, connect: Connect, stat
 def test_a_result_file_that_is_too_large_is_refused(
     api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_client, "MAX_RESULT_BYTES", 100)
+    monkeypatch.setattr(clients, "MAX_RESULT_BYTES", 100)
     api.expect("GET", RESULT, "x" * 101, authorized=False)
     with pytest.raises(VastError) as failed:
         connect().fetch_result(RESULT)
@@ -686,13 +686,13 @@ def test_a_result_file_that_is_too_large_is_refused(
 def test_a_result_file_up_to_the_limit_is_read(
     api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(_client, "MAX_RESULT_BYTES", 100)
+    monkeypatch.setattr(clients, "MAX_RESULT_BYTES", 100)
     api.expect("GET", RESULT, "x" * size, authorized=False)
     assert connect().fetch_result(RESULT) == "x" * size
 
 
 def test_a_reply_may_have_16_mebibytes_and_a_result_file_4() -> None:
-    assert (_client.MAX_REPLY_BYTES, _client.MAX_RESULT_BYTES) == (16_777_216, 4_194_304)
+    assert (clients.MAX_REPLY_BYTES, clients.MAX_RESULT_BYTES) == (16_777_216, 4_194_304)
 
 
 @pytest.mark.parametrize(
@@ -834,7 +834,7 @@ def test_what_was_lost_when_reading_tells_how_often_it_was_asked_for(api: Api, c
 def test_a_reply_that_is_too_large_is_told_with_what_was_sent(
     api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_client, "MAX_REPLY_BYTES", 10)
+    monkeypatch.setattr(clients, "MAX_REPLY_BYTES", 10)
     expect(api, READ, b"{" + b" " * 10)
     failed = failure(connect(), READ)
     assert failed["msg"] == (

@@ -21,13 +21,13 @@ import pytest
 import trustme
 import urllib3
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _client
-from ansible_collections.vastai.cloud.plugins.module_utils._client import Client, Route
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import VastError
-from ansible_collections.vastai.cloud.plugins.module_utils._settings import Settings
-from ansible_collections.vastai.cloud.plugins.module_utils._waiting import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api import client
+from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 
-from ..harness import KEY, FakeClock
+from ...harness import KEY, FakeClock
 
 # urllib3 looks at a clock of the tests and finds the machine in 1970.
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.SystemTimeWarning")
@@ -279,7 +279,7 @@ def test_a_server_that_never_answers_is_given_up_after_api_timeout(serve: Serve,
 
 @ROUTES
 def test_a_flood_is_not_read_to_its_end(serve: Serve, monkeypatch: pytest.MonkeyPatch, route: Route) -> None:
-    monkeypatch.setattr(_client, "MAX_REPLY_BYTES", 100_000)
+    monkeypatch.setattr(client, "MAX_REPLY_BYTES", 100_000)
     server = serve(Answer(http(b" " * 4_000_000)))
     failed = failure(connect(server.url), route)
     assert failed["error_class"] == ("protocol" if route.safe else "unknown_outcome")

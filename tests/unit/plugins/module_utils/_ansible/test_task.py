@@ -14,13 +14,14 @@ import requests
 import responses
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.vastai.cloud.plugins.module_utils import _client, _instances
-from ansible_collections.vastai.cloud.plugins.module_utils._module import Task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import Task
+from ansible_collections.vastai.cloud.plugins.module_utils._api import client
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
 
-from ..harness import KEY, URL, Api, FakeClock, fail, list_query, listing, stopped_row, succeed
+from ...harness import KEY, URL, Api, FakeClock, fail, list_query, listing, stopped_row, succeed
 
-ROOT = pathlib.Path(__file__).parents[4]
+ROOT = pathlib.Path(__file__).parents[5]
 
 
 @pytest.mark.usefixtures("api")
@@ -118,7 +119,7 @@ def test_address_is_taken_from_the_environment(api: Api, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("api")
 def test_without_requests_the_failure_names_library_and_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
+    monkeypatch.setattr(client, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
     result = fail("vast_instance", id=4711, state="stopped")
     assert result["error_class"] == "dependency"
     assert "(requests)" in result["msg"]
@@ -129,19 +130,19 @@ def test_without_requests_the_failure_names_library_and_interpreter(monkeypatch:
 def test_a_failure_of_the_api_becomes_the_keys_of_a_failed_result(api: Api) -> None:
     query = list_query({"id": {"eq": 4711}})
     refused = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
-    api.expect("GET", _instances.LIST.path, refused, status=404, query=query)
+    api.expect("GET", instance.LIST.path, refused, status=404, query=query)
     result = fail("vast_instance", id=4711, state="stopped")
     assert result["error_class"] == "auth"
     assert result["status_code"] == 404
     assert result["error"] == "auth_error"
     assert result["method"] == "GET"
-    assert result["url"] == f"{URL}{_instances.LIST.path}"
+    assert result["url"] == f"{URL}{instance.LIST.path}"
     assert "Invalid user key" in result["response"]
 
 
 def test_the_number_of_tries_follows_the_options(api: Api, clock: FakeClock) -> None:
     query = list_query({"id": {"eq": 4711}})
-    api.expect("GET", _instances.LIST.path, "API requests too frequent", status=429, query=query)
+    api.expect("GET", instance.LIST.path, "API requests too frequent", status=429, query=query)
     assert fail("vast_instance", id=4711, state="stopped", retry_timeout=0)["error_class"] == "rate_limited"
     assert clock.slept == []
 
@@ -151,7 +152,7 @@ def test_the_user_agent_carries_the_version_of_galaxy_yml(monkeypatch: pytest.Mo
     assert found is not None
     assert found[1] == VERSION
     with responses.RequestsMock() as mocked:
-        mocked.get(URL + _instances.LIST.path, json=listing(stopped_row()))
+        mocked.get(URL + instance.LIST.path, json=listing(stopped_row()))
         succeed("vast_instance", id=4711, state="stopped")
         request: requests.PreparedRequest = mocked.calls[0].request
     assert request.headers["User-Agent"].startswith(f"ansible-vastai.cloud/{found[1]} ansible-core/2.")

@@ -11,7 +11,7 @@ import urllib.parse
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     AuthError,
     Deprecated,
     Exchange,
@@ -26,9 +26,9 @@ from ansible_collections.vastai.cloud.plugins.module_utils._errors import (
     UnknownOutcome,
     VastError,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._replies import MAX_SHOWN, Redactor, Reply, refusal
+from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import MAX_SHOWN, Redactor, Reply, refusal
 
-from ..harness import KEY, FakeClock
+from ...harness import KEY, FakeClock
 
 
 def reply(body: t.Any = b"", status: int = 200, **headers: str) -> Reply:

@@ -8,9 +8,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._errors import Invalid, NotFound, Unavailable
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import Instance
-from ansible_collections.vastai.cloud.plugins.module_utils._lifecycle import (
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, NotFound, Unavailable
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import (
     CRASH_GRACE,
     LOST_GRACE,
     RECYCLE_GRACE,
@@ -21,7 +21,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._lifecycle import (
     plan_recycle,
 )
 
-from ..harness import instance_row, stopped_row
+from ...harness import instance_row, stopped_row
 
 OCI = "Error: OCI runtime create failed: no such device"
 OTHER_PORTS = {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": "33333"}]}
