@@ -190,12 +190,15 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import SELECTION_OPTIONS
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import DependencyError, Invalid, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import Selection, choose
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
+    SELECTION_OPTIONS,
+    Selection,
+    select_instances,
+)
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
 
 try:
@@ -268,7 +271,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         client = Client(settings, agent=agent, warn=self.display.warning, clock=Clock())
         hosts = [
             {"values": instance.result(), "direct": instance.direct(), "proxy": instance.proxy()}
-            for instance in choose(client, selection)
+            for instance in select_instances(client, selection)
         ]
         if caching:
             self._cache[key] = hosts

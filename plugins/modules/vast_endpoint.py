@@ -228,8 +228,13 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import WAIT_OPTIONS, Task, check_id, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import (
+    WAIT_OPTIONS,
+    VastModule,
+    run_module,
+)
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Deletion,
     delete,
@@ -246,24 +251,24 @@ OPTIONS = {
 }
 
 
-def run(task: Task) -> dict[str, t.Any]:
+def run(module: VastModule) -> dict[str, t.Any]:
     """Find the endpoint group, plan, stop here in check mode, delete, prove its workers gone."""
-    endpoint_id, name, waits = task.params["id"], task.params["name"], task.waits()
+    endpoint_id, name, waits = module.params["id"], module.params["name"], module.waits()
     check_id(endpoint_id)
     if name == "":
         raise Invalid("An empty name selects no endpoint group; give its id.")
-    task.connect()
-    found = find(task.client, endpoint_id, name)
+    module.connect()
+    found = find(module.client, endpoint_id, name)
     plan = plan_absent(found, f"endpoint {endpoint_id if name is None else name}")
     deletion = Deletion()
-    if found is not None and not task.check_mode:
-        done = delete(task.client, found)
+    if found is not None and not module.check_mode:
+        done = delete(module.client, found)
         if done is None:
-            plan = plan_absent(None, found.name)
+            plan = plan_absent(None, found.display_name)
         else:
             deletion = done
             if waits.wait or deletion.failed_workers:
-                prove_workers_gone(task.client, found, deletion, waits)
+                prove_workers_gone(module.client, found, deletion, waits)
     return {
         **plan.result(),
         "endpoint": None if found is None else found.result(),
@@ -274,7 +279,7 @@ def run(task: Task) -> dict[str, t.Any]:
 
 def main() -> None:
     """Run as a module."""
-    run_task(run, OPTIONS, required_one_of=[("id", "name")], mutually_exclusive=[("id", "name")])
+    run_module(run, OPTIONS, required_one_of=[("id", "name")], mutually_exclusive=[("id", "name")])
 
 
 if __name__ == "__main__":

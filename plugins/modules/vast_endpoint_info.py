@@ -254,7 +254,7 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import Spec, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import describe, read
 
 OPTIONS: Spec = {
@@ -263,21 +263,21 @@ OPTIONS: Spec = {
 }
 
 
-def run(task: Task) -> dict[str, t.Any]:
+def run(module: VastModule) -> dict[str, t.Any]:
     """List the groups, choose, and add what belongs to each."""
-    ids, name = task.params["ids"], task.params["name"]
-    task.connect()
+    ids, name = module.params["ids"], module.params["name"]
+    module.connect()
     groups = [
         group
-        for group in read(task.client)
+        for group in read(module.client)
         if (not ids or group.id in ids) and (name is None or group.endpoint_name == name)
     ]
-    return {"changed": False, "endpoints": describe(task.client, groups)}
+    return {"changed": False, "endpoints": describe(module.client, groups)}
 
 
 def main() -> None:
     """Run as a module."""
-    run_task(run, OPTIONS)
+    run_module(run, OPTIONS)
 
 
 if __name__ == "__main__":

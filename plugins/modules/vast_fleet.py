@@ -300,7 +300,7 @@ cost:
   type: dict
   contains:
     before:
-      description: Before the task.
+      description: Before the module.
       returned: always
       type: dict
       contains:
@@ -321,7 +321,7 @@ cost:
           returned: always
           type: float
     after:
-      description: After the task.
+      description: After the module.
       returned: always
       type: dict
       contains:
@@ -397,12 +397,11 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import (
-    SELECTION_OPTIONS,
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import (
     WAIT_OPTIONS,
     Spec,
-    Task,
-    run_task,
+    VastModule,
+    run_module,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.fleet import (
@@ -413,7 +412,11 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.fleet impo
     recycle,
     summary,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import Selection, choose
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
+    SELECTION_OPTIONS,
+    Selection,
+    select_instances,
+)
 
 OPTIONS: Spec = {
     **WAIT_OPTIONS,
@@ -429,43 +432,48 @@ OPTIONS: Spec = {
 }
 
 
-def run(task: Task) -> dict[str, t.Any]:
+def run(module: VastModule) -> dict[str, t.Any]:
     """List once, choose, plan, stop here in check mode, change all, fail for those that failed."""
-    select, exclude = selections(task)
-    state, waits, limit, batch = (task.params["state"], task.waits(), task.params["max_affected"], task.params["batch"])
+    select, exclude = selections(module)
+    state, waits, limit, batch = (
+        module.params["state"],
+        module.waits(),
+        module.params["max_affected"],
+        module.params["batch"],
+    )
     if limit is not None and limit < 0:
         raise Invalid(f"max_affected must not be negative: {limit}.")
     if batch < 1:
         raise Invalid(f"batch must be at least 1, not {batch}.")
     if state == "recycled" and not waits.wait:
         raise Invalid("state=recycled needs wait=true: the next batch follows when the last one runs again.")
-    task.connect()
-    chosen = [instance for instance in choose(task.client, select) if not exclude.touches(instance)]
+    module.connect()
+    chosen = [instance for instance in select_instances(module.client, select) if not exclude.matches_any(instance)]
     members = plan_fleet(chosen, state)
     check_affected(members, limit)
-    if task.check_mode:
+    if module.check_mode:
         return summary(members, planned=state)
     if state == "recycled":
-        recycle(task.client, members, waits, batch)
+        recycle(module.client, members, waits, batch)
     else:
-        move(task.client, members, state, waits)
+        move(module.client, members, state, waits)
     if error := failure(members):
         raise error
     return summary(members)
 
 
-def selections(task: Task) -> tuple[Selection, Selection]:
+def selections(module: VastModule) -> tuple[Selection, Selection]:
     """Whom to choose and whom to leave alone. Raises Invalid when everybody is chosen without being asked for."""
-    select = Selection.from_options(task.params["select"])
-    if select.is_empty != task.params["select"]["all"]:
+    select = Selection.from_options(module.params["select"])
+    if select.is_empty != module.params["select"]["all"]:
         raise Invalid("select needs at least one criterion, or all=true and none.")
-    exclude = task.params["exclude"] or {}
+    exclude = module.params["exclude"] or {}
     return select, Selection.from_options({name: value for name, value in exclude.items() if value})
 
 
 def main() -> None:
     """Run as a module."""
-    run_task(run, OPTIONS)
+    run_module(run, OPTIONS)
 
 
 if __name__ == "__main__":

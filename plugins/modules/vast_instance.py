@@ -413,15 +413,14 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import (
-    TARGET_OPTIONS,
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import (
     WAIT_OPTIONS,
-    Task,
-    run_task,
+    VastModule,
+    run_module,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import find
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import manage, plan_manage
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import manage, plan_switch
 
 OPTIONS = {
     **TARGET_OPTIONS,
@@ -431,25 +430,25 @@ OPTIONS = {
 }
 
 
-def run(task: Task) -> dict[str, t.Any]:
+def run(module: VastModule) -> dict[str, t.Any]:
     """Find the instance, plan, stop here in check mode, apply, wait."""
-    target, waits = task.target(), task.waits()
-    state, queue = task.params["state"], task.params["on_unavailable"] == "wait"
+    target, waits = Ref.from_options(module.params), module.waits()
+    state, queue = module.params["state"], module.params["on_unavailable"] == "wait"
     if target.id is None and state is None:
         raise Invalid("state is required when label selects the instance; to set a label, give the id.")
     if queue and not waits.wait:
         raise Invalid("on_unavailable=wait needs wait=true: nobody else would take a start back that stays queued.")
-    task.connect()
-    instance = find(task.client, target)
-    plan = plan_manage(instance, state, None if target.id is None else target.label)
-    if not task.check_mode:
-        instance = manage(task.client, instance, plan, state, waits, queue=queue)
+    module.connect()
+    instance = find(module.client, target)
+    plan = plan_switch(instance, state, None if target.id is None else target.label)
+    if not module.check_mode:
+        instance = manage(module.client, instance, plan, state, waits, queue=queue)
     return {**plan.result(), "instance": instance.result()}
 
 
 def main() -> None:
     """Run as a module."""
-    run_task(run, OPTIONS, required_one_of=[("id", "label"), ("state", "label")])
+    run_module(run, OPTIONS, required_one_of=[("id", "label"), ("state", "label")])
 
 
 if __name__ == "__main__":

@@ -427,7 +427,7 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import TARGET_OPTIONS, Task, run_task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule, run_module
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import (
@@ -438,7 +438,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands i
     plan_command,
     run_command,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance, find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
 OPTIONS = {
     **TARGET_OPTIONS,
@@ -450,38 +451,44 @@ OPTIONS = {
 }
 
 
-def run(task: Task) -> dict[str, t.Any]:
+def run(module: VastModule) -> dict[str, t.Any]:
     """Find the instance, ask for the paths, plan, stop here in check mode unless it only looks, run."""
-    target, command, timeout = task.target(), task.params["command"], task.params["result_timeout"]
-    check_arguments(task)
-    task.connect()
-    instance = find(task.client, target)
-    reason = needless(task, instance)
-    plan = Plan(instance.name) if reason else plan_command(instance, command)
+    target, command, timeout = (
+        Ref.from_options(module.params),
+        module.params["command"],
+        module.params["result_timeout"],
+    )
+    check_arguments(module)
+    module.connect()
+    instance = find(module.client, target)
+    reason = skip_reason(module, instance)
+    plan = Plan(instance.display_name) if reason else plan_command(instance, command)
     if reason:
         output = Output("")
-    elif task.check_mode and plan.changed:
+    elif module.check_mode and plan.changed:
         output = Output("")
         if not instance.is_stopped:
-            task.warn(f"{instance.name} is not stopped now ({instance.described}); Vast.ai would refuse the command.")
+            module.warn(
+                f"{instance.display_name} is not stopped now ({instance.described}); Vast.ai would refuse the command."
+            )
     else:
-        output = run_command(task.client, instance, command, timeout)
-    text = output.text.rstrip("\r\n") if task.params["strip_empty_ends"] else output.text
+        output = run_command(module.client, instance, command, timeout)
+    text = output.text.rstrip("\r\n") if module.params["strip_empty_ends"] else output.text
     result = {**plan.result(), "stdout": text, "stdout_lines": text.splitlines(), "instance": instance.result()}
     if output.public_url:
         result["result_url"] = output.public_url
     return {**result, "msg": reason} if reason else result
 
 
-def check_arguments(task: Task) -> None:
+def check_arguments(module: VastModule) -> None:
     """Raises Invalid for a command or path that cannot be sent."""
-    if not task.params["command"].strip():
+    if not module.params["command"].strip():
         raise Invalid("command is empty.")
-    if task.params["result_timeout"] <= 0:
-        raise Invalid(f"result_timeout must be greater than 0, not {task.params['result_timeout']}.")
-    commands = {"command": task.params["command"]}
+    if module.params["result_timeout"] <= 0:
+        raise Invalid(f"result_timeout must be greater than 0, not {module.params['result_timeout']}.")
+    commands = {"command": module.params["command"]}
     for option in ("creates", "removes"):
-        path = task.params[option]
+        path = module.params[option]
         if path is not None:
             if not path.startswith("/") or not path.isprintable():
                 raise Invalid(f"{option} must be an absolute path without control characters, not {path!r}.")
@@ -491,18 +498,18 @@ def check_arguments(task: Task) -> None:
             raise Invalid(f"{option} makes a command of {len(sent)} characters; Vast.ai allows {MAX_COMMAND}.")
 
 
-def needless(task: Task, instance: Instance) -> str | None:
+def skip_reason(module: VastModule, instance: Instance) -> str | None:
     """Why the command need not run, by O(creates) and O(removes)."""
     for option, when in (("creates", True), ("removes", False)):
-        path = task.params[option]
-        if path is not None and path_exists(task.client, instance, path, task.params["result_timeout"]) is when:
+        path = module.params[option]
+        if path is not None and path_exists(module.client, instance, path, module.params["result_timeout"]) is when:
             return f"not run, since {path} {'is there' if when else 'is not there'}"
     return None
 
 
 def main() -> None:
     """Run as a module."""
-    run_task(run, OPTIONS, required_one_of=[("id", "label")], mutually_exclusive=[("id", "label")])
+    run_module(run, OPTIONS, required_one_of=[("id", "label")], mutually_exclusive=[("id", "label")])
 
 
 if __name__ == "__main__":

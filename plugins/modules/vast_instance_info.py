@@ -367,27 +367,33 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import SELECTION_OPTIONS, Task, run_task
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import Selection, choose, cost, labels
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule, run_module
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
+    SELECTION_OPTIONS,
+    Selection,
+    cost,
+    count_by_label,
+    select_instances,
+)
 
 
-def run(task: Task) -> dict[str, t.Any]:
+def run(module: VastModule) -> dict[str, t.Any]:
     """One complete listing, chosen from and summed up."""
-    selection = Selection.from_options(task.params)
-    task.connect()
-    instances = choose(task.client, selection)
+    selection = Selection.from_options(module.params)
+    module.connect()
+    instances = select_instances(module.client, selection)
     return {
         "changed": False,
         "instances": [instance.result() for instance in instances],
         "total": len(instances),
-        "labels": labels(instances),
+        "labels": count_by_label(instances),
         "cost": cost(instances),
     }
 
 
 def main() -> None:
     """Run as a module."""
-    run_task(run, SELECTION_OPTIONS)
+    run_module(run, SELECTION_OPTIONS)
 
 
 if __name__ == "__main__":

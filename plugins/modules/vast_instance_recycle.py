@@ -388,13 +388,12 @@ response:
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import (
-    TARGET_OPTIONS,
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import (
     WAIT_OPTIONS,
-    Task,
-    run_task,
+    VastModule,
+    run_module,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import (
     is_under_way,
     plan_recycle,
@@ -410,20 +409,20 @@ OPTIONS = {
 }
 
 
-def run(task: Task) -> dict[str, t.Any]:
+def run(module: VastModule) -> dict[str, t.Any]:
     """Find the instance, plan, stop here in check mode, recycle, wait."""
-    target, waits, only_if_status = task.target(), task.waits(), task.params["only_if_status"]
-    task.connect()
-    instance = find(task.client, target)
+    target, waits, only_if_status = Ref.from_options(module.params), module.waits(), module.params["only_if_status"]
+    module.connect()
+    instance = find(module.client, target)
     plan = plan_recycle(instance, only_if_status)
-    if not task.check_mode and (plan.changed or is_under_way(instance, only_if_status)):
-        instance = recycle(task.client, instance, plan, waits)
+    if not module.check_mode and (plan.changed or is_under_way(instance, only_if_status)):
+        instance = recycle(module.client, instance, plan, waits)
     return {**plan.result(), "instance": instance.result()}
 
 
 def main() -> None:
     """Run as a module."""
-    run_task(run, OPTIONS, required_one_of=[("id", "label")], mutually_exclusive=[("id", "label")])
+    run_module(run, OPTIONS, required_one_of=[("id", "label")], mutually_exclusive=[("id", "label")])
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from .errors import (
     VastError,
 )
 from .pacing import Pacer, shared_directory
-from .replies import MASK, Redactor, Reply, refusal
+from .replies import MASK, Redactor, Reply, error_from_reply
 from .settings import Settings, origin
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -117,9 +117,9 @@ class Client:
         ids: t.Mapping[str, int] | None = None,
         params: t.Mapping[str, str] | None = None,
         body: t.Mapping[str, t.Any] | None = None,
-        bare: str | None = None,
+        list_key: str | None = None,
     ) -> dict[str, t.Any]:
-        """Carry out one operation and return the JSON object it answers with; a bare list is put under `bare`.
+        """Carry out one operation and return the JSON object it answers with; a bare list is put under `list_key`.
 
         A refused request (429) is sent again, whatever it is, and so is one that never left. After a lost or unreadable
         reply only what reads is; a write raises UnknownOutcome and the caller has to look. All within `retry_timeout`.
@@ -133,7 +133,7 @@ class Client:
             attempt += 1
             self._await_turn(route, url, budget)
             try:
-                return self._once(route, url, params, body, bare)
+                return self._once(route, url, params, body, list_key)
             except VastError as error:
                 if not error.repeatable:
                     raise
@@ -173,9 +173,9 @@ class Client:
 
     def _await_turn(self, route: Route, url: str, budget: float) -> None:
         # One turn is always waited for, so that retry_timeout=0 does not fail the second task of a play.
-        patience = max(2 * route.interval, budget - self.clock.now())
-        deadline = self.clock.now() + patience
-        wait = self._pacer.reserve(route.name, self._interval(route), patience)
+        max_wait = max(2 * route.interval, budget - self.clock.now())
+        deadline = self.clock.now() + max_wait
+        wait = self._pacer.reserve(route.name, self._interval(route), max_wait)
         if wait is None:
             raise RateLimited(
                 f"{route.method} {url} was not sent: other tasks of this user have taken its turns for longer than the "
@@ -199,7 +199,7 @@ class Client:
         if self.clock.now() + pause > budget:
             tries = "once" if attempt == 1 else f"{attempt} times"
             limit = f"retry_timeout is {self.settings.retry_timeout:g} s"
-            raise error.explained(f"{error.msg} Gave up after trying {tries}: {limit}.") from error
+            raise error.with_context(f"{error.msg} Gave up after trying {tries}: {limit}.") from error
         if not isinstance(error, RateLimited):
             self.clock.sleep(pause)
 
@@ -209,7 +209,7 @@ class Client:
         url: str,
         params: t.Mapping[str, str] | None,
         body: t.Mapping[str, t.Any] | None,
-        bare: str | None,
+        list_key: str | None,
     ) -> dict[str, t.Any]:
         exchange = Exchange(route.method, url)
         sent = f"{route.method} {url}" + ("" if body is None else f" {self.redactor.data(body)}")
@@ -230,15 +230,15 @@ class Client:
         self._pacer.answered(route.name, self._interval(route))
         if reply.ok and isinstance(reply.data, dict):
             return reply.data
-        if reply.ok and bare is not None and isinstance(reply.data, list):
-            return {bare: reply.data}
+        if reply.ok and list_key is not None and isinstance(reply.data, list):
+            return {list_key: reply.data}
         exchange = exchange._replace(
             status_code=reply.status,
             error=self.redactor.text(reply.slug) if reply.slug else None,
             response=self.redactor.data(reply.data),
         )
         if not reply.ok:
-            raise refusal(sent, reply, exchange, self.redactor, safe=route.safe)
+            raise error_from_reply(sent, reply, exchange, self.redactor, safe=route.safe)
         says = self.redactor.text(reply.message) or "an empty body"
         msg = f"Vast.ai answered {reply.status} to {sent}, and not with a JSON object: {says}."
         raise (
@@ -309,11 +309,11 @@ class Client:
                 f"{sent} was not sent, no TLS connection: {reason}. Check api_url and ca_path.", exchange
             )
         if _never_sent(error):
-            return TransportError(f"{sent} was not sent, no connection: {reason}.", exchange).again()
+            return TransportError(f"{sent} was not sent, no connection: {reason}.", exchange).as_repeatable()
         if route.safe and isinstance(error, _TooLarge):
             return ProtocolError(f"The reply to {sent} cannot be read: {reason}.", exchange)
         if route.safe:
-            return TransportError(f"The reply to {sent} was lost: {reason}.", exchange).again()
+            return TransportError(f"The reply to {sent} was lost: {reason}.", exchange).as_repeatable()
         return UnknownOutcome(f"The reply to {sent} was lost: {reason}. It may have been carried out.", exchange)
 
 

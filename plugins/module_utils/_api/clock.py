@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import time
+import typing as t
 
 
 class Clock:
@@ -19,6 +20,14 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Do nothing for that long."""
         time.sleep(seconds)
+
+
+class Waits(t.NamedTuple):
+    """The wait options of a task, in seconds."""
+
+    wait: bool
+    timeout: float
+    interval: float
 
 
 def rounds(clock: Clock, *, first: float, interval: float, timeout: float) -> c.Iterator[float]:

@@ -31,11 +31,11 @@ class VastError(Exception):
         self.exchange = exchange
         self.result = result
 
-    def explained(self, msg: str, **result: t.Any) -> VastError:
+    def with_context(self, msg: str, **result: t.Any) -> VastError:
         """The same failure with a message that knows more, and further keys for the result."""
         return type(self)(msg, self.exchange, **{**self.result, **result})
 
-    def again(self) -> VastError:
+    def as_repeatable(self) -> VastError:
         """Mark that the same may be sent again."""
         self.repeatable = True
         return self
@@ -86,7 +86,7 @@ class RateLimited(VastError):
     wait = 0.0
     threshold: float | None = None
 
-    def asking(self, wait: float, threshold: float | None) -> RateLimited:
+    def with_pace(self, wait: float, threshold: float | None) -> RateLimited:
         """Note what the refusal asks for; a refused request was not carried out and may be sent again."""
         self.wait, self.threshold, self.repeatable = wait, threshold, True
         return self

@@ -30,7 +30,7 @@ LEARNED_FOR = 3600.0
 """For how many seconds an interval learned from a refusal is kept."""
 MAX_AHEAD = 600.0
 """Nobody queues for longer than this many seconds; a slot well beyond it means a clock that was set back."""
-LOCK_PATIENCE = 2.0
+MAX_LOCK_WAIT = 2.0
 MAX_LEDGER_BYTES = 65536
 
 
@@ -50,11 +50,11 @@ class Ledger:
     def __init__(self, slots: dict[str, Slot] | None = None) -> None:
         self.slots = slots if slots is not None else {}
 
-    def reserve(self, route: str, interval: float, now: float, patience: float) -> float | None:
-        """Take the next slot of a route: seconds to wait for it, or None (nothing taken) when that exceeds patience."""
+    def reserve(self, route: str, interval: float, now: float, max_wait: float) -> float | None:
+        """Take the next slot of a route: seconds to wait for it, or None (nothing taken) when that exceeds max_wait."""
         slot = self._slot(route, now)
         wait = max(0.0, slot.free_at - now)
-        if wait > min(patience, MAX_AHEAD):
+        if wait > min(max_wait, MAX_AHEAD):
             return None
         slot.free_at = now + wait + max(interval, slot.interval) * (1 + MARGIN)
         return wait
@@ -114,10 +114,10 @@ class Pacer:
         self._directory = directory
         self._memory = Ledger()
 
-    def reserve(self, route: str, interval: float, patience: float) -> float | None:
+    def reserve(self, route: str, interval: float, max_wait: float) -> float | None:
         """See `Ledger.reserve`."""
         with self._ledger() as (ledger, now):
-            return ledger.reserve(route, interval, now, patience)
+            return ledger.reserve(route, interval, now, max_wait)
 
     def answered(self, route: str, interval: float) -> None:
         """See `Ledger.answered`."""
@@ -183,7 +183,7 @@ def _refuse_foreign(found: os.stat_result) -> None:
 
 
 def _lock(handle: int) -> None:
-    deadline = time.monotonic() + LOCK_PATIENCE
+    deadline = time.monotonic() + MAX_LOCK_WAIT
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

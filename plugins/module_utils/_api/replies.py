@@ -118,7 +118,7 @@ def _masked(data: t.Any, depth: int = 0) -> t.Any:
     return [_masked(item, depth + 1) for item in data] if isinstance(data, list) else data
 
 
-def refusal(sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, safe: bool) -> VastError:
+def error_from_reply(sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, safe: bool) -> VastError:
     """The error that a reply without success stands for; `safe` tells that the request may be sent again at will."""
     says = redactor.text(reply.message).rstrip(".") or "no message"
     answer = f"Vast.ai answered {reply.status} to {sent}: {says}"
@@ -148,9 +148,9 @@ def refusal(sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, 
     if status == 429 and reply.slug == "search_quota_exceeded":
         return QuotaExceeded(f"{answer}. The quota resets at 00:00 UTC.", exchange)
     if status == 429:
-        return RateLimited(f"{answer}.", exchange).asking(*_pace(reply))
+        return RateLimited(f"{answer}.", exchange).with_pace(*_pace(reply))
     if status in _GATEWAY and safe:
-        return ServerError(f"{answer}.", exchange).again()
+        return ServerError(f"{answer}.", exchange).as_repeatable()
     if status in _GATEWAY:
         return UnknownOutcome(f"{answer}. It may have been carried out.", exchange)
     if status >= 500:

@@ -43,8 +43,10 @@ def is_read_only(command: str) -> bool:
 def plan_command(instance: Instance, command: str) -> Plan:
     """A command that may write counts as a change, whatever it does. Pure."""
     if is_read_only(command):
-        return Plan(instance.name)
-    return Plan(instance.name, (Change("command", None, command, f"run {command!r} on {instance.name}"),))
+        return Plan(instance.display_name)
+    return Plan(
+        instance.display_name, (Change("command", None, command, f"run {command!r} on {instance.display_name}"),)
+    )
 
 
 def run_command(client: Client, instance: Instance, command: str, timeout: float) -> Output:
@@ -59,11 +61,11 @@ def run_command(client: Client, instance: Instance, command: str, timeout: float
     except Invalid as error:
         raise _explained(instance, command, error) from error
     except UnknownOutcome as error:
-        raise error.explained(f"{error.msg} It was not sent again.", instance=instance.result()) from error
+        raise error.with_context(f"{error.msg} It was not sent again.", instance=instance.result()) from error
     result_url = _address(reply.get("result_url"))
     if result_url is None:
         raise ProtocolError(
-            f"The API took {command!r} for {instance.name} and named no result_url. The command may have run.",
+            f"The API took {command!r} for {instance.display_name} and named no result_url. The command may have run.",
             Exchange(COMMAND.method, client.settings.api_url + COMMAND.path.format(id=instance.id), 200),
             changed=changed,
             instance=instance.result(),
@@ -71,7 +73,7 @@ def run_command(client: Client, instance: Instance, command: str, timeout: float
     try:
         text = _fetched(client, instance, command, result_url, timeout)
     except VastError as error:
-        raise error.explained(
+        raise error.with_context(
             f"{error.msg} The command itself was accepted and may have run.",
             changed=changed,
             instance=instance.result(),
@@ -92,7 +94,8 @@ def path_exists(client: Client, instance: Instance, path: str, timeout: float) -
     if text.startswith("/") and text.rstrip("/").endswith(path.rstrip("/")):
         return True
     raise ProtocolError(
-        f"ls on {instance.name} does not tell whether {path} exists: {text[:200]!r}.", instance=instance.result()
+        f"ls on {instance.display_name} does not tell whether {path} exists: {text[:200]!r}.",
+        instance=instance.result(),
     )
 
 
@@ -110,18 +113,20 @@ def _explained(instance: Instance, command: str, error: Invalid) -> VastError:
             if ssh
             else "its address is not known yet"
         )
-        return error.explained(
-            f"{instance.name} is not stopped ({instance.described}), and Vast.ai runs commands on stopped instances "
+        return error.with_context(
+            f"{instance.display_name} is not stopped ({instance.described}), and Vast.ai runs commands on "
+            "stopped instances "
             f"only. Use ssh: {where}. The API said: {error.msg}",
             instance=instance.result(),
         )
     if "invalid command" in text:
-        return error.explained(
-            f"Vast.ai does not run {command!r} on {instance.name}: only ls, rm and du are known to be allowed, with "
+        return error.with_context(
+            f"Vast.ai does not run {command!r} on {instance.display_name}: only ls, rm and du are known to "
+            "be allowed, with "
             f"one path for ls. The API said: {error.msg}",
             instance=instance.result(),
         )
-    return error.explained(error.msg, instance=instance.result())
+    return error.with_context(error.msg, instance=instance.result())
 
 
 def _fetched(client: Client, instance: Instance, command: str, result_url: str, timeout: float) -> str:
@@ -130,7 +135,7 @@ def _fetched(client: Client, instance: Instance, command: str, result_url: str, 
         if text is not None:
             return text
     raise WaitTimeout(
-        f"The result of {command!r} on {instance.name} did not come within result_timeout ({timeout:g} s)."
+        f"The result of {command!r} on {instance.display_name} did not come within result_timeout ({timeout:g} s)."
     )
 
 

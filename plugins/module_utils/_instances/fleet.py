@@ -11,7 +11,7 @@ import dataclasses
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import rounds
+from .._api.clock import Waits, rounds
 from .._api.errors import (
     Deprecated,
     Invalid,
@@ -30,13 +30,12 @@ from .lifecycle import (
     RECYCLE,
     SHOWN_WITHIN,
     SIGN_WITHIN,
-    Waits,
     Watch,
     gone,
     is_absence,
     is_under_way,
-    plan_manage,
     plan_recycle,
+    plan_switch,
 )
 from .selection import IDS_IN_A_FILTER, cost
 
@@ -115,22 +114,22 @@ def _state(instance: Instance) -> dict[str, t.Any]:
 def plan_fleet(instances: c.Iterable[Instance], state: str) -> list[Member]:
     """What is to be done with each: `running`, `stopped`, or `recycled`, which leaves stopped ones alone. Pure."""
     return [
-        _recycling(each) if state == "recycled" else Member(each, plan_manage(each, state, None)) for each in instances
+        _recycling(each) if state == "recycled" else Member(each, plan_switch(each, state, None)) for each in instances
     ]
 
 
 def _recycling(instance: Instance) -> Member:
     if is_under_way(instance, ()):
-        return Member(instance, Plan(instance.name), note=f"{instance.name} is being recycled already.")
+        return Member(instance, Plan(instance.display_name), note=f"{instance.display_name} is being recycled already.")
     try:
         return Member(instance, plan_recycle(instance, ()))
     except Invalid as error:
-        return Member(instance, Plan(instance.name), note=f"Left alone: {error.msg}")
+        return Member(instance, Plan(instance.display_name), note=f"Left alone: {error.msg}")
 
 
 def check_affected(members: c.Iterable[Member], limit: int | None) -> None:
     """Raises Invalid when more than `limit` would change."""
-    names = [member.before.name for member in members if member.plan.changed]
+    names = [member.before.display_name for member in members if member.plan.changed]
     if limit is not None and len(names) > limit:
         shown = ", ".join(names[:NAMED_AT_MOST]) + (", ..." if len(names) > NAMED_AT_MOST else "")
         raise Invalid(
@@ -176,7 +175,7 @@ def recycle(client: Client, members: list[Member], waits: Waits, batch: int) -> 
                 _send_recycle(client, member)
                 failed = _first_failed([member])
             else:
-                member.note = f"was not touched, since {failed.before.name} failed"
+                member.note = f"was not touched, since {failed.before.display_name} failed"
         _wait(client, group, waits)
         failed = failed or _first_failed(group)
     _warn_foreign(client, members)
@@ -222,7 +221,7 @@ def failure(members: list[Member]) -> VastError | None:
     first = failed[0][1]
     told: dict[str, list[str]] = {}
     for member, error in failed[:NAMED_AT_MOST]:
-        told.setdefault(error.msg, []).append(member.before.name)
+        told.setdefault(error.msg, []).append(member.before.display_name)
     reasons = [msg if names[0] in msg else f"{', '.join(names)}: {msg}" for msg, names in told.items()]
     if len(failed) > NAMED_AT_MOST:
         reasons.append("the others are among the instances of the result")
@@ -299,7 +298,9 @@ def _look_for_sign(client: Client, member: Member, doubt: UnknownOutcome) -> Non
         _look(client, [member])
         if member.error is not None or (member.watch is not None and member.watch.departed):
             return
-    member.error = doubt.explained(f"{doubt.msg} {member.before.name} showed no sign of it; nothing was sent again.")
+    member.error = doubt.with_context(
+        f"{doubt.msg} {member.before.display_name} showed no sign of it; nothing was sent again."
+    )
 
 
 def _check_shown(client: Client, members: list[Member], state: str) -> None:
@@ -309,11 +310,13 @@ def _check_shown(client: Client, members: list[Member], state: str) -> None:
         _send_one(client, member, state)
     for member in _until_shown(client, [member for member in missing if member.refusal is None], state):
         msg = (
-            f"{member.before.name} does not show state {state}, which was sent twice. "
+            f"{member.before.display_name} does not show state {state}, which was sent twice. "
             f"Last seen: {member.after.described}."
         )
         doubt = member.doubt
-        member.error = doubt.explained(f"{doubt.msg} {msg}") if doubt else ServerError(f"The API said yes, but {msg}")
+        member.error = (
+            doubt.with_context(f"{doubt.msg} {msg}") if doubt else ServerError(f"The API said yes, but {msg}")
+        )
 
 
 def _until_shown(client: Client, members: list[Member], state: str) -> list[Member]:
@@ -352,7 +355,7 @@ def _take_back(client: Client, members: list[Member]) -> None:
                 "run state=stopped on it until that succeeds."
             )
         error = _why_queued(member)
-        member.error = error.explained(f"{error.msg} {told}")
+        member.error = error.with_context(f"{error.msg} {told}")
         # One that had been queued before is not any more.
         member.after, member.sent, member.given_up = stop.after, stop.error is not None or member.before.is_queued, True
 
@@ -360,7 +363,7 @@ def _take_back(client: Client, members: list[Member]) -> None:
 def _why_queued(member: Member) -> VastError:
     if member.refusal is None and member.error is not None:
         return member.error
-    taken = f"{member.before.name} cannot start now, its GPU is taken."
+    taken = f"{member.before.display_name} cannot start now, its GPU is taken."
     more = f" {member.error.msg}" if member.error else ""
     return Unavailable(taken + more, member.refusal.exchange if member.refusal else None)
 
@@ -377,7 +380,7 @@ def _wait(client: Client, members: list[Member], waits: Waits) -> None:
     for member in pending:
         want = member.watch.want if member.watch else ""
         member.error = WaitTimeout(
-            f"{member.after.name} was not {want} within wait_timeout ({waits.timeout:g} s). "
+            f"{member.after.display_name} was not {want} within wait_timeout ({waits.timeout:g} s). "
             f"Last seen: {member.after.described}."
         )
 
@@ -395,8 +398,9 @@ def _look(client: Client, members: list[Member]) -> None:
     except VastError as error:
         for member in members:
             sent = " after a change was sent to it, which may have been carried out" if member.sent else ""
-            member.error = error.explained(
-                f"{error.msg} {member.after.name} could not be looked at{sent}. Last seen: {member.after.described}."
+            member.error = error.with_context(
+                f"{error.msg} {member.after.display_name} could not be looked at{sent}. Last seen: "
+                f"{member.after.described}."
             )
         return
     now = client.clock.now()

@@ -12,7 +12,7 @@ import json
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import Ambiguous, Exchange, NotFound, ProtocolError
+from .._api.errors import Exchange, ProtocolError
 
 LIST = Route("GET", "/api/v1/instances/", 1.0)
 PAGE_SIZE = 25
@@ -105,14 +105,14 @@ class Instance:
         return self.word("actual_status")
 
     @property
-    def name(self) -> str:
+    def display_name(self) -> str:
         """How messages call it."""
         return f"instance {self.id}" + (f" ({self.label})" if self.label else "")
 
     @property
     def is_running(self) -> bool:
         """The container runs and is meant to."""
-        return self.actual_status == "running" and self.is_asked_to_run
+        return self.actual_status == "running" and self.wants_running
 
     @property
     def is_stopped(self) -> bool:
@@ -120,7 +120,7 @@ class Instance:
         return self.word("cur_state") == "stopped" and self.word("intended_status") == "stopped"
 
     @property
-    def is_asked_to_run(self) -> bool:
+    def wants_running(self) -> bool:
         """The user wants it running."""
         return self.word("intended_status") == "running"
 
@@ -132,7 +132,7 @@ class Instance:
     @property
     def is_queued(self) -> bool:
         """A start is wanted and waits for the GPU."""
-        return self.is_asked_to_run and self.word("cur_state") == "stopped"
+        return self.wants_running and self.word("cur_state") == "stopped"
 
     @property
     def is_lost(self) -> bool:
@@ -247,39 +247,3 @@ def _malformed(client: Client, what: str) -> ProtocolError:
         f"The listing of instances cannot be relied on: {what}. Nothing is concluded from it; run the task again.",
         Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """Which instance: by id, else by the label that exactly one carries."""
-
-    id: int | None = None
-    label: str | None = None
-
-    @property
-    def filters(self) -> dict[str, dict[str, t.Any]]:
-        """The same for the API."""
-        return {"label": {"eq": self.label}} if self.id is None else {"id": {"eq": self.id}}
-
-    def matches(self, instance: Instance) -> bool:
-        """The same for a row: a filter that the API ignores must not select somebody else's instance."""
-        return instance.label == self.label if self.id is None else instance.id == self.id
-
-
-def find(client: Client, target: Target) -> Instance:
-    """The instance that is meant. Raises NotFound, and Ambiguous when several carry the label."""
-    found = [instance for instance in read(client, target.filters) if target.matches(instance)]
-    if len(found) == 1:
-        return found[0]
-    if target.id is not None:
-        raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).")
-    if not found:
-        raise NotFound(f"No instance of this account carries the label {target.label!r} (by a complete listing).")
-    ids = ", ".join(str(instance.id) for instance in found)
-    raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
-
-
-def look(client: Client, instance_id: int) -> Instance | None:
-    """One instance again, or None when it is gone."""
-    target = Target(id=instance_id)
-    return next((instance for instance in read(client, target.filters) if target.matches(instance)), None)

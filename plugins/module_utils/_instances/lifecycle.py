@@ -9,10 +9,11 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import rounds
+from .._api.clock import Waits, rounds
 from .._api.errors import Invalid, NotFound, ServerError, Unavailable, UnknownOutcome, VastError, WaitTimeout
 from .._core.plan import Change, Plan
-from .instance import STATUSES, Instance, look
+from .find import reread
+from .instance import STATUSES, Instance
 
 MANAGE = Route("PUT", "/api/v0/instances/{id}/", 1.0)
 RECYCLE = Route("PUT", "/api/v0/instances/recycle/{id}/", 1.0)
@@ -34,30 +35,26 @@ RECYCLE_GRACE = 60.0
 BOOTING = ("created", "loading", "running")
 
 
-class Waits(t.NamedTuple):
-    """The wait options of a task, in seconds."""
-
-    wait: bool
-    timeout: float
-    interval: float
-
-
-def plan_manage(current: Instance, state: str | None, label: str | None) -> Plan:
+def plan_switch(current: Instance, state: str | None, label: str | None) -> Plan:
     """What differs from the wanted state and label; None leaves a thing as it is. Pure."""
     changes = []
     if label is not None and label != current.label:
-        action = f"set the label of {current.name} to {label!r}" if label else f"remove the label of {current.name}"
+        action = (
+            f"set the label of {current.display_name} to {label!r}"
+            if label
+            else f"remove the label of {current.display_name}"
+        )
         changes.append(Change("label", current.label, label, action))
     # A queued start is asked for again: the reply tells whether there is a GPU now.
-    if state == "running" and (not current.is_asked_to_run or current.is_queued):
-        changes.append(Change("state", current.state, state, f"start {current.name}"))
+    if state == "running" and (not current.wants_running or current.is_queued):
+        changes.append(Change("state", current.state, state, f"start {current.display_name}"))
     if state == "stopped" and current.word("intended_status") != "stopped":
-        changes.append(Change("state", current.state, state, f"stop {current.name}"))
-    return Plan(current.name, tuple(changes))
+        changes.append(Change("state", current.state, state, f"stop {current.display_name}"))
+    return Plan(current.display_name, tuple(changes))
 
 
 def manage(client: Client, current: Instance, plan: Plan, state: str | None, waits: Waits, *, queue: bool) -> Instance:
-    """Carry out a plan of `plan_manage` and wait for the state; `queue` waits for a GPU that is taken (F3.7).
+    """Carry out a plan of `plan_switch` and wait for the state; `queue` waits for a GPU that is taken (F3.7).
 
     A start that stays queued is taken back before this fails. Returns the instance as last seen.
     """
@@ -66,12 +63,14 @@ def manage(client: Client, current: Instance, plan: Plan, state: str | None, wai
     try:
         move.apply(plan)
         if move.refusal is not None and not queue and not move.seen.has_gpu:
-            raise move.refusal.explained(f"{current.name} cannot start now, its GPU is taken. {move.refusal.msg}")
+            raise move.refusal.with_context(
+                f"{current.display_name} cannot start now, its GPU is taken. {move.refusal.msg}"
+            )
         if state is not None and waits.wait:
             watch = Watch(state, move.seen, client.clock.now(), must_stay_wanted=move.refusal is None)
             move.follow(watch, waits, changed=plan.changed)
     except VastError as error:
-        failed = move.explained(error, starts=starts)
+        failed = move.with_context(error, starts=starts)
         if failed is error:
             raise
         raise failed from error
@@ -132,8 +131,10 @@ class _Move:
             bodies = [{field: value} for field, value in pending.items()]
         if not pending:
             return
-        msg = f"{self.seen.name} does not show what was sent twice, {pending}. Last seen: {self.seen.described}."
-        raise doubt.explained(f"{doubt.msg} {msg}") if doubt else ServerError(f"The API said yes, but {msg}")
+        msg = (
+            f"{self.seen.display_name} does not show what was sent twice, {pending}. Last seen: {self.seen.described}."
+        )
+        raise doubt.with_context(f"{doubt.msg} {msg}") if doubt else ServerError(f"The API said yes, but {msg}")
 
     def until_shown(self, pending: dict[str, str]) -> dict[str, str]:
         """Look for a short time until the instance shows what was sent; returns what it does not show."""
@@ -156,7 +157,7 @@ class _Move:
         finally:
             self.seen = watch.last
 
-    def explained(self, error: VastError, *, starts: bool) -> VastError:
+    def with_context(self, error: VastError, *, starts: bool) -> VastError:
         """The failure to raise: no start stays queued, and what was changed by then counts as changed."""
         if is_absence(error):
             return error
@@ -164,8 +165,9 @@ class _Move:
             try:
                 self.until_shown({})
             except VastError as failed:
-                return error.explained(
-                    f"{error.msg} Whether the start of {self.seen.name} is queued could NOT be confirmed: {failed.msg} "
+                return error.with_context(
+                    f"{error.msg} Whether the start of {self.seen.display_name} is queued could NOT be "
+                    f"confirmed: {failed.msg} "
                     "It may start and bill later: run state=stopped on it, or this task again.",
                     changed=True,
                     instance=self.seen.result(),
@@ -173,7 +175,7 @@ class _Move:
         if starts and self.is_queued:
             return self.taken_back(error)
         if self.differs and "changed" not in error.result:
-            return error.explained(error.msg, changed=True, instance=self.seen.result())
+            return error.with_context(error.msg, changed=True, instance=self.seen.result())
         return error
 
     def taken_back(self, error: VastError) -> VastError:
@@ -181,20 +183,23 @@ class _Move:
         if self.refusal is not None and not isinstance(error, Unavailable):
             error = Unavailable(f"{self.refusal.msg} {error.msg}", self.refusal.exchange, **error.result)
         try:
-            self.apply(Plan(self.seen.name, (Change("state", self.seen.state, "stopped", "take the start back"),)))
+            self.apply(
+                Plan(self.seen.display_name, (Change("state", self.seen.state, "stopped", "take the start back"),))
+            )
         except VastError as failed:
             told = (
-                f"The queued start of {self.seen.name} could NOT be confirmed as taken back: {failed.msg} "
+                f"The queued start of {self.seen.display_name} could NOT be confirmed as taken back: {failed.msg} "
                 "It may start and bill later: run state=stopped on it until that succeeds."
             )
             changed = True
         else:
             told = (
-                f"The queued start of {self.seen.name} was taken back (state=stopped), so that it does not start and "
+                f"The queued start of {self.seen.display_name} was taken back (state=stopped), so that it "
+                "does not start and "
                 "bill later. Try again later, or wait for the GPU with on_unavailable=wait and a longer wait_timeout."
             )
             changed = self.differs
-        return error.explained(f"{error.msg} {told}", changed=changed, instance=self.seen.result())
+        return error.with_context(f"{error.msg} {told}", changed=changed, instance=self.seen.result())
 
 
 def is_under_way(instance: Instance, only_if_status: c.Collection[str]) -> bool:
@@ -204,7 +209,7 @@ def is_under_way(instance: Instance, only_if_status: c.Collection[str]) -> bool:
     """
     if instance.actual_status == "recycling":
         return True
-    making = instance.actual_status in (None, "created", "loading") and instance.is_asked_to_run and instance.has_gpu
+    making = instance.actual_status in (None, "created", "loading") and instance.wants_running and instance.has_gpu
     return making and not only_if_status and not instance.cannot_boot
 
 
@@ -215,20 +220,21 @@ def plan_recycle(current: Instance, only_if_status: c.Collection[str]) -> Plan:
     start its billing. Raises Invalid when that is asked for outright.
     """
     if is_under_way(current, only_if_status):
-        return Plan(current.name)
+        return Plan(current.display_name)
     meant_to_stop = current.word("intended_status") == "stopped"
     if only_if_status and (meant_to_stop or current.is_queued or current.actual_status not in only_if_status):
-        return Plan(current.name)
+        return Plan(current.display_name)
     if meant_to_stop or current.is_queued:
         how = "stopped" if current.is_stopped else "being stopped" if meant_to_stop else "waiting for its GPU"
         raise Invalid(
-            f"{current.name} is {how}; only an instance that is meant to run and has its GPU can be recycled. Start it "
+            f"{current.display_name} is {how}; only an instance that is meant to run and has its GPU can "
+            "be recycled. Start it "
             "first (vastai.cloud.vast_instance with state=running).",
             instance=current.result(),
         )
     image = current.text("image_uuid") or "its image"
-    action = f"recycle {current.name}: a new container from a fresh pull of {image}; its file system is lost"
-    return Plan(current.name, (Change("container", "present", "new", action),))
+    action = f"recycle {current.display_name}: a new container from a fresh pull of {image}; its file system is lost"
+    return Plan(current.display_name, (Change("container", "present", "new", action),))
 
 
 def recycle(client: Client, current: Instance, plan: Plan, waits: Waits) -> Instance:
@@ -258,8 +264,9 @@ def _look_for_sign(client: Client, watch: Watch, doubt: UnknownOutcome | None) -
         if watch.departed:
             return
     if doubt:
-        raise doubt.explained(
-            f"{doubt.msg} {watch.last.name} showed no sign of a recycle for {SIGN_WITHIN:g} s, and nothing was sent "
+        raise doubt.with_context(
+            f"{doubt.msg} {watch.last.display_name} showed no sign of a recycle for {SIGN_WITHIN:g} s, and "
+            "nothing was sent "
             f"again. Look at it, then run the task again if it needs one. Last seen: {watch.last.described}.",
             instance=watch.last.result(),
         )
@@ -307,7 +314,8 @@ class Watch:
             reached = seen.is_running and (self.departed or now - self._began > RECYCLE_GRACE)
         if not reached and (reason := self._hopeless(seen, now - self._since)):
             raise Unavailable(
-                f"{seen.name} will not be {self.want}: {reason}. Last seen: {seen.described}.", instance=seen.result()
+                f"{seen.display_name} will not be {self.want}: {reason}. Last seen: {seen.described}.",
+                instance=seen.result(),
             )
         return reached
 
@@ -341,34 +349,37 @@ def _wait(client: Client, watch: Watch, waits: Waits, *, changed: bool) -> None:
         if watch.see(watch.last, client.clock.now()):
             return
         for _elapsed in rounds(client.clock, first=waits.interval, interval=waits.interval, timeout=waits.timeout):
-            if watch.see(look(client, watch.last.id), client.clock.now()):
+            if watch.see(reread(client, watch.last.id), client.clock.now()):
                 return
         raise WaitTimeout(
-            f"{watch.last.name} was not {watch.want} within wait_timeout ({waits.timeout:g} s). "
+            f"{watch.last.display_name} was not {watch.want} within wait_timeout ({waits.timeout:g} s). "
             f"Last seen: {watch.last.described}."
         )
     except VastError as error:
         what = (
-            f" This happened while waiting for {watch.last.name} to be {watch.want}; last seen: {watch.last.described}."
+            f" This happened while waiting for {watch.last.display_name} to be {watch.want}; last seen: "
+            f"{watch.last.described}."
         )
         known = isinstance(error, (NotFound, Unavailable, WaitTimeout))
-        raise error.explained(
+        raise error.with_context(
             error.msg + ("" if known else what), changed=changed, instance=watch.last.result()
         ) from error
     finally:
         for word in sorted(watch.foreign):
             client.warn(
-                f"{watch.last.name} showed the status {word!r}, which this collection does not know; it waited on."
+                f"{watch.last.display_name} showed the status {word!r}, which this collection does not "
+                "know; it waited on."
             )
 
 
 def _look_after(client: Client, seen: Instance, what: str) -> Instance | None:
     """A look that follows something sent: when it fails, the failure has to tell that it was sent."""
     try:
-        return look(client, seen.id)
+        return reread(client, seen.id)
     except VastError as error:
-        raise error.explained(
-            f"{error.msg} This was a look at {seen.name} after {what} was sent to it, which may have been carried out. "
+        raise error.with_context(
+            f"{error.msg} This was a look at {seen.display_name} after {what} was sent to it, which may "
+            "have been carried out. "
             f"Last seen before: {seen.described}.",
             changed=True,
             instance=seen.result(),
@@ -384,6 +395,6 @@ def is_absence(error: VastError) -> bool:
 def gone(instance: Instance) -> NotFound:
     """The failure of an instance that was there and is not listed any more."""
     return NotFound(
-        f"{instance.name} is gone: it is not in a complete listing any more. Last seen: {instance.described}.",
+        f"{instance.display_name} is gone: it is not in a complete listing any more. Last seen: {instance.described}.",
         instance=instance.result(),
     )

@@ -12,8 +12,16 @@ import typing as t
 
 from .._api.client import Client
 from .._api.errors import Invalid
-from .instance import MAX_LABEL, Instance, read
+from .instance import MAX_LABEL, STATUSES, Instance, read
 
+SELECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "ids": {"type": "list", "elements": "int"},
+    "label": {"type": "list", "elements": "str"},
+    "label_prefix": {"type": "str"},
+    "status": {"type": "list", "elements": "str", "choices": list(STATUSES)},
+    "gpu_name": {"type": "list", "elements": "str"},
+    "machine_id": {"type": "list", "elements": "int"},
+}
 STORED_STATUSES = ("created", "exited", "frozen", "loading", "rebooting", "recycling", "running", "stopped")
 """Values of `actual_status` the API can filter by; `offline` is computed as it is read, others may be too (F3.4)."""
 
@@ -76,7 +84,7 @@ class Selection:
         """Whether all criteria fit."""
         return all(self._fits(instance))
 
-    def touches(self, instance: Instance) -> bool:
+    def matches_any(self, instance: Instance) -> bool:
         """Whether any criterion fits."""
         return not self.is_empty and any(
             Selection(**{field.name: getattr(self, field.name)}).matches(instance)
@@ -98,12 +106,12 @@ def _gpu(name: str) -> str:
     return name.replace("_", " ")
 
 
-def choose(client: Client, selection: Selection) -> list[Instance]:
+def select_instances(client: Client, selection: Selection) -> list[Instance]:
     """The instances that fit, by one complete listing."""
     return [instance for instance in read(client, selection.filters) if selection.matches(instance)]
 
 
-def labels(instances: c.Iterable[Instance]) -> dict[str, int]:
+def count_by_label(instances: c.Iterable[Instance]) -> dict[str, int]:
     """How many carry each label; '' stands for none."""
     return dict(collections.Counter(instance.label for instance in instances))
 

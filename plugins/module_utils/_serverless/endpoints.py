@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import rounds
+from .._api.clock import Waits, rounds
 from .._api.errors import (
     Ambiguous,
     Exchange,
@@ -26,7 +26,6 @@ from .._api.errors import (
 from .._core.plan import Change, Plan
 from .._instances.instance import Instance
 from .._instances.instance import read as read_instances
-from .._instances.lifecycle import Waits
 
 LIST = Route("GET", "/api/v0/endptjobs/", 3.0)
 DELETE = Route("DELETE", "/api/v0/endptjobs/{id}/", 3.0)
@@ -85,7 +84,7 @@ class Endpoint:
         return str(self.row.get("endpoint_name") or "")
 
     @property
-    def name(self) -> str:
+    def display_name(self) -> str:
         """How messages call it."""
         return f"endpoint {self.id}" + (f" ({self.endpoint_name})" if self.endpoint_name else "")
 
@@ -169,13 +168,13 @@ def _workers(client: Client, groups: list[Endpoint]) -> dict[int, list[dict[str,
     found = {}
     for group in groups:
         try:
-            rows = client.call(WORKERS, body={"id": group.id}, bare="workers").get("workers")
+            rows = client.call(WORKERS, body={"id": group.id}, list_key="workers").get("workers")
         except TransportError as error:
             # Each further one would cost the whole of retry_timeout again.
-            client.warn(f"The workers of {group.name} and of those after it are not known: {error.msg}")
+            client.warn(f"The workers of {group.display_name} and of those after it are not known: {error.msg}")
             break
         except VastError as error:
-            client.warn(f"The workers of {group.name} are not known: {error.msg}")
+            client.warn(f"The workers of {group.display_name} are not known: {error.msg}")
             continue
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             found[group.id] = [{field: row.get(field) for field in WORKER_FIELDS} for row in rows]
@@ -187,8 +186,8 @@ def plan_absent(found: Endpoint | None, wanted: str) -> Plan:
     if found is None:
         return Plan(wanted)
     return Plan(
-        found.name,
-        (Change("endpoint", found.result(), None, f"delete {found.name} with its workergroups and workers"),),
+        found.display_name,
+        (Change("endpoint", found.result(), None, f"delete {found.display_name} with its workergroups and workers"),),
     )
 
 
@@ -207,7 +206,9 @@ def delete(client: Client, group: Endpoint) -> Deletion | None:
         deletion = _delete_once(client, group)
     except UnknownOutcome as error:
         _check_not_done(client, group, error)
-        raise error.explained(f"{error.msg} {group.name} is still listed.", endpoint=group.result()) from error
+        raise error.with_context(
+            f"{error.msg} {group.display_name} is still listed.", endpoint=group.result()
+        ) from error
     if deletion is None:
         raise _done_unseen(group, doubt)
     return deletion
@@ -225,8 +226,8 @@ def _delete_once(client: Client, group: Endpoint) -> Deletion | None:
     try:
         gone = _is_gone(client, group)
     except VastError as error:
-        raise error.explained(
-            f"{error.msg} The API said that {group.name} is deleted; whether it and its workers "
+        raise error.with_context(
+            f"{error.msg} The API said that {group.display_name} is deleted; whether it and its workers "
             f"{_named(deletion.deleted_workers + deletion.failed_workers) or '(none named)'} are gone is not proven.",
             endpoint=group.result(),
             changed=True,
@@ -234,7 +235,7 @@ def _delete_once(client: Client, group: Endpoint) -> Deletion | None:
         ) from error
     if not gone:
         raise ServerError(
-            f"The API said that {group.name} is deleted, and it is still listed after {SHOWN_WITHIN:g} s.",
+            f"The API said that {group.display_name} is deleted, and it is still listed after {SHOWN_WITHIN:g} s.",
             endpoint=group.result(),
             **dataclasses.asdict(deletion),
         )
@@ -245,16 +246,17 @@ def _check_not_done(client: Client, group: Endpoint, doubt: UnknownOutcome) -> N
     try:
         gone = _is_gone(client, group)
     except VastError as error:
-        raise doubt.explained(
-            f"{doubt.msg} Whether {group.name} is gone could not be seen: {error.msg}", endpoint=group.result()
+        raise doubt.with_context(
+            f"{doubt.msg} Whether {group.display_name} is gone could not be seen: {error.msg}", endpoint=group.result()
         ) from error
     if gone:
         raise _done_unseen(group, doubt) from doubt
 
 
 def _done_unseen(group: Endpoint, doubt: UnknownOutcome) -> VastError:
-    return doubt.explained(
-        f"{doubt.msg} {group.name} is gone from the listing, but the reply that names its workers was lost. Look for "
+    return doubt.with_context(
+        f"{doubt.msg} {group.display_name} is gone from the listing, but the reply that names its workers "
+        "was lost. Look for "
         "leftover workers among the instances of the account: they bill.",
         endpoint=group.result(),
         changed=True,
@@ -278,8 +280,9 @@ def prove_workers_gone(client: Client, group: Endpoint, deletion: Deletion, wait
             if not listed or deletion.failed_workers:
                 break
     except VastError as error:
-        raise error.explained(
-            f"{error.msg} {group.name} is deleted; whether its workers {_named(workers)} are gone is not proven.",
+        raise error.with_context(
+            f"{error.msg} {group.display_name} is deleted; whether its workers {_named(workers)} are gone "
+            "is not proven.",
             endpoint=group.result(),
             changed=True,
             **dataclasses.asdict(deletion),
@@ -288,7 +291,7 @@ def prove_workers_gone(client: Client, group: Endpoint, deletion: Deletion, wait
         return
     told = {"endpoint": group.result(), "changed": True, **dataclasses.asdict(deletion)}
     states = (
-        "; ".join(f"{instance.name}: {instance.described}" for instance in listed)
+        "; ".join(f"{instance.display_name}: {instance.described}" for instance in listed)
         or "none of its workers is listed now"
     )
     todo = (
@@ -296,12 +299,14 @@ def prove_workers_gone(client: Client, group: Endpoint, deletion: Deletion, wait
     )
     if deletion.failed_workers:
         raise ServerError(
-            f"{group.name} is deleted, but Vast.ai failed to delete its workers {_named(deletion.failed_workers)}. "
+            f"{group.display_name} is deleted, but Vast.ai failed to delete its workers "
+            f"{_named(deletion.failed_workers)}. "
             f"Listed: {states}. {todo}",
             **told,
         )
     raise WaitTimeout(
-        f"{group.name} is deleted, but its workers {_named([instance.id for instance in listed])} are still listed "
+        f"{group.display_name} is deleted, but its workers {_named([instance.id for instance in listed])} "
+        "are still listed "
         f"after wait_timeout ({waits.timeout:g} s): {states}. {todo}",
         **told,
     )
@@ -317,11 +322,12 @@ def _is_gone(client: Client, group: Endpoint) -> bool:
 def _ids(client: Client, group: Endpoint, reply: t.Mapping[str, t.Any], key: str) -> list[int]:
     ids = reply.get(key)
     if ids is None:
-        client.warn(f"Vast.ai did not tell the {key} of {group.name}; none could be looked for.")
+        client.warn(f"Vast.ai did not tell the {key} of {group.display_name}; none could be looked for.")
         return []
     if not isinstance(ids, list) or not all(_is_id(worker) for worker in ids):
         raise ProtocolError(
-            f"{group.name} is deleted, but the reply has no list of ids in {key}, so that its workers cannot be looked "
+            f"{group.display_name} is deleted, but the reply has no list of ids in {key}, so that its "
+            "workers cannot be looked "
             f"for: {str(ids)[:200]}.",
             Exchange(DELETE.method, client.settings.api_url + DELETE.path.format(id=group.id), 200),
             endpoint=group.result(),

@@ -26,10 +26,10 @@ from ansible.utils.plugin_docs import add_fragments
 
 from ansible_collections.vastai.cloud.plugins.doc_fragments.api import ModuleDocFragment as ApiFragment
 from ansible_collections.vastai.cloud.plugins.inventory import vast_instances
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import SELECTION_OPTIONS
 from ansible_collections.vastai.cloud.plugins.module_utils._api import client
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import SELECTION_OPTIONS
 
 from ..harness import KEY, URL, Api, instance_row, list_query, listing, stopped_row
 

@@ -14,7 +14,7 @@ import requests
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import API_OPTIONS, Spec
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import API_OPTIONS, Spec
 
 from ..harness import (
     COLLECTION,
@@ -58,10 +58,10 @@ def tasks(found: t.Any) -> c.Iterator[dict[str, t.Any]]:
 def real_spec(name: str) -> tuple[Spec, dict[str, t.Any]]:
     """A module's own argument spec, and what it says of options together."""
     module = importlib.import_module(f"{MODULES}.{name}")
-    with mock.patch.object(module, "run_task") as run_task:
+    with mock.patch.object(module, "run_module") as run_module:
         module.main()
-    _run, *own = run_task.call_args.args
-    return {**API_OPTIONS, **own[0]}, dict(run_task.call_args.kwargs)
+    _run, *own = run_module.call_args.args
+    return {**API_OPTIONS, **own[0]}, dict(run_module.call_args.kwargs)
 
 
 def real_validator(name: str, arguments: dict[str, t.Any]) -> ArgumentSpecValidator:

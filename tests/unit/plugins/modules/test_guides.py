@@ -13,7 +13,7 @@ import typing as t
 import pytest
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import API_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import API_OPTIONS
 from ansible_collections.vastai.cloud.plugins.module_utils._api import errors
 
 from ..harness import COLLECTION, NAMES

@@ -146,7 +146,7 @@ def test_a_bare_list_is_put_under_the_name_that_is_asked_for(
     api: Api, connect: Connect, reply: t.Any, returned: dict[str, t.Any]
 ) -> None:
     expect(api, ASK, reply)
-    assert connect().call(ASK, bare="rows") == returned
+    assert connect().call(ASK, list_key="rows") == returned
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_refusal_or_a_text_is_no_bare_list(
 ) -> None:
     expect(api, ASK, reply, status=status)
     with pytest.raises(VastError) as failed:
-        connect().call(ASK, bare="rows")
+        connect().call(ASK, list_key="rows")
     assert failed.value.error_class == error_class
 
 

@@ -297,7 +297,7 @@ def test_a_lock_held_by_another_process_stops_nobody_for_long(
     own = pacer(folder)
     reserve(own)
     [file] = folder.iterdir()
-    monkeypatch.setattr(pacing, "LOCK_PATIENCE", 0.0)
+    monkeypatch.setattr(pacing, "MAX_LOCK_WAIT", 0.0)
     with file.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert [reserve(own) for _request in range(2)] == pytest.approx([0, 1.05])

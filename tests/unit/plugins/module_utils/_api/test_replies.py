@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Replies read: the message of every body shape, the error class of every refusal, nothing secret in either."""
+"""Replies read: the message of every body shape, the error class of every error_from_reply, nothing "
+"secret in either."""
 
 from __future__ import annotations
 
@@ -26,7 +27,12 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     UnknownOutcome,
     VastError,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import MAX_SHOWN, Redactor, Reply, refusal
+from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import (
+    MAX_SHOWN,
+    Redactor,
+    Reply,
+    error_from_reply,
+)
 
 from ...harness import KEY, FakeClock
 
@@ -38,7 +44,7 @@ def reply(body: t.Any = b"", status: int = 200, **headers: str) -> Reply:
 
 def refused(answer: Reply, *, safe: bool = True) -> VastError:
     exchange = Exchange("PUT", "https://vast.test/", answer.status)
-    return refusal("PUT https://vast.test/", answer, exchange, Redactor(KEY), safe=safe)
+    return error_from_reply("PUT https://vast.test/", answer, exchange, Redactor(KEY), safe=safe)
 
 
 @pytest.mark.parametrize(

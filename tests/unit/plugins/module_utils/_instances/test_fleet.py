@@ -270,7 +270,7 @@ def test_one_reason_of_many_is_told_once() -> None:
 
 
 def test_a_message_names_only_so_many_and_the_result_all() -> None:
-    error = failed(500, lambda member: ServerError(f"{member.before.name} {'x' * 100}"))
+    error = failed(500, lambda member: ServerError(f"{member.before.display_name} {'x' * 100}"))
     assert error.msg.startswith("500 of 500 instances failed. ")
     assert f"instance {NAMED_AT_MOST} (" in error.msg
     assert f"instance {NAMED_AT_MOST + 1} (" not in error.msg

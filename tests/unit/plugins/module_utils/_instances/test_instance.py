@@ -17,12 +17,10 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     ProtocolError,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance as instances
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find, reread
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import (
     RESULT_FIELDS,
     Instance,
-    Target,
-    find,
-    look,
     read,
 )
 
@@ -122,9 +120,9 @@ def test_a_listing_without_an_end_is_given_up(api: Api, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("target", "by"), [(Target(id=4711), {"id": 4711}), (Target(label="train-01"), {"label": "train-01"})]
+    ("target", "by"), [(Ref(id=4711), {"id": 4711}), (Ref(label="train-01"), {"label": "train-01"})]
 )
-def test_finds_the_one_that_is_meant(api: Api, target: Target, by: dict[str, t.Any]) -> None:
+def test_finds_the_one_that_is_meant(api: Api, target: Ref, by: dict[str, t.Any]) -> None:
     api.expect_listing(instance_row(), **by)
     assert find(make_client(), target).id == 4711
 
@@ -133,20 +131,18 @@ def test_finds_the_one_that_is_meant(api: Api, target: Target, by: dict[str, t.A
     ("target", "by", "says"),
     [
         (
-            Target(id=4711),
+            Ref(id=4711),
             {"id": 4711},
             "There is no instance 4711 in this account (by a complete listing).",
         ),
         (
-            Target(label="train-01"),
+            Ref(label="train-01"),
             {"label": "train-01"},
             "No instance of this account carries the label 'train-01' (by a complete listing).",
         ),
     ],
 )
-def test_an_ignored_filter_selects_no_foreign_instance(
-    api: Api, target: Target, by: dict[str, t.Any], says: str
-) -> None:
+def test_an_ignored_filter_selects_no_foreign_instance(api: Api, target: Ref, by: dict[str, t.Any], says: str) -> None:
     api.expect_listing(instance_row(1, label="other"), instance_row(2, label="Train-01"), **by)
     with pytest.raises(NotFound) as raised:
         find(make_client(), target)
@@ -155,13 +151,13 @@ def test_an_ignored_filter_selects_no_foreign_instance(
 
 def test_an_ignored_filter_does_not_make_a_label_ambiguous(api: Api) -> None:
     api.expect_listing(instance_row(1, label=None), instance_row(2), instance_row(3, label="train"), label="train-01")
-    assert find(make_client(), Target(label="train-01")).id == 2
+    assert find(make_client(), Ref(label="train-01")).id == 2
 
 
 def test_several_with_the_label_are_all_named(api: Api) -> None:
     api.expect_listing(instance_row(12), instance_row(4711), instance_row(99), label="train-01")
     with pytest.raises(Ambiguous) as raised:
-        find(make_client(), Target(label="train-01"))
+        find(make_client(), Ref(label="train-01"))
     assert raised.value.msg == "3 instances carry the label 'train-01': 12, 4711, 99. Select one of them by id."
 
 
@@ -169,10 +165,10 @@ def test_looking_again_tells_gone_from_there(api: Api) -> None:
     api.expect_listing(stopped_row(), id=4711)
     api.expect_listing(instance_row(1), id=4711)
     client = make_client()
-    seen = look(client, 4711)
+    seen = reread(client, 4711)
     assert seen is not None
     assert seen.is_stopped
-    assert look(client, 4711) is None
+    assert reread(client, 4711) is None
 
 
 RUNNING, STOPPED, QUEUED, LOST, CANNOT_BOOT = "is_running", "is_stopped", "is_queued", "is_lost", "cannot_boot"
@@ -244,7 +240,7 @@ def test_a_description_without_a_status_message_has_the_three_states_only(status
     ("label", "name"), [("gpu", "instance 4711 (gpu)"), ("", "instance 4711"), (None, "instance 4711")]
 )
 def test_messages_call_it_by_id_and_label(label: str | None, name: str) -> None:
-    assert instance(label=label).name == name
+    assert instance(label=label).display_name == name
 
 
 IPV4 = {"HostIp": "0.0.0.0", "HostPort": "20022"}
@@ -369,8 +365,8 @@ def test_every_word_that_the_api_has_for_a_container_can_be_selected_by() -> Non
     )
 
 
-@pytest.mark.parametrize(("seen", "field"), [(instance(), "id"), (Target(id=4711), "id"), (Target(label="a"), "label")])
-def test_what_was_read_or_asked_for_cannot_be_altered(seen: Instance | Target, field: str) -> None:
+@pytest.mark.parametrize(("seen", "field"), [(instance(), "id"), (Ref(id=4711), "id"), (Ref(label="a"), "label")])
+def test_what_was_read_or_asked_for_cannot_be_altered(seen: Instance | Ref, field: str) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(seen, field, None)
 

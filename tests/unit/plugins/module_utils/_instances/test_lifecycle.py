@@ -17,8 +17,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle 
     START_GRACE,
     Watch,
     is_under_way,
-    plan_manage,
     plan_recycle,
+    plan_switch,
 )
 
 from ...harness import instance_row, stopped_row
@@ -79,13 +79,13 @@ START, STOP = "start instance 4711 (train-01)", "stop instance 4711 (train-01)"
 def test_plans_what_differs_and_nothing_else(
     current: Instance, state: str | None, label: str | None, actions: list[str]
 ) -> None:
-    plan = plan_manage(current, state, label)
+    plan = plan_switch(current, state, label)
     assert [change.action for change in plan.changes] == actions
     assert plan.changed is bool(actions)
 
 
 def test_the_diff_shows_a_state_that_has_no_word_with_its_fields() -> None:
-    diff = plan_manage(queued(status_msg=None), "running", None).result()["diff"]
+    diff = plan_switch(queued(status_msg=None), "running", None).result()["diff"]
     assert diff["before"] == {"state": "actual_status exited, intended_status running, cur_state stopped"}
     assert diff["after"] == {"state": "running"}
 

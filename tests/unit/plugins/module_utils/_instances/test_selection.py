@@ -13,9 +13,9 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance i
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     IDS_IN_A_FILTER,
     Selection,
-    choose,
     cost,
-    labels,
+    count_by_label,
+    select_instances,
 )
 
 from ...harness import Api, instance_row, list_query, listing, make_client, stopped_row
@@ -32,7 +32,7 @@ def chosen(api: Api, options: Options, *rows: dict[str, t.Any]) -> list[int]:
     """The ids that are chosen when the API filters nothing."""
     selection = Selection.from_options(options)
     api.expect("GET", LIST, listing(*rows), query=list_query(selection.filters))
-    return [found.id for found in choose(make_client(), selection)]
+    return [found.id for found in select_instances(make_client(), selection)]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ FITS = [
 def test_one_criterion_fits_alike_to_choose_and_to_exclude(options: Options, fields: Options, fits: bool) -> None:
     selection = Selection.from_options(options)
     assert selection.matches(instance(**fields)) is fits
-    assert selection.touches(instance(**fields)) is fits
+    assert selection.matches_any(instance(**fields)) is fits
 
 
 BOTH = [
@@ -137,7 +137,7 @@ BOTH = [
 def test_choosing_needs_all_criteria_and_excluding_any(options: Options, all_fit: bool, any_fits: bool) -> None:
     selection = Selection.from_options(options)
     assert selection.matches(instance()) is all_fit
-    assert selection.touches(instance()) is any_fits
+    assert selection.matches_any(instance()) is any_fits
 
 
 @pytest.mark.parametrize("options", [{}, {"label_prefix": None, "ids": None, "label": None}])
@@ -145,7 +145,7 @@ def test_without_a_criterion_everything_is_chosen_and_nothing_excluded(options: 
     selection = Selection.from_options(options)
     assert selection.is_empty
     assert selection.matches(instance(label=None)) is True
-    assert selection.touches(instance(label=None)) is False
+    assert selection.matches_any(instance(label=None)) is False
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ def test_the_longest_label_is_accepted() -> None:
 
 def test_labels_are_counted_and_none_is_the_empty_one() -> None:
     found = [instance(label=label) for label in ("b", "a", "b", None, "", "{{ x }}", "grün / 1")]
-    assert labels(found) == {"b": 2, "a": 1, "": 2, "{{ x }}": 1, "grün / 1": 1}
-    assert labels([]) == {}
+    assert count_by_label(found) == {"b": 2, "a": 1, "": 2, "{{ x }}": 1, "grün / 1": 1}
+    assert count_by_label([]) == {}
 
 
 def running(**prices: t.Any) -> Instance:

@@ -14,6 +14,7 @@ import requests
 from urllib3.exceptions import NewConnectionError
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Route
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     Ambiguous,
     AuthError,
@@ -23,7 +24,6 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     ProtocolError,
     VastError,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Deletion,
@@ -51,7 +51,7 @@ LIST = "/api/v0/endptjobs/"
     ],
 )
 def test_messages_call_it_by_id_and_name(row: dict[str, t.Any], name: str) -> None:
-    assert Endpoint(77, row).name == name
+    assert Endpoint(77, row).display_name == name
 
 
 GROUP = {

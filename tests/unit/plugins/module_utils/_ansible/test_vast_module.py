@@ -14,7 +14,7 @@ import requests
 import responses
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.task import Task
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule
 from ansible_collections.vastai.cloud.plugins.module_utils._api import client
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
@@ -99,13 +99,13 @@ def test_ansible_masks_the_key_wherever_it_comes_from(
     store: t.Callable[[pathlib.Path, pytest.MonkeyPatch], dict[str, t.Any]],
 ) -> None:
     masked: set[str] = set()
-    connect = Task.connect
+    connect = VastModule.connect
 
-    def connect_and_note(task: Task) -> None:
+    def connect_and_note(task: VastModule) -> None:
         connect(task)
         masked.update(task.no_log_values)
 
-    monkeypatch.setattr(Task, "connect", connect_and_note)
+    monkeypatch.setattr(VastModule, "connect", connect_and_note)
     api.expect_listing(stopped_row(), id=4711)
     succeed("vast_instance", id=4711, state="stopped", **store(home, monkeypatch))
     assert KEY in masked

@@ -13,11 +13,9 @@ from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from .._api.client import Client
-from .._api.clock import Clock
+from .._api.clock import Clock, Waits
 from .._api.errors import DependencyError, Invalid, VastError
 from .._api.settings import DEFAULT_URL, Settings
-from .._instances.instance import MAX_LABEL, STATUSES, Target
-from .._instances.lifecycle import Waits
 
 Spec = dict[str, dict[str, t.Any]]
 
@@ -35,21 +33,9 @@ WAIT_OPTIONS: Spec = {
     "wait_timeout": {"type": "int", "default": 600},
     "wait_interval": {"type": "float", "default": 5.0},
 }
-TARGET_OPTIONS: Spec = {
-    "id": {"type": "int"},
-    "label": {"type": "str"},
-}
-SELECTION_OPTIONS: Spec = {
-    "ids": {"type": "list", "elements": "int"},
-    "label": {"type": "list", "elements": "str"},
-    "label_prefix": {"type": "str"},
-    "status": {"type": "list", "elements": "str", "choices": list(STATUSES)},
-    "gpu_name": {"type": "list", "elements": "str"},
-    "machine_id": {"type": "list", "elements": "int"},
-}
 
 
-class Task(AnsibleModule):
+class VastModule(AnsibleModule):
     """One run of a module: its options, checked as far as the shared ones go, and the client."""
 
     client: Client
@@ -72,30 +58,14 @@ class Task(AnsibleModule):
                 raise Invalid(f"{name} must be greater than {bound}, not {self.params[name]}.")
         return Waits(self.params["wait"], self.params["wait_timeout"], self.params["wait_interval"])
 
-    def target(self) -> Target:
-        """Which instance: `id`, else `label`. Raises Invalid for what cannot select one."""
-        instance_id, label = self.params["id"], self.params["label"]
-        check_id(instance_id)
-        if label is not None and len(label) > MAX_LABEL:
-            raise Invalid(f"label has {len(label)} characters; Vast.ai allows {MAX_LABEL}.")
-        if instance_id is None and not label:
-            raise Invalid("An empty label selects no instance; give its id.")
-        return Target(id=instance_id, label=label)
 
-
-def check_id(value: int | None) -> None:
-    """Raises Invalid for an id that nothing can have."""
-    if value is not None and value <= 0:
-        raise Invalid(f"id must be a positive number, not {value}.")
-
-
-def run_task(run: c.Callable[[Task], dict[str, t.Any]], options: Spec, **constraints: t.Any) -> None:
-    """Build the task, run it, and end with its result or with the failure keys of the error (README)."""
-    task = Task(argument_spec={**API_OPTIONS, **options}, supports_check_mode=True, **constraints)
+def run_module(run: c.Callable[[VastModule], dict[str, t.Any]], options: Spec, **constraints: t.Any) -> None:
+    """Build the module, run it, and end with its result or with the failure keys of the error (README)."""
+    module = VastModule(argument_spec={**API_OPTIONS, **options}, supports_check_mode=True, **constraints)
     try:
-        result = run(task)
+        result = run(module)
     except DependencyError as error:
-        task.fail_json(missing_required_lib("requests"), error_class=error.error_class, **error.result)
+        module.fail_json(missing_required_lib("requests"), error_class=error.error_class, **error.result)
     except VastError as error:
-        task.fail_json(**error.failure())
-    task.exit_json(**result)
+        module.fail_json(**error.failure())
+    module.exit_json(**result)

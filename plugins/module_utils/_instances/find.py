@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Which instance is meant: by id, else by the label that exactly one carries. Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._api.client import Client
+from .._api.errors import Ambiguous, Invalid, NotFound
+from .._core.arguments import check_id
+from .instance import MAX_LABEL, Instance, read
+
+TARGET_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "id": {"type": "int"},
+    "label": {"type": "str"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ref:
+    """Which instance: by id, else by the label that exactly one carries."""
+
+    id: int | None = None
+    label: str | None = None
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any]) -> Ref:
+        """The options `id` and `label`. Raises Invalid for what cannot select an instance."""
+        instance_id, label = options["id"], options["label"]
+        check_id(instance_id)
+        if label is not None and len(label) > MAX_LABEL:
+            raise Invalid(f"label has {len(label)} characters; Vast.ai allows {MAX_LABEL}.")
+        if instance_id is None and not label:
+            raise Invalid("An empty label selects no instance; give its id.")
+        return cls(id=instance_id, label=label)
+
+    @property
+    def filters(self) -> dict[str, dict[str, t.Any]]:
+        """The same for the API."""
+        return {"label": {"eq": self.label}} if self.id is None else {"id": {"eq": self.id}}
+
+    def matches(self, instance: Instance) -> bool:
+        """The same for a row: a filter that the API ignores must not select somebody else's instance."""
+        return instance.label == self.label if self.id is None else instance.id == self.id
+
+
+def find(client: Client, target: Ref) -> Instance:
+    """The instance that is meant. Raises NotFound, and Ambiguous when several carry the label."""
+    found = [instance for instance in read(client, target.filters) if target.matches(instance)]
+    if len(found) == 1:
+        return found[0]
+    if target.id is not None:
+        raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).")
+    if not found:
+        raise NotFound(f"No instance of this account carries the label {target.label!r} (by a complete listing).")
+    ids = ", ".join(str(instance.id) for instance in found)
+    raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
+
+
+def reread(client: Client, instance_id: int) -> Instance | None:
+    """One instance again, or None when it is gone."""
+    target = Ref(id=instance_id)
+    return next((instance for instance in read(client, target.filters) if target.matches(instance)), None)
