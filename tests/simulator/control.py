@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from . import faults, journal
-from .loading import AccountError
-from .model import Account, Instance, Row
+from .checks import AccountError
+from .model import Account, Row
+from .registry import RESOURCES
 from .reply import Reply, json_reply, text_reply
 from .request import Request
 
@@ -70,25 +71,15 @@ def dispatch(application: Application, request: Request, call: str, rest: str) -
 
 
 def describe(account: Account) -> Row:
-    return {
-        "options": asdict(account.options),
-        "timings": asdict(account.timings),
-        "user": masked(account.user),
-        "instances": [describe_instance(instance) for instance in account.instances.values()],
-        "endpoints": [masked(row) for row in account.endpoints.values()],
-        "workergroups": [masked(row) for row in account.workergroups.values()],
-    }
+    described = {"options": asdict(account.options), "timings": asdict(account.timings), "user": account.user}
+    for resource in RESOURCES:
+        described |= resource.describe(account)
+    return {name: masked(value) for name, value in described.items()}
 
 
-def describe_instance(instance: Instance) -> Row:
-    return {
-        **masked(instance.row),
-        "behaviour": asdict(instance.behaviour),
-        "files": instance.files.entries,
-        "gpu_seconds": round(instance.gpu_seconds, 3),
-        "workergroup_id": instance.workergroup_id,
-    }
-
-
-def masked(row: Row) -> dict[str, Any]:
-    return {name: journal.MASK if name in SECRET_FIELDS else value for name, value in row.items()}
+def masked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [masked(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: journal.MASK if name in SECRET_FIELDS else part for name, part in value.items()}

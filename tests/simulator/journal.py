@@ -36,6 +36,7 @@ class Journal:
             "user_agent": mask(request.headers.get("User-Agent", ""), secrets),
             "write": request.method not in ("GET", "HEAD"),
             "fault": None,
+            "effects": [],
         }
         self.entries.append(entry)
         return entry

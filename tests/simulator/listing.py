@@ -17,7 +17,6 @@ from .reply import Reply, json_reply
 from .request import Request
 from .rows import STORED_COLUMNS
 
-MAX_LIMIT = 25
 LIMIT_IF_NOT_POSITIVE = 5
 
 
@@ -33,7 +32,7 @@ def list_instances(account: Account, request: Request) -> Reply:
         order = parse_order(request.query.get("order_by"))
         filters = parse_filters(request.query.get("select_filters"))
         columns = parse_columns(request.query.get("select_cols"))
-        limit = parse_limit(request.query.get("limit"))
+        limit = parse_limit(request.query.get("limit"), account.options.page_size)
         token = request.query.get("after_token")
         after = parse_token(token, order) if token else None
         matching = [each for each in account.instances.values() if all(test(each) for test in filters)]
@@ -93,14 +92,14 @@ def parse_columns(text: str | None) -> list[str]:
     return [str(column) for column in load(text, list, ["*"], "select_cols")]
 
 
-def parse_limit(text: str | None) -> int:
+def parse_limit(text: str | None, most: int) -> int:
     if text is None:
-        return MAX_LIMIT
+        return most
     try:
         limit = int(text)
     except ValueError as error:
         raise QueryError("Error in query parameters: limit must be an integer") from error
-    return min(limit, MAX_LIMIT) if limit > 0 else LIMIT_IF_NOT_POSITIVE
+    return min(limit, most) if limit > 0 else LIMIT_IF_NOT_POSITIVE
 
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {

@@ -56,6 +56,7 @@ class Options:
     limit_style: str = "text"
     bad_key_status: int = 404
     result_refusals: int = 2
+    page_size: int = 25
 
 
 @dataclass
@@ -156,15 +157,32 @@ class Account:
     options: Options = field(default_factory=Options)
     timings: Timings = field(default_factory=Timings)
     instances: dict[int, Instance] = field(default_factory=dict)
-    endpoints: dict[int, Row] = field(default_factory=dict)
-    workergroups: dict[int, Row] = field(default_factory=dict)
     results: dict[str, ResultFile] = field(default_factory=dict)
+    tables: dict[str, dict[int, Row]] = field(default_factory=dict)
+    effects: list[Row] = field(default_factory=list)
     last_id: int = 31000
     last_port: int = 40000
 
+    def table(self, name: str) -> dict[int, Row]:
+        """The rows of one kind of thing by id; made when it is first asked for."""
+        return self.tables.setdefault(name, {})
+
     def new_id(self) -> int:
-        self.last_id = max(self.last_id, *self.instances, *self.endpoints, *self.workergroups, 0) + 1
+        taken = (number for table in self.tables.values() for number in table)
+        self.last_id = max(self.last_id, 0, *self.instances, *taken) + 1
         return self.last_id
+
+    def note(self, kind: str, number: int, did: str, *, changed: bool = True) -> None:
+        """What the request that is being answered does to a thing; the journal shows it."""
+        self.effects.append({"kind": kind, "id": number, "did": did, "changed": changed})
+
+    @property
+    def endpoints(self) -> dict[int, Row]:
+        return self.table("endpoints")
+
+    @property
+    def workergroups(self) -> dict[int, Row]:
+        return self.table("workergroups")
 
     def new_port(self) -> int:
         self.last_port += 1

@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TypeGuard
 
-from . import lifecycle
-from .loading import image_files
-from .model import Account, Instance
-from .reply import Reply, invalid_args, json_reply, not_found_page, refusal
-from .request import Request
+from .. import births, lifecycle
+from ..listing import list_filters, list_instances
+from ..model import Account, Instance, Row
+from ..reply import Reply, invalid_args, json_reply, not_found_page, refusal
+from ..request import Request
+from ..resource import Resource
+from ..routes import V0, V1, Route
 
 STATES = ("running", "stopped")
 MAX_LABEL = 1024
@@ -50,7 +53,7 @@ def manage(account: Account, request: Request) -> Reply:
     instance = account.instances.get(request.id)
     if instance is None:
         return no_such_instance()
-    return carry_out(account, instance, lambda: change(account, instance, request.fields))
+    return carry_out(account, instance, "change", lambda: change(account, instance, request.fields))
 
 
 def change_problem(fields: dict[str, Any]) -> str:
@@ -64,7 +67,7 @@ def change_problem(fields: dict[str, Any]) -> str:
     return ""
 
 
-def carry_out(account: Account, instance: Instance, work: Callable[[], Reply]) -> Reply:
+def carry_out(account: Account, instance: Instance, did: str, work: Callable[[], Reply]) -> Reply:
     """Do it, unless the instance is one of those that only say so, or are gone afterwards."""
     behaviour = instance.behaviour
     if behaviour.ignore_next_put:
@@ -73,7 +76,10 @@ def carry_out(account: Account, instance: Instance, work: Callable[[], Reply]) -
     if behaviour.vanishes:
         lifecycle.remove(account, instance)
         return done()
-    return work()
+    before = (dict(instance.row), instance.generation)
+    reply = work()
+    account.note("instance", instance.id, did, changed=before != (instance.row, instance.generation))
+    return reply
 
 
 def change(account: Account, instance: Instance, fields: dict[str, Any]) -> Reply:
@@ -92,10 +98,10 @@ def recycle(account: Account, request: Request) -> Reply:
         return refusal(400, "invalid_id", "Invalid instance id.")
 
     def work() -> Reply:
-        lifecycle.recycle(account, instance, image_files())
+        lifecycle.recycle(account, instance, births.image_files())
         return done()
 
-    return carry_out(account, instance, work)
+    return carry_out(account, instance, "recycle", work)
 
 
 def reboot(account: Account, request: Request) -> Reply:
@@ -107,7 +113,7 @@ def reboot(account: Account, request: Request) -> Reply:
         lifecycle.reboot(account, instance)
         return done()
 
-    return carry_out(account, instance, work)
+    return carry_out(account, instance, "reboot", work)
 
 
 def destroy(account: Account, request: Request) -> Reply:
@@ -117,6 +123,7 @@ def destroy(account: Account, request: Request) -> Reply:
     if instance is None:
         return no_such_instance()
     lifecycle.remove(account, instance)
+    account.note("instance", instance.id, "destroy")
     return json_reply({"success": True, "msg": "Instance destroyed successfully"})
 
 
@@ -130,7 +137,9 @@ def manage_many(account: Account, request: Request) -> Reply:
         return invalid_args(f"state must be one of {', '.join(STATES)}")
     reply = done()
     for instance in bulk_targets(account, ids):
-        outcome = carry_out(account, instance, make_change(account, instance, {"state": request.fields["state"]}))
+        outcome = carry_out(
+            account, instance, "change", make_change(account, instance, {"state": request.fields["state"]})
+        )
         reply = outcome if b'"success": false' in outcome.content else reply
     return reply
 
@@ -147,6 +156,7 @@ def destroy_many(account: Account, request: Request) -> Reply:
         return invalid_args("instance_ids must be a list of instance ids")
     for instance in bulk_targets(account, ids):
         lifecycle.remove(account, instance)
+        account.note("instance", instance.id, "destroy")
     return done()
 
 
@@ -162,3 +172,37 @@ def is_id_list(ids: Any) -> TypeGuard[list[int]]:
         and bool(ids)
         and all(isinstance(each, int) and not isinstance(each, bool) for each in ids)
     )
+
+
+def describe(account: Account) -> Row:
+    return {"instances": [describe_one(instance) for instance in account.instances.values()]}
+
+
+def describe_one(instance: Instance) -> Row:
+    return {
+        **instance.row,
+        "behaviour": asdict(instance.behaviour),
+        "files": instance.files.entries,
+        "gpu_seconds": round(instance.gpu_seconds, 3),
+        "workergroup_id": instance.workergroup_id,
+    }
+
+
+ONE = f"{V0}/instances/{{id}}/"
+RESOURCE = Resource(
+    routes=(
+        Route("GET", f"{V1}/instances/", list_instances, "instance_read", 1.0),
+        Route("GET", f"{V0}/instances/", deprecated_list, "instance_read"),
+        Route("PUT", f"{V0}/instances/", manage_many, "instance_write"),
+        Route("DELETE", f"{V0}/instances/", destroy_many, "instance_write"),
+        Route("GET", f"{V0}/instances/filters/", list_filters, "instance_read"),
+        Route("GET", ONE, show, "instance_read", 2.0),
+        Route("PUT", ONE, manage, "instance_write", 1.0),
+        Route("DELETE", ONE, destroy, "instance_write", 3.0),
+        Route("PUT", f"{V0}/instances/recycle/{{id}}/", recycle, "instance_write", 1.0),
+        Route("PUT", f"{V0}/instances/reboot/{{id}}/", reboot, "instance_write", 1.0),
+    ),
+    sections={"instances": births.load_instances, "generate": births.generate},
+    describe=describe,
+    advance=lifecycle.advance,
+)

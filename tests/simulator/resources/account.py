@@ -1,13 +1,15 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The few other calls that clients make on their own, such as at start-up."""
+"""The user, and the few other calls that clients make on their own, such as at start-up."""
 
 from __future__ import annotations
 
-from .model import Account
-from .reply import Reply, json_reply
-from .request import Request
-from .rows import GPUS
+from ..model import Account
+from ..reply import Reply, json_reply
+from ..request import Request
+from ..resource import Resource
+from ..routes import V0, Route
+from ..rows import GPUS
 
 
 def gpu_names(_account: Account, _request: Request) -> Reply:
@@ -28,3 +30,14 @@ def ssh_keys(_account: Account, _request: Request) -> Reply:
 
 def volumes(_account: Account, _request: Request) -> Reply:
     return json_reply({"success": True, "volumes": []})
+
+
+RESOURCE = Resource(
+    routes=(
+        Route("GET", f"{V0}/users/current/", current_user, "user_read", bare=True),
+        Route("GET", f"{V0}/gpu_names/unique/", gpu_names, "open"),
+        Route("GET", f"{V0}/gpu_types/", gpu_types, "open"),
+        Route("GET", f"{V0}/ssh/", ssh_keys, "user_read"),
+        Route("GET", f"{V0}/volumes/", volumes, "instance_read", 5.5, bare=True),
+    )
+)

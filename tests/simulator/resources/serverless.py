@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-from . import lifecycle
-from .model import Account, Instance, Row
-from .reply import Reply, invalid_args, json_reply, refusal
-from .request import Request
+from .. import lifecycle
+from ..births import add_instance
+from ..checks import as_list, as_mapping, check_names
+from ..model import Account, Instance, Row
+from ..reply import Reply, invalid_args, json_reply, refusal
+from ..request import Request
+from ..resource import Resource
+from ..routes import V0, Route
 
 ENDPOINT_DEFAULTS: Row = {
     "endpoint_name": "default-endpoint",
@@ -102,6 +107,7 @@ def create_endpoint(account: Account, request: Request) -> Reply:
     if problem:
         return invalid_args(problem)
     row = new_endpoint(account, given(request.fields, ENDPOINT_DEFAULTS))
+    account.note("endpoint", row["id"], "create")
     return json_reply({"success": True, "result": row["id"]})
 
 
@@ -117,6 +123,7 @@ def update_endpoint(account: Account, request: Request) -> Reply:
     problem = endpoint_problem(request.fields)
     if problem:
         return invalid_args(problem)
+    account.note("endpoint", row["id"], "change")
     row.update(given(request.fields, (*ENDPOINT_DEFAULTS, "endpoint_state")))
     return json_reply({"success": True})
 
@@ -133,6 +140,7 @@ def endpoint_problem(fields: Row) -> str:
 def delete_endpoint(account: Account, request: Request) -> Reply:
     if account.endpoints.pop(request.id or 0, None) is None:
         return invalid_args("Routegroup not found for user")
+    account.note("endpoint", request.id or 0, "delete")
     group_ids = [group["id"] for group in account.groups_of(request.id or 0)]
     reply = delete_workers(account, account.workers_of(*group_ids), "endpoint job")
     for group_id in group_ids:
@@ -172,6 +180,7 @@ def create_workergroup(account: Account, request: Request) -> Reply:
     if endpoint is None:
         return invalid_args("Please assign your workergroup to a valid endpoint identifier")
     row = new_workergroup(account, endpoint, given(request.fields, WORKERGROUP_DEFAULTS))
+    account.note("workergroup", row["id"], "create")
     return json_reply({"success": True, "id": row["id"]})
 
 
@@ -179,6 +188,7 @@ def update_workergroup(account: Account, request: Request) -> Reply:
     row = account.workergroups.get(request.id or 0)
     if row is None:
         return invalid_args("Workgroup not found for user")
+    account.note("workergroup", row["id"], "change")
     row.update(given(request.fields, WORKERGROUP_DEFAULTS))
     row["search_query"] = parse_search(row["search_params"])
     return json_reply({"success": True})
@@ -189,4 +199,61 @@ def delete_workergroup(account: Account, request: Request) -> Reply:
         return invalid_args("Invalid autojob ID")
     if account.workergroups.pop(request.id, None) is None:
         return refusal(404, "no_such_workergroup", "No workergroup by that id is available.", id=request.id)
+    account.note("workergroup", request.id, "delete")
     return delete_workers(account, account.workers_of(request.id), "workergroup")
+
+
+def add_endpoint(account: Account, spec: Any, where: str) -> None:
+    spec = dict(as_mapping(spec, where))
+    groups = as_list(spec.pop("workergroups", []), f"{where}.workergroups")
+    check_names(spec, ("id", *ENDPOINT_DEFAULTS, "endpoint_state"), where)
+    endpoint = new_endpoint(account, spec)
+    for position, group in enumerate(groups):
+        add_workergroup(account, endpoint, group, f"{where}.workergroups[{position}]")
+
+
+def add_workergroup(account: Account, endpoint: Row, spec: Any, where: str) -> None:
+    spec = dict(as_mapping(spec, where))
+    workers = spec.pop("workers", [])
+    check_names(spec, ("id", *WORKERGROUP_DEFAULTS), where)
+    group = new_workergroup(account, endpoint, spec)
+    for position, worker in enumerate([{}] * workers if isinstance(workers, int) else as_list(workers, where)):
+        add_instance(account, worker, f"{where}.workers[{position}]", group["id"])
+
+
+def load_endpoints(account: Account, specs: Any, where: str) -> None:
+    for position, spec in enumerate(as_list(specs, where)):
+        add_endpoint(account, spec, f"{where}[{position}]")
+
+
+def describe(account: Account) -> Row:
+    return {"endpoints": [*account.endpoints.values()], "workergroups": [*account.workergroups.values()]}
+
+
+def secrets(account: Account) -> Iterable[str]:
+    return [group["api_key"] for group in (*account.endpoints.values(), *account.workergroups.values())]
+
+
+RESOURCE = Resource(
+    routes=(
+        Route("GET", f"{V0}/endptjobs/", list_endpoints, "misc", 3.0),
+        Route("POST", f"{V0}/endptjobs/", create_endpoint, "misc", 4.0),
+        Route("GET", f"{V0}/endptjobs/{{id}}/", show_endpoint, "misc", 3.0),
+        Route("PUT", f"{V0}/endptjobs/{{id}}/", update_endpoint, "misc", 2.0),
+        Route("DELETE", f"{V0}/endptjobs/{{id}}/", delete_endpoint, "misc", 3.0),
+        *(
+            route
+            for name in ("workergroups", "autojobs")
+            for route in (
+                Route("GET", f"{V0}/{name}/", list_workergroups, "misc", 2.0),
+                Route("POST", f"{V0}/{name}/", create_workergroup, "misc", 4.0),
+                Route("PUT", f"{V0}/{name}/{{id}}/", update_workergroup, "misc", 2.0),
+                Route("DELETE", f"{V0}/{name}/{{id}}/", delete_workergroup, "misc", 3.0),
+            )
+        ),
+    ),
+    sections={"endpoints": load_endpoints},
+    order=1,
+    describe=describe,
+    secrets=secrets,
+)
