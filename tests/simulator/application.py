@@ -86,7 +86,10 @@ class Application:
         if fault and before:
             self._pause(fault)
         with self._lock:
+            self.account.parts_left = fault.parts if fault else None
             reply = self._answer(request, entry, skip_work=before and fault is not None and fault.action != "delay")
+            if fault and fault.action == "duplicate":
+                reply = self._answer(request, entry, skip_work=False)
             if fault:
                 reply = spoil(fault, reply)
             entry["status"] = None if fault and fault.action == "drop" else reply.status

@@ -13,7 +13,13 @@ CHOICES = {
     "limit_style": ("text", "json", "retry_after"),
     "no_endpoints": ("error", "list"),
     "bad_key_status": (404, 401),
-    "refused_intended": ("running", "stopped"),
+    "refusal": ("slug", "no_slug", "other_slug", "status_400", "silent"),
+    "queue_shows": ("intended", "next_state", "both", "nothing"),
+    "bulk_unavailable": ("silent", "told"),
+    "ports_after_stop": ("cleared", "kept"),
+    "texts": ("old", "new"),
+    "duplicate_names": ("refused", "accepted"),
+    "workergroups_status": (None, 404, 405, 410),
 }
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "float": (int, float), "None": type(None)}
 

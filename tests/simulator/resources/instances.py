@@ -29,6 +29,10 @@ def no_such_instance() -> Reply:
     return refusal(404, "no_such_instance", "No such instance.")
 
 
+def gone(instance_id: int) -> Reply:
+    return refusal(404, "no_such_instance", f"Instance {instance_id} not found.")
+
+
 def deprecated_list(_account: Account, _request: Request) -> Reply:
     return refusal(410, "deprecated_endpoint", "/api/v0/instances/ is deprecated. Use /api/v1/instances/ instead.")
 
@@ -39,7 +43,7 @@ def show(account: Account, request: Request) -> Reply:
     instance = account.instances.get(request.id)
     if instance is None:
         return json_reply({"instances": None})
-    row = dict(instance.row)
+    row = dict(instance.shown(account.clock.now()))
     del row["volume_info"]
     return json_reply({"instances": row})
 
@@ -70,6 +74,8 @@ def change_problem(fields: dict[str, Any]) -> str:
 def carry_out(account: Account, instance: Instance, did: str, work: Callable[[], Reply]) -> Reply:
     """Do it, unless the instance is one of those that only say so, or are gone afterwards."""
     behaviour = instance.behaviour
+    if account.parts_left is not None and account.parts_left <= 0:
+        return done()
     if behaviour.ignore_next_put:
         behaviour.ignore_next_put -= 1
         return done()
@@ -83,19 +89,33 @@ def carry_out(account: Account, instance: Instance, did: str, work: Callable[[],
 
 
 def change(account: Account, instance: Instance, fields: dict[str, Any]) -> Reply:
-    if fields.get("label") is not None:
-        instance.row["label"] = fields["label"] or None
-    if fields.get("state") == "stopped":
+    state = fields.get("state")
+    if fields.get("label") is not None and account.may_do_part():
+        instance.update({"label": fields["label"] or None}, account.clock.now())
+    if state is None or not account.may_do_part():
+        return done()
+    if state == "stopped":
         lifecycle.stop(account, instance)
-    elif fields.get("state") == "running" and not lifecycle.start(account, instance):
-        return refusal(200, "resources_unavailable", lifecycle.UNAVAILABLE)
+    elif not lifecycle.start(account, instance):
+        return unavailable(instance.behaviour.refusal)
     return done()
+
+
+def unavailable(form: str) -> Reply:
+    """The ways in which it has been said, and not been said, that a start has no GPU and was queued."""
+    if form == "silent":
+        return done()
+    if form == "no_slug":
+        return json_reply({"success": False, "msg": lifecycle.UNAVAILABLE})
+    slug = "no_capacity" if form == "other_slug" else "resources_unavailable"
+    return refusal(400 if form == "status_400" else 200, slug, lifecycle.UNAVAILABLE)
 
 
 def recycle(account: Account, request: Request) -> Reply:
     instance = account.instances.get(request.id) if request.id is not None else None
     if instance is None:
-        return refusal(400, "invalid_id", "Invalid instance id.")
+        status = 200 if account.options.texts == "new" else 400
+        return refusal(status, "invalid_id", "Invalid instance id.")
 
     def work() -> Reply:
         lifecycle.recycle(account, instance, births.image_files())
@@ -108,6 +128,8 @@ def reboot(account: Account, request: Request) -> Reply:
     instance = account.instances.get(request.id) if request.id is not None else None
     if instance is None:
         return invalid_args(BAD_ID)
+    if account.options.texts == "new" and instance.row["cur_state"] != "running":
+        return refusal(200, "invalid_id", "Invalid instance id. Is the container started?")
 
     def work() -> Reply:
         lifecycle.reboot(account, instance)
@@ -121,7 +143,7 @@ def destroy(account: Account, request: Request) -> Reply:
         return invalid_args(BAD_ID)
     instance = account.instances.get(request.id)
     if instance is None:
-        return no_such_instance()
+        return no_such_instance() if account.options.texts == "old" else gone(request.id)
     lifecycle.remove(account, instance)
     account.note("instance", instance.id, "destroy")
     return json_reply({"success": True, "msg": "Instance destroyed successfully"})
@@ -131,16 +153,17 @@ def manage_many(account: Account, request: Request) -> Reply:
     if not account.options.bulk:
         return not_found_page()
     ids = request.fields.get("ids")
-    if not is_id_list(ids):
-        return invalid_args("ids must be a list of instance ids")
-    if request.fields.get("state") not in STATES:
-        return invalid_args(f"state must be one of {', '.join(STATES)}")
+    problem = ids_problem(account, ids, "ids list required") or change_problem(request.fields)
+    if problem or not is_id_list(ids):
+        return invalid_args(problem)
+    if not any(each in account.instances for each in ids):
+        return refusal(404, "invalid_args", f"Invalid instance ID list {ids}.")
+    wanted = {name: request.fields.get(name) for name in ("state", "label")}
     reply = done()
     for instance in bulk_targets(account, ids):
-        outcome = carry_out(
-            account, instance, "change", make_change(account, instance, {"state": request.fields["state"]})
-        )
-        reply = outcome if b'"success": false' in outcome.content else reply
+        outcome = carry_out(account, instance, "change", make_change(account, instance, wanted))
+        if account.options.bulk_unavailable == "told" and outcome.content != reply.content:
+            reply = outcome
     return reply
 
 
@@ -152,8 +175,11 @@ def destroy_many(account: Account, request: Request) -> Reply:
     if not account.options.bulk:
         return not_found_page()
     ids = request.fields.get("instance_ids")
-    if not is_id_list(ids):
-        return invalid_args("instance_ids must be a list of instance ids")
+    problem = ids_problem(account, ids, "instance_ids array is required")
+    if problem or not is_id_list(ids):
+        return invalid_args(problem)
+    if not any(each in account.instances for each in ids):
+        return refusal(404, "instances_not_found", "No instances found.")
     for instance in bulk_targets(account, ids):
         lifecycle.remove(account, instance)
         account.note("instance", instance.id, "destroy")
@@ -164,6 +190,13 @@ def bulk_targets(account: Account, ids: list[int]) -> list[Instance]:
     """Ids that do not exist are passed over, as are those whose bulk change is told not to take."""
     found = [account.instances[each] for each in dict.fromkeys(ids) if each in account.instances]
     return [instance for instance in found if not instance.behaviour.bulk_ignored]
+
+
+def ids_problem(account: Account, ids: Any, missing: str) -> str:
+    if not is_id_list(ids):
+        return missing
+    most = account.options.bulk_limit
+    return f"chunk length of {len(ids)} > {most}" if len(ids) > most else ""
 
 
 def is_id_list(ids: Any) -> TypeGuard[list[int]]:
@@ -193,8 +226,8 @@ RESOURCE = Resource(
     routes=(
         Route("GET", f"{V1}/instances/", list_instances, "instance_read", 1.0),
         Route("GET", f"{V0}/instances/", deprecated_list, "instance_read"),
-        Route("PUT", f"{V0}/instances/", manage_many, "instance_write"),
-        Route("DELETE", f"{V0}/instances/", destroy_many, "instance_write"),
+        Route("PUT", f"{V0}/instances/", manage_many, "instance_write", 4.0),
+        Route("DELETE", f"{V0}/instances/", destroy_many, "instance_write", 3.0),
         Route("GET", f"{V0}/instances/filters/", list_filters, "instance_read"),
         Route("GET", ONE, show, "instance_read", 2.0),
         Route("PUT", ONE, manage, "instance_write", 1.0),
