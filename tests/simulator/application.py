@@ -168,7 +168,8 @@ class Application:
 def no_route(request: Request, path: str) -> Reply:
     if registry.ROUTER.find(request.method, path + "/") and path.startswith("/api/"):
         query = f"?{request.query_string}" if request.query_string else ""
-        return Reply(301, headers={"Location": f"{path}/{query}"})
+        msg = "The path must end with a slash."
+        return json_reply({"success": False, "error": "redirect", "msg": msg}, 301, Location=f"{path}/{query}")
     allowed = registry.ROUTER.methods(path)
     if allowed:
         msg = f"{request.method} is not allowed here"

@@ -153,7 +153,7 @@ class Instance:
             self.reported_status = self.row["actual_status"]
 
     def bill(self, until: float) -> None:
-        """The disk always, the GPU only while the container runs: neither while it loads, nor while its host is lost."""
+        """The disk always, the GPU only while the container runs: not while it loads or its host is lost."""
         passed = max(0.0, until - self.billed_until)
         self.disk_seconds += passed
         if self.row["cur_state"] == "running" and self.row["actual_status"] == "running":

@@ -12,10 +12,10 @@ from .. import lifecycle
 from ..births import add_instance
 from ..checks import as_list, as_mapping, check_names
 from ..model import Account, Instance, Row
-from ..reply import Reply, invalid_args, json_reply, refusal
+from ..reply import Reply, invalid_args, json_reply, not_found_page, refusal
 from ..request import Request
 from ..resource import Resource
-from ..routes import V0, Route
+from ..routes import V0, Handler, Route
 
 ENDPOINT_DEFAULTS: Row = {
     "endpoint_name": "default-endpoint",
@@ -90,15 +90,20 @@ def new_workergroup(account: Account, endpoint: Row, fields: Row) -> Row:
     return row
 
 
-def parse_search(text: str) -> Row:
-    """`a=b c=d` as the API shows it: an object."""
+def parse_search(given_text: str | Row) -> Row:
+    """`a=b c=d` as the API shows it: an object, which may also be given as such."""
+    if isinstance(given_text, dict):
+        return given_text
+    text = given_text
     pairs = (word.partition("=") for word in text.split())
     return {name: {"eq": value} for name, sign, value in pairs if sign}
 
 
 def list_endpoints(account: Account, _request: Request) -> Reply:
-    if not account.endpoints and account.options.no_endpoints == "error":
-        return invalid_args("No endpoints for user found")
+    if not account.endpoints and account.options.no_endpoints != "list":
+        user = f" {account.user['id']}" if account.options.texts == "new" else ""
+        status = 404 if account.options.no_endpoints == "not_found" else 400
+        return refusal(status, "invalid_args", f"No endpoints for user{user} found" + ("." if user else ""))
     return json_reply({"success": True, "results": list(account.endpoints.values())})
 
 
@@ -106,6 +111,10 @@ def create_endpoint(account: Account, request: Request) -> Reply:
     problem = endpoint_problem(request.fields)
     if problem:
         return invalid_args(problem)
+    name = request.fields.get("endpoint_name") or ENDPOINT_DEFAULTS["endpoint_name"]
+    taken = any(row["endpoint_name"] == name for row in account.endpoints.values())
+    if taken and account.options.duplicate_names == "refused":
+        return refusal(400, "duplicate", f"An endpoint with the name {name} exists.")
     row = new_endpoint(account, given(request.fields, ENDPOINT_DEFAULTS))
     account.note("endpoint", row["id"], "create")
     return json_reply({"success": True, "result": row["id"]})
@@ -113,13 +122,24 @@ def create_endpoint(account: Account, request: Request) -> Reply:
 
 def show_endpoint(account: Account, request: Request) -> Reply:
     row = account.endpoints.get(request.id or 0)
-    return invalid_args("Endpointgroup not found for user") if row is None else json_reply({"result": row})
+    if row is not None:
+        return json_reply({"success": True, "result": row})
+    if account.options.texts == "new":
+        return refusal(404, "not_found", f"Endpoint job {request.id} not found")
+    return invalid_args("Endpointgroup not found for user")
+
+
+def no_such_endpoint(account: Account, request: Request, status: int, old: str) -> Reply:
+    """Two generations of the server have two texts."""
+    if account.options.texts == "old":
+        return invalid_args(old)
+    return refusal(status, "not_found", f"Endpoint {request.id} for user {account.user['id']} not found.")
 
 
 def update_endpoint(account: Account, request: Request) -> Reply:
     row = account.endpoints.get(request.id or 0)
     if row is None:
-        return invalid_args("Endpointgroup not found for user")
+        return no_such_endpoint(account, request, 400, "Endpointgroup not found for user")
     problem = endpoint_problem(request.fields)
     if problem:
         return invalid_args(problem)
@@ -132,14 +152,32 @@ def endpoint_problem(fields: Row) -> str:
     if fields.get("endpoint_state") not in (None, *ENDPOINT_STATES):
         return f"endpoint_state must be one of {', '.join(ENDPOINT_STATES)}"
     utilisation = fields.get("target_util")
-    if utilisation is not None and not (isinstance(utilisation, (int, float)) and utilisation <= 1.0):
+    if utilisation is not None and not (is_number(utilisation) and utilisation <= 1.0):
         return "target_util must be at most 1.0"
+    return type_problem(fields, ENDPOINT_DEFAULTS)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def type_problem(fields: Row, defaults: Row) -> str:
+    """Numbers where numbers belong, texts where texts do: the API takes nothing else."""
+    for name, value in given(fields, defaults).items():
+        if name == "search_params":
+            fits = isinstance(value, (str, dict))
+        elif isinstance(defaults[name], str):
+            fits = isinstance(value, str)
+        else:
+            fits = is_number(value)
+        if not fits:
+            return f"{name} has the wrong type"
     return ""
 
 
 def delete_endpoint(account: Account, request: Request) -> Reply:
     if account.endpoints.pop(request.id or 0, None) is None:
-        return invalid_args("Routegroup not found for user")
+        return no_such_endpoint(account, request, 404, "Routegroup not found for user")
     account.note("endpoint", request.id or 0, "delete")
     group_ids = [group["id"] for group in account.groups_of(request.id or 0)]
     reply = delete_workers(account, account.workers_of(*group_ids), "endpoint job")
@@ -154,6 +192,8 @@ def delete_workers(account: Account, workers: list[Instance], what: str) -> Repl
     for worker in deleted:
         if not worker.behaviour.lingers:
             lifecycle.retire(account, worker)
+    if not account.options.worker_lists:
+        return json_reply({"success": True})
     return json_reply(
         {
             "success": True,
@@ -162,6 +202,21 @@ def delete_workers(account: Account, workers: list[Instance], what: str) -> Repl
             "msg": f"Deleted {what} and {len(deleted)} workers",
         }
     )
+
+
+def unless_retired(handler: Handler, name: str) -> Handler:
+    """Some accounts have the calls under one of the two names only."""
+
+    def call(account: Account, request: Request) -> Reply:
+        status = account.options.workergroups_status
+        if name != "workergroups" or status is None:
+            return handler(account, request)
+        if status == 404:
+            return not_found_page()
+        slug = "deprecated_endpoint" if status == 410 else "method_not_allowed"
+        return refusal(status, slug, "Use /api/v0/autojobs/ instead.")
+
+    return call
 
 
 def list_workergroups(account: Account, _request: Request) -> Reply:
@@ -176,6 +231,9 @@ def find_endpoint(account: Account, fields: Row) -> Row | None:
 
 
 def create_workergroup(account: Account, request: Request) -> Reply:
+    problem = type_problem(request.fields, WORKERGROUP_DEFAULTS)
+    if problem:
+        return invalid_args(problem)
     endpoint = find_endpoint(account, request.fields)
     if endpoint is None:
         return invalid_args("Please assign your workergroup to a valid endpoint identifier")
@@ -188,6 +246,9 @@ def update_workergroup(account: Account, request: Request) -> Reply:
     row = account.workergroups.get(request.id or 0)
     if row is None:
         return invalid_args("Workgroup not found for user")
+    problem = type_problem(request.fields, WORKERGROUP_DEFAULTS)
+    if problem:
+        return invalid_args(problem)
     account.note("workergroup", row["id"], "change")
     row.update(given(request.fields, WORKERGROUP_DEFAULTS))
     row["search_query"] = parse_search(row["search_params"])
@@ -198,7 +259,8 @@ def delete_workergroup(account: Account, request: Request) -> Reply:
     if request.id is None:
         return invalid_args("Invalid autojob ID")
     if account.workergroups.pop(request.id, None) is None:
-        return refusal(404, "no_such_workergroup", "No workergroup by that id is available.", id=request.id)
+        kind = "workergroup" if account.options.texts == "old" else "autojob"
+        return refusal(404, "no_such_workergroup", f"No {kind} by that id is available.", id=request.id)
     account.note("workergroup", request.id, "delete")
     return delete_workers(account, account.workers_of(request.id), "workergroup")
 
@@ -245,10 +307,10 @@ RESOURCE = Resource(
             route
             for name in ("workergroups", "autojobs")
             for route in (
-                Route("GET", f"{V0}/{name}/", list_workergroups, "misc", 2.0),
-                Route("POST", f"{V0}/{name}/", create_workergroup, "misc", 4.0),
-                Route("PUT", f"{V0}/{name}/{{id}}/", update_workergroup, "misc", 2.0),
-                Route("DELETE", f"{V0}/{name}/{{id}}/", delete_workergroup, "misc", 3.0),
+                Route("GET", f"{V0}/{name}/", unless_retired(list_workergroups, name), "misc", 2.0),
+                Route("POST", f"{V0}/{name}/", unless_retired(create_workergroup, name), "misc", 4.0),
+                Route("PUT", f"{V0}/{name}/{{id}}/", unless_retired(update_workergroup, name), "misc", 2.0),
+                Route("DELETE", f"{V0}/{name}/{{id}}/", unless_retired(delete_workergroup, name), "misc", 3.0),
             )
         ),
     ),

@@ -12,7 +12,6 @@ from .campaign import a_world, play
 from .steps import Event, Fault, Step, Task
 from .world import Run, World
 
-
 ONE_ENGINE = pytest.mark.xfail(reason="one engine", strict=True)
 """What the two engines of instance and fleet do not hold."""
 
