@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from . import auth, control, registry
+from . import auth, control, ledger, registry
 from .checks import change_setting, check_names
 from .faults import Fault, make_fault, spoil
 from .fleet import DEFAULT_ACCOUNT
@@ -152,6 +152,16 @@ class Application:
         with self._lock:
             registry.advance(self.account)
             return control.describe(self.account)
+
+    def ledger(self) -> dict[str, Any]:
+        with self._lock:
+            registry.advance(self.account)
+            return ledger.show(self.account)
+
+    def set_options(self, **changes: Any) -> None:
+        with self._lock:
+            for name, value in changes.items():
+                change_setting(self.account.options, name, value, "options")
 
     def set_instance(self, instance_id: int, **changes: Any) -> None:
         """Change fields of the row or the behaviour. KeyError when there is no such instance."""

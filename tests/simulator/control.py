@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ GET    /_simulator/faults          the rules in force
 POST   /_simulator/faults          add a rule, or a list of rules
 DELETE /_simulator/faults          take all rules away
 GET    /_simulator/account         the account as it is now, secrets masked
+GET    /_simulator/ledger          what was billed, by the second
+PUT    /_simulator/options         change options of the account
 PUT    /_simulator/instances/{id}  change fields or behaviour of an instance
 POST   /_simulator/reset           the account as at the start, no faults, an empty journal
 """
@@ -46,28 +49,32 @@ def handle(application: Application, request: Request) -> Reply:
 def dispatch(application: Application, request: Request, call: str, rest: str) -> Reply:
     if call == "GET ":
         return text_reply(HELP)
-    if call == "GET journal":
-        return json_reply(application.journal())
-    if call == "DELETE journal":
-        application.clear_journal()
-    elif call == "GET faults":
-        return json_reply(application.fault_rules())
-    elif call == "POST faults":
-        rules = request.json if isinstance(request.json, list) else [request.json]
-        application.add_faults(rules)
-    elif call == "DELETE faults":
-        application.clear_faults()
-    elif call == "GET account":
-        return json_reply(application.describe())
-    elif call == "PUT instances":
+    if call in SHOWN:
+        return json_reply(SHOWN[call](application))
+    if call == "PUT instances":
         if not rest.isdigit():
             raise KeyError(rest)
         application.set_instance(int(rest), **request.fields)
-    elif call == "POST reset":
-        application.reset()
+    elif call == "PUT options":
+        application.set_options(**request.fields)
+    elif call == "POST faults":
+        application.add_faults(request.json if isinstance(request.json, list) else [request.json])
     else:
-        raise KeyError(call)
+        DONE[call](application)
     return json_reply({"success": True})
+
+
+SHOWN: dict[str, Callable[[Application], Any]] = {
+    "GET journal": lambda application: application.journal(),
+    "GET faults": lambda application: application.fault_rules(),
+    "GET account": lambda application: application.describe(),
+    "GET ledger": lambda application: application.ledger(),
+}
+DONE: dict[str, Callable[[Application], None]] = {
+    "DELETE journal": lambda application: application.clear_journal(),
+    "DELETE faults": lambda application: application.clear_faults(),
+    "POST reset": lambda application: application.reset(),
+}
 
 
 def describe(account: Account) -> Row:

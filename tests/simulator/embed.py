@@ -88,6 +88,13 @@ class Simulator:
     def set_instance(self, instance_id: int, **changes: Any) -> None:
         self.application.set_instance(instance_id, **changes)
 
+    def set_options(self, **changes: Any) -> None:
+        self.application.set_options(**changes)
+
+    def ledger(self) -> dict[str, Any]:
+        """What was billed so far, of what exists and of what is gone."""
+        return self.application.ledger()
+
     def describe(self) -> dict[str, Any]:
         """The account as it is now, brought up to the present moment, secrets masked."""
         return self.application.describe()

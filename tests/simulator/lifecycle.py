@@ -215,4 +215,6 @@ def retire(account: Account, instance: Instance) -> None:
 def remove(account: Account, instance: Instance) -> None:
     instance.steps.clear()
     instance.queued = False
-    account.instances.pop(instance.id, None)
+    instance.bill(account.clock.now())
+    if account.instances.pop(instance.id, None):
+        account.destroyed.append(instance)

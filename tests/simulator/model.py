@@ -131,6 +131,8 @@ class Instance:
     reported_status: str | None = None
     gpu_seconds: float = 0.0
     disk_seconds: float = 0.0
+    gpu_cost: float = 0.0
+    disk_cost: float = 0.0
     billed_until: float = 0.0
     queued: bool = False
     history: list[tuple[float, Row]] = field(default_factory=list)
@@ -155,15 +157,26 @@ class Instance:
     def bill(self, until: float) -> None:
         """The disk always, the GPU only while the container runs: not while it loads or its host is lost."""
         passed = max(0.0, until - self.billed_until)
-        self.disk_seconds += passed
-        if self.row["cur_state"] == "running" and self.row["actual_status"] == "running":
-            self.gpu_seconds += passed
         self.billed_until = until
+        self.disk_seconds += passed
+        self.disk_cost += passed * dollars(self.row["storage_total_cost"]) / 3600
+        if self.bills_gpu:
+            self.gpu_seconds += passed
+            self.gpu_cost += passed * dollars(self.row["dph_base"]) / 3600
+
+    @property
+    def bills_gpu(self) -> bool:
+        return bool(self.row["cur_state"] == "running" and self.row["actual_status"] == "running")
 
     def shown(self, now: float) -> Row:
         """The row as the API shows it, which may be what it was some time ago."""
         old = [row for at, row in self.history if at <= now - self.behaviour.row_lag]
         return old[-1] if self.behaviour.row_lag and old else self.row
+
+
+def dollars(value: Any) -> float:
+    """A price; what tests put in its place costs nothing."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
 
 
 def disk_only(row: Row) -> Row:
@@ -203,6 +216,7 @@ class Account:
     results: dict[str, ResultFile] = field(default_factory=dict)
     tables: dict[str, dict[int, Row]] = field(default_factory=dict)
     effects: list[Row] = field(default_factory=list)
+    destroyed: list[Instance] = field(default_factory=list)
     parts_left: int | None = None
     last_id: int = 31000
     last_port: int = 40000

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from ..model import Account
+from ..ledger import spent
+from ..model import Account, dollars
 from ..reply import Reply, json_reply
 from ..request import Request
 from ..resource import Resource
@@ -21,7 +22,8 @@ def gpu_types(_account: Account, _request: Request) -> Reply:
 
 
 def current_user(account: Account, _request: Request) -> Reply:
-    return json_reply(account.user)
+    credit = dollars(account.user["credit"]) - spent(account)
+    return json_reply({**account.user, "credit": credit})
 
 
 def ssh_keys(_account: Account, _request: Request) -> Reply:
