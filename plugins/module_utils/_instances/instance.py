@@ -165,7 +165,7 @@ class Instance:
 
     @property
     def has_ports(self) -> bool:
-        """Its addresses are of use; a stopped one may still list the last ones (L-A)."""
+        """Its addresses are of use; a stopped one may still list the last ones (F3.3)."""
         return self.actual_status == "running"
 
     def ssh(self) -> dict[str, t.Any] | None:
