@@ -168,7 +168,7 @@ class World:
             mock.patch.dict(os.environ, clean, clear=True),
             mock.patch.object(clock.Clock, "now", self.clock.now),
             mock.patch.object(clock.Clock, "sleep", self.clock.sleep),
-            mock.patch.object(pacing, "time", wall),
+            mock.patch.object(pacing, "machine_time", self.clock.now),
             mock.patch.object(replies, "time", wall),
             mock.patch.object(simulator_server, "time", types.SimpleNamespace(sleep=self._drip)),
             mock.patch.object(requests.adapters.HTTPAdapter, "send", self._sending(requests.adapters.HTTPAdapter.send)),
