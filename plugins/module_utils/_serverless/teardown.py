@@ -225,8 +225,9 @@ def _cargo(suspects: Suspects) -> str:
 def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> None:
     """Delete the group, if it is there, and prove its workers and the leftover ones gone.
 
-    What has to be proven is remembered before the group is deleted, and forgotten once it is proven. Raises Leaked for
-    workers that still exist, and UnknownOutcome when it is not known which ones there were.
+    What has to be proven is remembered before the group is deleted, and forgotten once it is proven; a refusal changes
+    nothing about that, since somebody else may delete the group before the next task. Raises Leaked for workers that
+    still exist, and UnknownOutcome when it is not known which ones there were.
     """
     group = case.found
     if group is not None:
@@ -234,8 +235,6 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
         try:
             case.deletion = delete(client, group, lambda named: note(memory, group, case.suspects, named), deadline)
         except VastError as error:
-            if not (error.result.get("changed") or _is_doubt(error) or _says_absent(error)):
-                _forget_attempt(memory, group, case)
             raise error.with_context(error.msg, **{"endpoint": group.result(), **error.result}) from error
         if case.deletion.gap:
             note(memory, group, case.suspects, case.deletion)
@@ -261,14 +260,6 @@ def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion
     elif suspects.gap and deletion.gap not in suspects.gap:
         suspects.gap = f"{suspects.gap} {deletion.gap}"
     remember(memory, group, suspects)
-
-
-def _forget_attempt(memory: Memory, group: Endpoint, case: Case) -> None:
-    """A deletion that was refused leaves the workers where they belong; only what was remembered before stays."""
-    before = [leak for leak in case.leaks if leak.id == group.id]
-    kept = {worker for leak in before for worker in leak.workers | leak.failed}
-    unknown = any(leak.unknown for leak in before)
-    memory.forget({group.id}, case.suspects.ids - kept, unknown=unknown)
 
 
 def delete(client: Client, group: Endpoint, on_reply: c.Callable[[Deletion], None], deadline: Deadline) -> Deletion:

@@ -461,7 +461,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("status", "reply", "error_class", "says"), REFUSALS)
-def test_a_refused_deletion_fails_is_not_sent_again_and_leaves_nothing_to_prove(
+def test_a_refused_deletion_fails_and_is_not_sent_again(
     api: Api, home: pathlib.Path, status: int, reply: t.Any, error_class: str, says: str
 ) -> None:
     expect_begin(api)
@@ -469,17 +469,23 @@ def test_a_refused_deletion_fails_is_not_sent_again_and_leaves_nothing_to_prove(
     result = failure(error_class, says, GROUP, id=77)
     assert (result["method"], result["status_code"]) == ("DELETE", status)
     assert result["endpoint"]["id"] == 77
-    assert memory(home) == []
+    assert memory(home) == [leak(1001, 1002)]
 
 
-def test_a_refused_deletion_keeps_what_an_earlier_task_left_over(api: Api, home: pathlib.Path) -> None:
+def test_a_refused_deletion_keeps_what_is_known_of_the_workers(api: Api, home: pathlib.Path) -> None:
+    """Somebody else may delete the group, and leave its workers, before the next task."""
     leave(home, leak(1002, 1009, failed=[1009]), leak(5, id=78, name="other"))
     expect_groups(api, endpoint_row())
     expect_engine(api, WORKERS)
     expect_rows(api, worker(1001), worker(1002), ids=[1001, 1002, 1009])
     expect_delete(api, {"msg": "Not allowed"}, status=403)
     failure("permission", id=77)
-    assert memory(home) == [leak(5, id=78, name="other"), leak(1002, 1009, failed=[1009])]
+    assert memory(home) == [leak(5, id=78, name="other"), leak(1001, 1002, 1009, failed=[1009])]
+
+    expect_groups(api)
+    for _look in range(2):
+        expect_rows(api, worker(1001), ids=[1001, 1002, 1009])
+    failure("leaked", "its workers 1001 still exist", id=77, wait=False)
 
 
 def test_a_deletion_refused_for_its_pace_is_sent_again(api: Api, clock: FakeClock) -> None:
