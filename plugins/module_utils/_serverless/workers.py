@@ -10,7 +10,7 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline
-from .._api.errors import RateLimited, ServerError, TransportError, VastError
+from .._api.errors import Invalid, RateLimited, ServerError, TransportError, VastError
 from .endpoints import Endpoint, is_id
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
@@ -49,7 +49,12 @@ def ask(client: Client, group: Endpoint, deadline: Deadline) -> Workers:
 
     Raises VastError when the engine refuses or cannot be reached.
     """
-    reply = client.call(WORKERS, body={"id": group.id}, list_key="workers", deadline=deadline)
+    try:
+        reply = client.call(WORKERS, body={"id": group.id}, list_key="workers", deadline=deadline)
+    except Invalid as error:
+        if not _tells_nothing(error):
+            raise
+        return Workers(None, (), error.msg)
     rows = reply.get("workers")
     if not isinstance(rows, list):
         says = reply.get("error_msg")
@@ -59,6 +64,12 @@ def ask(client: Client, group: Endpoint, deadline: Deadline) -> Workers:
     if len(told) < len(rows):
         return Workers(None, ids, "its list of workers has entries that are no workers")
     return Workers(told, ids, "" if len(ids) == len(rows) else "its list of workers has entries without an id")
+
+
+def _tells_nothing(error: VastError) -> bool:
+    """Whether it is the 200 with an `error_msg` that the engine gives while no worker is ready."""
+    exchange = error.exchange
+    return exchange is not None and exchange.status_code == 200 and '"error_msg"' in (exchange.response or "")
 
 
 def read(client: Client, groups: c.Sequence[Endpoint]) -> dict[int, Workers]:

@@ -65,7 +65,19 @@ def test_anything_else_than_a_list_of_workers_leaves_them_unknown(
     api: Api, reply: t.Any, ids: tuple[int, ...], reason: str
 ) -> None:
     told = ask(api, reply)
-    assert (told.rows, told.results(), told.ids, told.reason) == (None, None, ids, reason)
+    assert (told.rows, told.results(), told.ids) == (None, None, ids)
+    assert reason in told.reason
+
+
+@pytest.mark.parametrize("success", [{}, {"success": False}])
+def test_that_none_is_ready_is_no_failure_of_the_engine(api: Api, success: dict[str, t.Any]) -> None:
+    assert "none is ready" in ask(api, {"error_msg": "none is ready", **success}).reason
+
+
+@pytest.mark.parametrize("reply", [{"success": False, "msg": "no"}, {"success": False, "error": "x", "msg": "no"}])
+def test_another_refusal_with_200_is_a_failure_of_the_engine(api: Api, reply: dict[str, t.Any]) -> None:
+    with pytest.raises(VastError, match="no"):
+        ask(api, reply)
 
 
 @pytest.mark.parametrize("worker_id", [None, "1002", True, 1.5])
