@@ -189,7 +189,7 @@ workers:
   description: >-
     The workers that went, or would go in check mode, and the leftover ones that were held to the proof, as they were
     last seen. Null when it is not known which there are.
-  returned: success
+  returned: success, and on failure when the deletion is in doubt
   type: list
   elements: dict
   sample:

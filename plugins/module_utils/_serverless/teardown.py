@@ -235,13 +235,26 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
         try:
             case.deletion = delete(client, group, lambda named: note(memory, group, case.suspects, named), deadline)
         except VastError as error:
-            raise error.with_context(error.msg, **{"endpoint": group.result(), **error.result}) from error
+            told = {"endpoint": group.result(), **error.result}
+            if error.result.get("changed") or _is_doubt(error) or _says_absent(error):
+                told["workers"] = case.suspects.results()
+            raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
         if case.deletion.gap:
             note(memory, group, case.suspects, case.deletion)
     prove(client, case, waits, deadline)
     settled = {leak.id for leak in case.leaks} | ({group.id} if group is not None else set())
     if settled:
         memory.forget(settled, case.suspects.ids if waits.wait else case.suspects.owed)
+
+
+def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
+    """The workers of a group whose deletion ended in doubt, for the message."""
+    if "workers" not in told or not suspects.ids:
+        return ""
+    seen = [suspects.seen[each] for each in sorted(suspects.ids) if each in suspects.seen]
+    return (
+        f" Its workers {_named(suspects.ids)} may go on billing ({_cost(seen)}); the next task for it looks for them."
+    )
 
 
 def remember(memory: Memory, group: Endpoint, suspects: Suspects) -> None:
@@ -387,8 +400,8 @@ def prove(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
         suspects.seen.update((instance.id, instance) for instance in nameless)
     except VastError as error:
         raise error.with_context(
-            f"{error.msg} {case.state}; whether its workers {_named(ids) or '(none named)'} are gone is not proven. "
-            "Run the task again.",
+            f"{error.msg} {case.state}; whether its workers {_named(suspects.ids) or '(none named)'} are gone is not "
+            "proven. Run the task again.",
             **case.failure(),
         ) from error
     if still:

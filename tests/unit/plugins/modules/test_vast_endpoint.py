@@ -469,6 +469,7 @@ def test_a_refused_deletion_fails_and_is_not_sent_again(
     result = failure(error_class, says, GROUP, id=77)
     assert (result["method"], result["status_code"]) == ("DELETE", status)
     assert result["endpoint"]["id"] == 77
+    assert "workers" not in result.values
     assert memory(home) == [leak(1001, 1002)]
 
 
@@ -1016,8 +1017,14 @@ def test_a_lost_reply_that_cannot_be_looked_into_stays_unknown(api: Api, home: p
     expect_begin(api)
     expect_delete(api, LOST)
     api.expect("GET", GROUPS, {"msg": "boom"}, status=500)
-    result = failure("unknown_outcome", f"Whether {NAME} is gone could not be seen", "boom", id=77)
+    result = failure(
+        "unknown_outcome",
+        f"Whether {NAME} is gone could not be seen",
+        "boom. Its workers 1001, 1002 may go on billing (0.840 $/h); the next task for it looks for them.",
+        id=77,
+    )
     assert result["endpoint"]["id"] == 77
+    assert [each["id"] for each in result["workers"]] == WORKERS
     assert memory(home) == [leak(1001, 1002)]
 
 
