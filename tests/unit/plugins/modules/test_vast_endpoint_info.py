@@ -245,7 +245,6 @@ def test_workers_that_the_engine_does_not_tell_are_null(api: Api, reply: t.Any) 
         (200, '"Invalid key or endpoint"', "Invalid key or endpoint"),
         (200, "not json", "not json"),
         (200, {"success": False, "msg": "rejected"}, "rejected"),
-        (200, {"error_msg": "no workers are ready"}, "no workers are ready"),
         (401, {"error": "unauthorized"}, "The API key is wrong"),
         (403, {"error": "forbidden"}, "lacks the permission"),
         (404, b"", "no message"),
