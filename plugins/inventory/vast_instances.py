@@ -38,18 +38,15 @@ options:
       - vastai.cloud.vast_instances
   api_key:
     description:
-      - The Vast.ai API key. If not given, the key file of the official client is used,
-        C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key).
+      - The Vast.ai API key. If not given, the environment variable E(VAST_API_KEY) is used, then the key file of the
+        official client, C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key), then
+        that of its older releases, C(~/.vast_api_key).
     type: str
-    env:
-      - name: VAST_API_KEY
   api_url:
     description:
-      - The address of the API.
+      - The address of the API, without a path. If not given, the environment variable E(VAST_URL) is used if it is
+        set, else V(https://console.vast.ai).
     type: str
-    default: https://console.vast.ai
-    env:
-      - name: VAST_URL
   api_timeout:
     description:
       - For how many seconds to wait for a reply. With the defaults of this and O(retry_timeout), which are lower than
@@ -204,14 +201,13 @@ import weakref
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.module_utils.ansible_release import __version__ as ansible_version
-from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.vars import combine_vars
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import DependencyError, Invalid, VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
@@ -279,8 +275,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             self._check(config)
             rows = self._rows(path, cache)
-        except DependencyError:
-            raise AnsibleParserError(missing_required_lib("requests")) from None
         except VastError as error:
             # Without its cause, which newer releases of ansible-core would say a second time.
             raise AnsibleParserError(f"{error.msg} [{error.error_class}]") from None
