@@ -10,6 +10,7 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.listings import Listing, read_all
+from .._api.redact import visible
 from . import address
 
 LIST = Route("GET", "/api/v1/instances/", 1.0)
@@ -105,7 +106,7 @@ class Instance:
     @property
     def display_name(self) -> str:
         """How messages call it."""
-        return f"instance {self.id}" + (f" ({self.label})" if self.label else "")
+        return f"instance {self.id}" + (f" ({visible(self.label)})" if self.label else "")
 
     @property
     def is_running(self) -> bool:
@@ -156,7 +157,8 @@ class Instance:
     def described(self) -> str:
         """The state as last seen, for messages."""
         fields = ", ".join(
-            f"{field} {self.word(field) or 'null'}" for field in ("actual_status", "intended_status", "cur_state")
+            f"{field} {visible(self.word(field) or 'null')}"
+            for field in ("actual_status", "intended_status", "cur_state")
         )
         if self.is_queued and not self.wants_running:
             fields += ", next_state running"
