@@ -23,6 +23,8 @@ MAX_READ = 16 * MAX_SHOWN
 """How much of a text is read for a message."""
 MIN_RUN = 12
 """So many characters of a secret in a row are masked, wherever they stand."""
+MAX_HARMLESS = 256
+"""Longer texts are not remembered."""
 BLOCK = MIN_RUN // 2
 """Every run of MIN_RUN - 1 characters holds one of the blocks of this length that a secret is cut into, whole."""
 
@@ -78,6 +80,8 @@ class Redactor:
         self._seeds = [(form, start, seed) for form in sorted(self._forms) for start, seed in _seeds(form)]
         self._min_seed = min((len(seed) for _form, _start, seed in self._seeds), default=1)
         self._secret_names: dict[str, bool] = {}
+        self._harmless: set[str] = set()
+        """Texts without a secret in them: of many rows most say the same."""
 
     def text(self, text: str) -> str:
         """One text for a message: without secrets, made visible, at most MAX_SHOWN characters."""
@@ -143,13 +147,13 @@ class Redactor:
     def _masked(self, text: str) -> str:
         text = self._by_value(text)
         low = text.lower()
-        if not any(word in low for word in (*_TEXT_WORDS, *_TEXT_MARKS)):
-            return text
-        return re.sub(_HIDDEN_IN_TEXTS, _mask_match, text, flags=re.IGNORECASE)
+        if any(word in low for word in (*_TEXT_WORDS, *_TEXT_MARKS)):
+            return re.sub(_HIDDEN_IN_TEXTS, _mask_match, text, flags=re.IGNORECASE)
+        return text
 
     def _by_value(self, text: str) -> str:
         """Mask every run of a secret in one pass for each of its blocks: the work grows with the text only."""
-        if len(text) < self._min_seed:
+        if len(text) < self._min_seed or text in self._harmless:
             return text
         low = _lower(text)
         found: list[tuple[int, int]] = []
@@ -160,7 +164,11 @@ class Redactor:
                 if end - begin >= min(MIN_RUN, len(form)):
                     found.append((begin, end))
                 at = low.find(seed, max(end - len(seed), at) + 1)
-        return _without(text, found) if found else text
+        if found:
+            return _without(text, found)
+        if len(text) <= MAX_HARMLESS:
+            self._harmless.add(text)
+        return text
 
 
 def _mask_match(match: re.Match[str]) -> str:
