@@ -5,6 +5,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 it stands before the imports, which an older one cannot read
+    have = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
+    advice = (
+        f"Modules of vastai.cloud need Python 3.10 or newer; {have}. Set ansible_python_interpreter to a newer one."
+    )
+    sys.stdout.write(json.dumps({"failed": True, "error_class": "dependency", "msg": advice}) + "\n")
+    sys.exit(1)
+
 import collections.abc as c
 import os
 import typing as t
@@ -16,8 +27,8 @@ from .._api.client import Client
 from .._api.clock import Clock, Waits
 from .._api.errors import DependencyError, Invalid, VastError
 from .._api.settings import DEFAULT_URL, Settings
-
-Spec = dict[str, dict[str, t.Any]]
+from .given import Spec as Spec
+from .given import faults, without_nulls
 
 API_OPTIONS: Spec = {
     "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VAST_API_KEY"])},
@@ -35,13 +46,40 @@ WAIT_OPTIONS: Spec = {
 }
 
 
+MAX_WAIT = 604_800
+"""Seconds; a week, the longest that a task may wait."""
+MAX_INTERVAL = 3600
+"""Seconds between two polls."""
+
+
 class VastModule(AnsibleModule):
     """One run of a module: its options, checked as far as the shared ones go, and the client."""
 
     client: Client
 
+    def __init__(self, argument_spec: Spec, criteria: c.Collection[str] = (), **more: t.Any) -> None:
+        """The `criteria` are options whose null is an empty criterion; null is refused for all others."""
+        self._criteria = criteria
+        self._faults: list[str] = []
+        super().__init__(argument_spec=argument_spec, **more)
+        if self._faults:
+            self.fail_json(self._faults[0])
+
+    def _load_params(self) -> None:
+        """Also look at what was given before AnsibleModule converts it; it never sees what is wrong."""
+        super()._load_params()
+        given = self.params
+        for name in self._criteria:
+            if name in given:
+                given[name] = without_nulls(given[name], self.argument_spec[name])
+        found = list(faults(self.argument_spec, given))
+        self._faults = [sentence for _name, sentence in found]
+        for name, _sentence in found:
+            given.pop(name, None)
+
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Fail; what AnsibleModule itself finds wrong with the options is `invalid` like the rest."""
+        msg = self._faults[0] if self._faults else msg
         super().fail_json(msg=msg, **{"error_class": Invalid.error_class, **kwargs})
         raise SystemExit(1)  # pragma: no cover
 
@@ -53,15 +91,27 @@ class VastModule(AnsibleModule):
 
     def waits(self) -> Waits:
         """The wait options. Raises Invalid for numbers that cannot work."""
-        for name, bound in (("wait_timeout", 0), ("wait_interval", 0)):
-            if not self.params[name] > bound:
-                raise Invalid(f"{name} must be greater than {bound}, not {self.params[name]}.")
+        for name, most in (("wait_timeout", MAX_WAIT), ("wait_interval", MAX_INTERVAL)):
+            if not self.params[name] > 0:
+                raise Invalid(f"{name} must be greater than 0, not {self.params[name]}.")
+            if self.params[name] > most:
+                raise Invalid(f"{name} must be at most {most}, not {self.params[name]}.")
         return Waits(self.params["wait"], self.params["wait_timeout"], self.params["wait_interval"])
 
 
-def run_module(run: c.Callable[[VastModule], dict[str, t.Any]], options: Spec, **constraints: t.Any) -> None:
-    """Build the module, run it, and end with its result or with the failure keys of the error (README)."""
-    module = VastModule(argument_spec={**API_OPTIONS, **options}, supports_check_mode=True, **constraints)
+def run_module(
+    run: c.Callable[[VastModule], dict[str, t.Any]],
+    options: Spec,
+    *,
+    criteria: c.Collection[str] = (),
+    **constraints: t.Any,
+) -> None:
+    """Build the module, run it, and end with its result or with the failure keys of the error (README).
+
+    Null is refused for every option, except for the `criteria` of a module that only looks.
+    """
+    spec = {**API_OPTIONS, **options}
+    module = VastModule(spec, criteria, supports_check_mode=True, **constraints)
     try:
         result = run(module)
     except DependencyError as error:

@@ -23,6 +23,7 @@ from .._api.errors import (
     WaitTimeout,
 )
 from .._core.plan import Plan, combined
+from .cost import cost
 from .instance import LIST, PAGE_SIZE, Instance, read
 from .lifecycle import (
     FIRST_LOOK,
@@ -37,7 +38,7 @@ from .lifecycle import (
     plan_recycle,
     plan_switch,
 )
-from .selection import IDS_IN_A_FILTER, cost
+from .selection import IDS_IN_A_FILTER
 
 BULK = Route("PUT", "/api/v0/instances/", 1.0)
 """The bulk state change of the official client (F3.6); no interval is published, so that of the single form is kept."""

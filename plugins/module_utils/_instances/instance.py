@@ -135,6 +135,11 @@ class Instance:
         return self.wants_running and self.word("cur_state") == "stopped"
 
     @property
+    def is_unloaded(self) -> bool:
+        """The contract was released: it is destroyed, bills nothing any more, and cannot come back (F3.4)."""
+        return self.word("cur_state") == "unloaded"
+
+    @property
     def is_lost(self) -> bool:
         """Its host does not answer."""
         return self.actual_status in ("offline", "unknown")
@@ -196,12 +201,32 @@ class Instance:
         }
 
 
+class Page(t.NamedTuple):
+    """One page of a listing, and what the API says about the whole of it."""
+
+    instances: list[Instance]
+    reply: t.Mapping[str, t.Any]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other page follows."""
+        return self.reply.get("next_token") in (None, "")
+
+
 def read(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[Instance]:
     """All instances that match the filters of the API (F3.1), from every page.
 
     Raises ProtocolError unless the listing is well formed and complete, so that absence can be concluded from it.
     """
-    found: dict[int, Instance] = {}
+    return [instance for page in pages(client, filters) for instance in page.instances]
+
+
+def pages(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> c.Iterator[Page]:
+    """The same page by page, each read when it is asked for; who stops before the end knows a part only.
+
+    Raises ProtocolError for a page that is not well formed, and at the end for a listing that is not complete.
+    """
+    found: set[int] = set()
     tokens: set[str] = set()
     params = {
         "select_filters": json.dumps(filters),
@@ -209,17 +234,20 @@ def read(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> list
         "limit": str(PAGE_SIZE),
     }
     for number in range(1, MAX_PAGES + 1):
-        page = client.call(LIST, params=params)
-        for instance in _rows(client, page, number):
+        reply = client.call(LIST, params=params)
+        page = Page([*_rows(client, reply, number)], reply)
+        for instance in page.instances:
             if instance.id in found:
                 raise _malformed(client, f"page {number} lists instance {instance.id} a second time")
-            found[instance.id] = instance
-        token = page.get("next_token")
-        if token is None or token == "":
-            _check_complete(client, page, len(found))
-            return list(found.values())
+            found.add(instance.id)
+        if page.is_last:
+            _check_complete(client, reply, len(found))
+            yield page
+            return
+        token = reply["next_token"]
         if not isinstance(token, str) or token in tokens:
             raise _malformed(client, f"page {number} names no new page")
+        yield page
         tokens.add(token)
         params["after_token"] = token
     raise _malformed(client, f"it has more than {MAX_PAGES} pages")

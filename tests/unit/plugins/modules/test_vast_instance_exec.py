@@ -202,7 +202,7 @@ def test_a_path_that_cannot_be_seen_is_taken_for_neither(stopped: Api, option: s
         ({"command": "ls", "result_timeout": "long"}, "result_timeout"),
         ({"command": "ls", "label": "train-01"}, "mutually exclusive"),
         ({"command": "ls", "id": None}, "id, label"),
-        ({"command": "ls", "id": None, "label": ""}, "An empty label selects no instance"),
+        ({"command": "ls", "id": None, "label": ""}, "label must not be empty"),
         ({"command": "ls", "id": -1}, "id must be a positive number"),
         ({"command": "ls", "wait": True}, "wait"),
     ],

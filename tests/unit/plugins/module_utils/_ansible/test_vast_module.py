@@ -37,7 +37,7 @@ ROOT = pathlib.Path(__file__).parents[5]
         pytest.param({"id": 4711, "state": "stopped", "speed": 9}, "speed", id="option-unknown"),
         pytest.param({"id": 0, "state": "stopped"}, "id must be a positive number, not 0", id="id-zero"),
         pytest.param({"id": -5, "state": "stopped"}, "id must be a positive number, not -5", id="id-negative"),
-        pytest.param({"label": "", "state": "stopped"}, "empty label", id="label-empty"),
+        pytest.param({"label": "", "state": "stopped"}, "label must not be empty", id="label-empty"),
         pytest.param({"id": 4711, "label": "x" * 1025}, "label has 1025 characters", id="label-too-long"),
         pytest.param(
             {"id": 4711, "state": "stopped", "wait_timeout": 0},

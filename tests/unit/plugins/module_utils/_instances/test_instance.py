@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import typing as t
 
@@ -367,7 +366,7 @@ def test_every_word_that_the_api_has_for_a_container_can_be_selected_by() -> Non
 
 @pytest.mark.parametrize(("seen", "field"), [(instance(), "id"), (Ref(id=4711), "id"), (Ref(label="a"), "label")])
 def test_what_was_read_or_asked_for_cannot_be_altered(seen: Instance | Ref, field: str) -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         setattr(seen, field, None)
 
 
