@@ -26,6 +26,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 from .._api.client import Client
 from .._api.clock import Clock, Waits
 from .._api.errors import DependencyError, Invalid, VastError
+from .._api.redact import Redactor, visible
 from .._api.settings import DEFAULT_URL, Settings
 from .given import Spec as Spec
 from .given import faults, without_nulls
@@ -77,17 +78,34 @@ class VastModule(AnsibleModule):
         for name, _sentence in found:
             given.pop(name, None)
 
+    @property
+    def redactor(self) -> Redactor:
+        """What everything passes that leaves: with the key of the client, before there is one with the option's."""
+        client = getattr(self, "client", None)
+        return client.redactor if client else Redactor(filter(None, [str(self.params.get("api_key") or "")]))
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        """End with a result, without secrets."""
+        super().exit_json(**self.redactor.clean(kwargs))
+        raise SystemExit(0)  # pragma: no cover
+
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
-        """Fail; what AnsibleModule itself finds wrong with the options is `invalid` like the rest."""
+        """Fail, without secrets; what AnsibleModule itself finds wrong with the options is `invalid` like the rest."""
         msg = self._faults[0] if self._faults else msg
-        super().fail_json(msg=msg, **{"error_class": Invalid.error_class, **kwargs})
+        result = self.redactor.clean({"error_class": Invalid.error_class, **kwargs, "msg": msg})
+        super().fail_json(**{**result, "msg": visible(result["msg"])})
         raise SystemExit(1)  # pragma: no cover
+
+    def warn(self, warning: str, *args: t.Any, **kwargs: t.Any) -> None:
+        """Warn, without secrets, in one line."""
+        super().warn(visible(self.redactor.clean(warning)), *args, **kwargs)
 
     def connect(self) -> None:
         """Make the client. Raises AuthError without a key, Invalid for options that cannot work."""
         settings = Settings.from_options(self.params, os.environ)
         self.no_log_values.add(settings.api_key)
-        self.client = Client(settings, agent=f"ansible-core/{ansible_version}", warn=self.warn, clock=Clock())
+        agent = f"ansible-core/{ansible_version}"
+        self.client = Client(settings, agent=agent, warn=self.warn, clock=Clock(), writes=not self.check_mode)
 
     def waits(self) -> Waits:
         """The wait options. Raises Invalid for numbers that cannot work."""

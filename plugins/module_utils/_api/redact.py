@@ -100,13 +100,16 @@ class Redactor:
         if isinstance(value, c.Mapping):
             return {
                 self._by_value(name) if isinstance(name, str) else name: inner
-                for name, inner in self._fields(value, depth, hidden)
+                for name, inner in self._fields(value, depth, hidden, own)
             }
         if isinstance(value, (list, tuple, set, frozenset)):
             return self._items(list(value), depth, hidden, own)
         return MASK if hidden and not (value is None or isinstance(value, bool)) else value
 
-    def _fields(self, fields: c.Mapping[t.Any, t.Any], depth: int, hidden: bool) -> c.Iterator[tuple[t.Any, t.Any]]:
+    def _fields(
+        self, fields: c.Mapping[t.Any, t.Any], depth: int, hidden: bool, users: bool
+    ) -> c.Iterator[tuple[t.Any, t.Any]]:
+        """`users`: the user gave these names, so that they say nothing about the values."""
         if depth == 0:
             yield "...", "..."
             return
@@ -114,7 +117,8 @@ class Redactor:
         is_variable = "value" in fields and "key" in fields
         called = str(fields.get("name"))
         for name, value in fields.items():
-            secret = hidden or (self._is_secret(str(name), value) and not (is_variable and name == "key"))
+            told = not users and self._is_secret(str(name), value)
+            secret = hidden or (told and not (is_variable and name == "key"))
             secret = secret or (name == "value" and (is_variable or self._is_secret(called, value)))
             own = str(name).lower().rpartition("_")[2] in _OWN_NAMES
             yield name, self._clean(value, depth - 1, hidden=secret, own=own)
@@ -165,6 +169,9 @@ def _mask_match(match: re.Match[str]) -> str:
 
 
 def _is_secret_name(name: str) -> bool:
+    # The parts of a diff stand under what an instance is called: instance 4711 (token-server).
+    if name.endswith(")") and " (" in name:
+        return False
     # jupyterToken and JUPYTER-TOKEN are jupyter_token.
     low = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]", "_", name[:256]).lower()
     if low.endswith(tuple(_SHOWN_NAMES)):
