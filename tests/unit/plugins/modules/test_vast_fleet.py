@@ -10,7 +10,7 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
+from ..harness import NULL, Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
 
 LIST = "/api/v1/instances/"
 BULK = "/api/v0/instances/"
@@ -262,6 +262,27 @@ def test_leaves_alone_whatever_any_excluding_criterion_fits(api: Api, exclude: R
         ({"select": {"all": False}}, "select needs at least one criterion"),
         ({"select": {"all": True, "ids": [1]}}, "or all=true and none"),
         ({"select": {"everything": True}}, "everything"),
+        ({"select": NULL}, "select must not be null"),
+        ({"select": {"label": ""}}, "select.label must not be empty"),
+        ({"select": {"label": ","}}, "select.label must not be empty"),
+        ({"select": {"label": "dev-9,"}}, "select.label must not be empty"),
+        ({"select": {"label_prefix": None}}, "select.label_prefix must not be null"),
+        ({"select": {"all": True, "label": None}}, "select.label must not be null"),
+        ({"select": {"all": None, "label": ["a"]}}, "select.all must not be null"),
+        ({"select": {"label": ["a", None]}}, "select.label[1] must not be null"),
+        ({"select": {"ids": [True]}}, "select.ids[0] must be a number, not true"),
+        ({"select": {"unlabelled": True, **DEV}}, "select.unlabelled and select.label_prefix exclude each other"),
+        ({"exclude": NULL}, "exclude must not be null"),
+        ({"exclude": {"ids": []}}, "exclude.ids must not be empty"),
+        ({"exclude": {"label": ""}}, "exclude.label must not be empty"),
+        ({"exclude": {"label": ["a", ""]}}, "exclude.label must not be empty"),
+        ({"exclude": {"label": None}}, "exclude.label must not be null"),
+        ({"missing": NULL}, "missing must not be null"),
+        ({"missing": "shrug"}, "missing must be one of: fail, warn, ignore"),
+        ({"max_affected": NULL}, "max_affected must not be null"),
+        ({"max_affected": True}, "max_affected must be a number, not true"),
+        ({"max_affected": "1e999999999"}, "max_affected must be a finite number"),
+        ({"batch": NULL}, "batch must not be null"),
         ({"select": {"ids": [0]}}, "select.ids must be a positive number, not 0"),
         ({"select": {"ids": ["dev-1"]}}, "ids"),
         ({"select": {"label": ["x" * 1025]}}, "at most 1024 characters"),
@@ -286,6 +307,44 @@ def test_options_that_cannot_work_are_refused_before_any_request(
     api: Api, options: Row, says: str, check_mode: bool
 ) -> None:
     fail_as("vast_fleet", "invalid", says, check_mode=check_mode, **{"select": DEV, "state": "stopped", **options})
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("select", "exclude"),
+    [
+        ({"label_prefix": "dev-"}, {"label": ["dev-l"]}),
+        ({"all": True}, {"ids": [11]}),
+        ({"all": True}, {"machine_id": [5]}),
+    ],
+)
+def test_what_is_excluded_and_not_found_fails_before_anything_is_sent(
+    api: Api, select: Row, exclude: Row, check_mode: bool
+) -> None:
+    api.expect_listing(up(1), up(2))
+    says = "or 'dev-1'?" if "label" in exclude else "Nothing was changed"
+    fail_as("vast_fleet", "not_found", says, select=select, exclude=exclude, state="stopped", check_mode=check_mode)
+
+
+def test_what_is_selected_and_not_found_fails_unless_told_otherwise(api: Api) -> None:
+    for _run in range(3):
+        api.expect_listing(off(1), id=[1, 9])
+    select = {"ids": [1, 9]}
+    fail_as("vast_fleet", "not_found", "There is no instance 9", select=select, state="stopped")
+    (warning,) = succeed("vast_fleet", select=select, state="stopped", missing="warn").warnings
+    assert warning.startswith("There is no instance 9")
+    assert succeed("vast_fleet", select=select, state="stopped", missing="ignore").warnings == []
+
+
+def test_50_of_5000_by_prefix_and_already_stopped_take_three_requests(api: Api) -> None:
+    rows = [off(number) for number in range(1, 51)]
+    labels = {f"prod-{number}": 1 for number in range(4950)} | {row["label"]: 1 for row in rows}
+    page = [instance_row(number, label=f"prod-{number}") for number in range(25)]
+    first = listing(*page, total_instances=5000, label_counts=labels, next_token="t")
+    api.expect("GET", LIST, first, query=list_query({}))
+    expect_pages(api, {"label": {"in": [row["label"] for row in rows]}}, rows)
+    assert changed(stop(exclude={"label": ["prod-7", "dev-1"]})) == []
+    assert len(api.calls) == 3
 
 
 def test_without_a_key_nothing_is_sent(api: Api) -> None:
