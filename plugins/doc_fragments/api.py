@@ -26,7 +26,8 @@ options:
     default: https://console.vast.ai
   api_timeout:
     description:
-      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost.
+      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost. Raise it for a
+        slow connection.
     type: int
     default: 60
   retry_timeout:
@@ -34,7 +35,7 @@ options:
       - For how many seconds one request may be tried again, waiting for its turn included. V(0) tries once.
       - A refusal for being too frequent (429) and a failure to connect are tried again for every request. After a
         lost reply or an error of the gateway only reading requests are; a request that changes something is never
-        repeated before a look at what became of it.
+        repeated before the module has polled what became of it.
     type: int
     default: 120
   api_pacing:
@@ -46,7 +47,7 @@ options:
     default: true
   validate_certs:
     description:
-      - Whether to verify the certificate of the API. V(false) gives the key to whoever answers.
+      - Whether to verify the certificate of the API. V(false) lets anyone who intercepts the connection read the key.
     type: bool
     default: true
   ca_path:
