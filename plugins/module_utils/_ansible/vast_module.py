@@ -13,7 +13,7 @@ from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from .._api.client import Client
-from .._api.clock import Clock, Waits
+from .._api.clock import Clock, Deadline, Waits
 from .._api.errors import DependencyError, Invalid, VastError
 from .._api.settings import DEFAULT_URL, Settings
 
@@ -39,6 +39,7 @@ class VastModule(AnsibleModule):
     """One run of a module: its options, checked as far as the shared ones go, and the client."""
 
     client: Client
+    deadline: Deadline
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Fail; what AnsibleModule itself finds wrong with the options is `invalid` like the rest."""
@@ -49,14 +50,26 @@ class VastModule(AnsibleModule):
         """Make the client. Raises AuthError without a key, Invalid for options that cannot work."""
         settings = Settings.from_options(self.params, os.environ)
         self.no_log_values.add(settings.api_key)
-        self.client = Client(settings, agent=f"ansible-core/{ansible_version}", warn=self.warn, clock=Clock())
+        self.client = Client(
+            settings,
+            agent=f"ansible-core/{ansible_version}",
+            warn=self.warn,
+            clock=Clock(),
+            writes=not self.check_mode,
+        )
 
     def waits(self) -> Waits:
-        """The wait options. Raises Invalid for numbers that cannot work."""
+        """The wait options; from here on `wait_timeout` runs. Raises Invalid for numbers that cannot work."""
         for name, bound in (("wait_timeout", 0), ("wait_interval", 0)):
             if not self.params[name] > bound:
                 raise Invalid(f"{name} must be greater than {bound}, not {self.params[name]}.")
+        self.deadline = Deadline(Clock(), self.params["wait_timeout"])
         return Waits(self.params["wait"], self.params["wait_timeout"], self.params["wait_interval"])
+
+    def bring(self, work: c.Callable[..., None], *arguments: t.Any, **options: t.Any) -> None:
+        """Have a domain carry out what it planned, within the deadline of the task; not in check mode."""
+        if not self.check_mode:
+            work(self.client, *arguments, self.deadline, **options)
 
 
 def run_module(run: c.Callable[[VastModule], dict[str, t.Any]], options: Spec, **constraints: t.Any) -> None:
