@@ -26,8 +26,8 @@ options:
     default: https://console.vast.ai
   api_timeout:
     description:
-      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost. Raise it for a
-        slow connection.
+      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost. Raise it for
+        a slow connection.
     type: int
     default: 60
   retry_timeout:

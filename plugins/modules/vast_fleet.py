@@ -230,6 +230,9 @@ instances:
   sample:
     - id: 4711
       label: dev-alice
+      gpu_name: RTX 4090
+      machine_id: 5120
+      dph_total: 0.42
       action: stop instance 4711 (dev-alice)
       changed: true
       failed: false
@@ -246,12 +249,26 @@ instances:
       description: The label as last seen, or null.
       returned: always
       type: str
+    gpu_name:
+      description: The name of the GPU, such as V(RTX 4090).
+      returned: always
+      type: str
+    machine_id:
+      description: The id of the machine.
+      returned: always
+      type: int
+    dph_total:
+      description: The price in US dollars per hour while it runs, storage included.
+      returned: always
+      type: float
     action:
       description: What was to be done, or null when nothing was.
       returned: always
       type: str
     changed:
-      description: Whether it was done, or would be in check mode.
+      description: >-
+        Whether the task changed it, or would in check mode. After a failure the listing decides; where nothing could be
+        seen any more, it is true when something may have been done.
       returned: always
       type: bool
     failed:
@@ -263,7 +280,7 @@ instances:
       returned: always
       type: str
     msg:
-      description: Why it failed, or why it was left alone; else empty.
+      description: Why it failed or was skipped; else empty.
       returned: always
       type: str
     before:
@@ -284,7 +301,7 @@ instances:
           returned: always
           type: str
     after:
-      description: How it was last seen; in check mode the same as before.
+      description: How it was last seen; in check mode, how it would be.
       returned: always
       type: dict
       contains:
@@ -301,7 +318,8 @@ instances:
           returned: always
           type: str
 counts:
-  description: How many instances there were of each kind.
+  description: >-
+    How many instances there were of each kind. They are disjoint, C(selected) is the sum of the others.
   returned: success, and when instances failed
   type: dict
   sample: {selected: 12, changed: 10, unchanged: 2, failed: 0}
@@ -311,15 +329,15 @@ counts:
       returned: always
       type: int
     changed:
-      description: How many were changed, or would be in check mode.
+      description: How many were changed without a failure, or would be in check mode.
       returned: always
       type: int
     unchanged:
-      description: How many were not.
+      description: How many were not changed and did not fail, skipped ones included.
       returned: always
       type: int
     failed:
-      description: How many failed; they may also have been changed.
+      description: How many failed. RV(instances[].changed) tells which of them were changed all the same.
       returned: always
       type: int
 cost:
@@ -455,20 +473,15 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_number
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.fleet import (
-    check_affected,
-    failure,
-    move,
-    plan_fleet,
-    recycle,
-    summary,
-)
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.renew import recycle
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.report import check_affected, plan_all, report
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     MISSING,
     SELECTION_OPTIONS,
     Selection,
     choose,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch
 
 OPTIONS: Spec = {
     **WAIT_OPTIONS,
@@ -486,7 +499,7 @@ OPTIONS: Spec = {
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
-    """List once, choose, plan, stop here in check mode, change all, fail for those that failed."""
+    """List once, choose, plan, bring all there unless in check mode, tell what became of each."""
     select, exclude = selections(module)
     state, waits, limit, batch = (
         module.params["state"],
@@ -504,17 +517,13 @@ def run(module: VastModule) -> dict[str, t.Any]:
         raise Invalid("state=recycled needs wait=true: the next batch follows when the last one runs again.")
     module.connect()
     chosen = choose(module.client, select, exclude, missing=module.params["missing"]).instances
-    members = plan_fleet(chosen, state)
+    members = plan_all(chosen, state)
     check_affected(members, limit)
-    if module.check_mode:
-        return summary(members, planned=state)
     if state == "recycled":
-        recycle(module.client, members, waits, batch or 1)
+        module.bring(recycle, members, waits, batch=batch or 1)
     else:
-        move(module.client, members, state, waits)
-    if error := failure(members):
-        raise error
-    return summary(members)
+        module.bring(switch, members, state, waits)
+    return report(members, state, planned=module.check_mode)
 
 
 def selections(module: VastModule) -> tuple[Selection, Selection]:

@@ -426,8 +426,9 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
     run_module,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import manage, plan_switch
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch, to_switch
 
 OPTIONS = {
     **TARGET_OPTIONS,
@@ -438,19 +439,19 @@ OPTIONS = {
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
-    """Find the instance, plan, stop here in check mode, apply, wait."""
+    """Find the instance, plan, bring it there unless in check mode, tell what became of it."""
     target, waits = Ref.from_options(module.params), module.waits()
-    state, queue = module.params["state"], module.params["on_unavailable"] == "wait"
+    state, queues = module.params["state"], module.params["on_unavailable"] == "wait"
     if target.id is None and state is None:
-        raise Invalid("state is required when label selects the instance; to set a label, give the id.")
-    if queue and not waits.wait:
-        raise Invalid("on_unavailable=wait needs wait=true: nobody else would take a start back that stays queued.")
+        raise Invalid(
+            "state is required when label selects the instance; to change a label, select the instance by id."
+        )
+    if queues and not waits.wait:
+        raise Invalid("on_unavailable=wait needs wait=true: otherwise nothing would cancel the queued start.")
     module.connect()
-    instance = find(module.client, target)
-    plan = plan_switch(instance, state, None if target.id is None else target.label)
-    if not module.check_mode:
-        instance = manage(module.client, instance, plan, state, waits, queue=queue)
-    return {**plan.result(), "instance": instance.result()}
+    item = to_switch(find(module.client, target), state, None if target.id is None else target.label)
+    module.bring(switch, [item], state, waits, queues=queues)
+    return outcome(item, "instance", planned=module.check_mode)
 
 
 def main() -> None:

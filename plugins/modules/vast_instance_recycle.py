@@ -400,12 +400,9 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
     VastModule,
     run_module,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.lifecycle import (
-    is_under_way,
-    plan_recycle,
-    recycle,
-)
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.renew import recycle, to_recycle
 
 RECYCLABLE = ["created", "exited", "frozen", "loading", "offline", "rebooting", "running", "unknown"]
 
@@ -417,14 +414,12 @@ OPTIONS = {
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
-    """Find the instance, plan, stop here in check mode, recycle, wait."""
-    target, waits, only_if_status = Ref.from_options(module.params), module.waits(), module.params["only_if_status"]
+    """Find the instance, plan, recycle unless in check mode, tell what became of it."""
+    target, waits = Ref.from_options(module.params), module.waits()
     module.connect()
-    instance = find(module.client, target)
-    plan = plan_recycle(instance, only_if_status)
-    if not module.check_mode and (plan.changed or is_under_way(instance, only_if_status)):
-        instance = recycle(module.client, instance, plan, waits)
-    return {**plan.result(), "instance": instance.result()}
+    item = to_recycle(find(module.client, target), module.params["only_if_status"])
+    module.bring(recycle, [item], waits)
+    return outcome(item, "instance", planned=module.check_mode)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from .._api.client import Client
-from .._api.clock import Clock, Waits
+from .._api.clock import Clock, Deadline, Waits
 from .._api.errors import DependencyError, Invalid, VastError
 from .._api.redact import Redactor, visible
 from .._api.settings import DEFAULT_URL, Settings
@@ -57,6 +57,7 @@ class VastModule(AnsibleModule):
     """One run of a module: its options, checked as far as the shared ones go, and the client."""
 
     client: Client
+    deadline: Deadline
 
     def __init__(self, argument_spec: Spec, criteria: c.Collection[str] = (), **more: t.Any) -> None:
         """The `criteria` are options whose null is an empty criterion; null is refused for all others."""
@@ -108,13 +109,19 @@ class VastModule(AnsibleModule):
         self.client = Client(settings, agent=agent, warn=self.warn, clock=Clock(), writes=not self.check_mode)
 
     def waits(self) -> Waits:
-        """The wait options. Raises Invalid for numbers that cannot work."""
+        """The wait options; from here on `wait_timeout` runs. Raises Invalid for numbers that cannot work."""
         for name, most in (("wait_timeout", MAX_WAIT), ("wait_interval", MAX_INTERVAL)):
             if not self.params[name] > 0:
                 raise Invalid(f"{name} must be greater than 0, not {self.params[name]}.")
             if self.params[name] > most:
                 raise Invalid(f"{name} must be at most {most}, not {self.params[name]}.")
+        self.deadline = Deadline(Clock(), self.params["wait_timeout"])
         return Waits(self.params["wait"], self.params["wait_timeout"], self.params["wait_interval"])
+
+    def bring(self, work: c.Callable[..., None], *arguments: t.Any, **options: t.Any) -> None:
+        """Have a domain carry out what it planned, within the deadline of the task; not in check mode."""
+        if not self.check_mode:
+            work(self.client, *arguments, self.deadline, **options)
 
 
 def run_module(

@@ -9,6 +9,9 @@ import collections.abc as c
 import time
 import typing as t
 
+RESOLUTION = 0.001
+"""A rest of time that is shorter, in seconds, is none."""
+
 
 class Clock:
     """Seconds that never run backwards, and sleep; tests put their own in its place."""
@@ -64,6 +67,6 @@ def rounds(clock: Clock, *, first: float, interval: float, timeout: float | Dead
     while True:
         clock.sleep(pause)
         yield clock.now() - start
-        if deadline.expired:
+        if deadline.remaining < RESOLUTION:
             return
         pause = min(interval, deadline.remaining)

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import collections.abc as c
 import typing as t
 
 from .._api.client import Client
 from .._api.errors import Ambiguous, Invalid, NotFound
+from .._core import resource
 from .._core.arguments import check_id
-from .instance import MAX_LABEL, Instance, read
+from .instance import IDS_IN_A_FILTER, MAX_LABEL, Instance, read
 
 TARGET_OPTIONS: dict[str, dict[str, t.Any]] = {
     "id": {"type": "int"},
@@ -18,11 +20,10 @@ TARGET_OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-class Ref(t.NamedTuple):
+class Ref(resource.Ref):
     """Which instance: by id, else by the label that exactly one carries."""
 
-    id: int | None = None
-    label: str | None = None
+    __slots__ = ()
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Ref:
@@ -68,7 +69,18 @@ def _gone(matching: list[Instance]) -> str:
     return f" Destroyed and still listed: {names}." if matching else ""
 
 
-def reread(client: Client, instance_id: int) -> Instance | None:
-    """One instance again, or None when it is gone."""
-    target = Ref(id=instance_id)
-    return next((instance for instance in read(client, target.filters) if target.matches(instance)), None)
+def reread(client: Client, items: c.Sequence[resource.Item[Instance]]) -> dict[resource.Ref, Instance]:
+    """Those of them that complete listings contain. Raises the leaves of VastError."""
+    ids = [item.before.id for item in items]
+    if len(ids) == 1:
+        return _by_ref(ids, read(client, {"id": {"eq": ids[0]}}))
+    found: dict[resource.Ref, Instance] = {}
+    for start in range(0, len(ids), IDS_IN_A_FILTER):
+        some = ids[start : start + IDS_IN_A_FILTER]
+        found |= _by_ref(some, read(client, {"id": {"in": some}}))
+    return found
+
+
+def _by_ref(ids: c.Collection[int], found: c.Iterable[Instance]) -> dict[resource.Ref, Instance]:
+    """A filter that the API ignores must not bring in somebody else's instance."""
+    return {resource.Ref(each.id): each for each in found if each.id in ids}

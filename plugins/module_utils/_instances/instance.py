@@ -18,6 +18,8 @@ LIST = Route("GET", "/api/v1/instances/", 1.0)
 PAGE_SIZE = 25
 """What the API gives at most (F3.1)."""
 MAX_PAGES = 1000
+IDS_IN_A_FILTER = 200
+"""How many ids, or labels, are asked for at once: they travel in the address."""
 MAX_LABEL = 1024
 """The API's limit on a label, in characters (published manage instance)."""
 
@@ -111,13 +113,13 @@ class Instance:
 
     @property
     def is_running(self) -> bool:
-        """The container runs and is meant to."""
-        return self.actual_status == "running" and self.wants_running
+        """The container runs, is meant to, and the contract holds its GPU: `actual_status` may be a stale report."""
+        return self.actual_status == "running" and self.wants_running and self.has_gpu
 
     @property
     def is_stopped(self) -> bool:
-        """The contract is stopped and is meant to be; the container of such an instance shows `exited`."""
-        return self.word("cur_state") == "stopped" and self.word("intended_status") == "stopped"
+        """The contract is stopped and is meant to stay so; the container of such an instance shows `exited`."""
+        return self.word("cur_state") == "stopped" and self.word("intended_status") == "stopped" and not self.is_queued
 
     @property
     def wants_running(self) -> bool:
@@ -131,8 +133,11 @@ class Instance:
 
     @property
     def is_queued(self) -> bool:
-        """A start is wanted and waits for the GPU."""
-        return self.wants_running and self.word("cur_state") == "stopped"
+        """A start waits for the GPU, whichever field shows it (F3.7)."""
+        return self.word("cur_state") == "stopped" and "running" in (
+            self.word("intended_status"),
+            self.word("next_state"),
+        )
 
     @property
     def is_unloaded(self) -> bool:
@@ -162,6 +167,8 @@ class Instance:
         fields = ", ".join(
             f"{field} {self.word(field) or 'null'}" for field in ("actual_status", "intended_status", "cur_state")
         )
+        if self.is_queued and not self.wants_running:
+            fields += ", next_state running"
         status_msg = self.text("status_msg")
         return fields + (f", status_msg {status_msg[:200]!r}" if status_msg else "")
 

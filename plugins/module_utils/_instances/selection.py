@@ -16,7 +16,7 @@ import urllib.parse
 from .._api.client import Client
 from .._api.errors import Invalid, NotFound, VastError
 from .._core.arguments import check_id
-from .instance import MAX_LABEL, PAGE_SIZE, STATUSES, Instance, Page, pages, read
+from .instance import IDS_IN_A_FILTER, MAX_LABEL, PAGE_SIZE, STATUSES, Instance, Page, pages, read
 
 SELECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "ids": {"type": "list", "elements": "int"},
@@ -34,8 +34,6 @@ MISSING = ("fail", "warn", "ignore")
 STORED_STATUSES = ("created", "exited", "frozen", "loading", "rebooting", "recycling", "running", "stopped")
 """Values of `actual_status` the API can filter by; `offline` is computed as it is read, others may be too (F3.4)."""
 
-IDS_IN_A_FILTER = 200
-"""How many ids or labels are asked for at once: they travel in the address."""
 FILTER_SIZE = 4000
 """How many characters of the address they may take; an address of 8 KB is the usual limit of servers."""
 

@@ -31,7 +31,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import SELECTION_OPTIONS
 
-from ..harness import KEY, URL, Api, instance_row, list_query, listing, stopped_row
+from ..harness import KEY, URL, Api, Undeclared, instance_row, list_query, listing, stopped_row
 
 NAME = "vastai.cloud.vast_instances"
 LISTING = "/api/v1/instances/"
@@ -708,7 +708,7 @@ def test_another_account_never_gets_the_rows_of_the_first(
 ) -> None:
     labelled(api, "a")
     cached().read()
-    with pytest.raises(AnsibleError):
+    with pytest.raises(Undeclared):
         cached(**options, retry_timeout=0).read()
 
 

@@ -269,6 +269,7 @@ def stopping(api: Api) -> Result:
 def stopping_refused(api: Api) -> Result:
     instances(api, instance_row())
     put(api, "4711/", {"state": "stopped"}, {"success": False, "error": "invalid_args"}, status=400)
+    instances(api, instance_row())
     return run_module("vast_instance", id=4711, state="stopped")
 
 
@@ -356,35 +357,39 @@ def deleting_refused(api: Api) -> Result:
 
 
 def bulk(api: Api, state: str, *ids: int, **more: t.Any) -> None:
-    """Declare a write to many."""
-    put(api, "", {"state": state, "ids": list(ids)}, **more)
+    """Declare a write to many, which for one is that of the single form."""
+    if len(ids) == 1:
+        put(api, f"{ids[0]}/", {"state": state}, **more)
+    else:
+        put(api, "", {"state": state, "ids": list(ids)}, **more)
 
 
 def moving(api: Api) -> Result:
     api.expect_listing(instance_row(1), stopped_row(2))
     bulk(api, "stopped", 1)
-    api.expect_listing(stopped_row(1), id=[1])
+    api.expect_listing(stopped_row(1), id=1)
     return run_module("vast_fleet", select={"all": True}, state="stopped")
 
 
 def moving_refused(api: Api) -> Result:
     api.expect_listing(instance_row(1))
     bulk(api, "stopped", 1, reply={"success": False, "error": "invalid_args"}, status=400)
+    api.expect_listing(instance_row(1), id=1)
     return run_module("vast_fleet", select={"all": True}, state="stopped")
 
 
 def moving_hopeless(api: Api) -> Result:
     api.expect_listing(stopped_row(1))
     bulk(api, "running", 1)
-    api.expect_listing(instance_row(1, actual_status="loading"), id=[1])
-    api.expect_listing(stopped_row(1), id=[1])
+    api.expect_listing(instance_row(1, actual_status="loading"), id=1)
+    api.expect_listing(stopped_row(1), id=1)
     return run_module("vast_fleet", select={"all": True}, state="running")
 
 
 def moving_vanished(api: Api) -> Result:
     api.expect_listing(instance_row(1))
     bulk(api, "stopped", 1)
-    api.expect_listing(id=[1])
+    api.expect_listing(id=1)
     return run_module("vast_fleet", select={"all": True}, state="stopped")
 
 

@@ -66,12 +66,24 @@ def test_changed_ports_are_enough_of_a_sign(api: Api, clock: FakeClock) -> None:
     assert clock.slept == pytest.approx([1.06])
 
 
-def test_a_recycle_that_left_no_trace_is_taken_as_done_after_a_minute(api: Api, clock: FakeClock) -> None:
+def test_a_recycle_that_leaves_no_trace_is_no_success(api: Api, clock: FakeClock) -> None:
     expect_looks(api, OLD)
     expect_recycle(api)
-    expect_looks(api, *[OLD] * 13)
-    assert succeed(MODULE, id=4711)["changed"] is True
-    assert 60 < sum(clock.slept) < 70
+    expect_looks(api, *[OLD] * 22)
+    result = failure("unknown_outcome", NAME, "no sign of a recycle for 60 s", "nothing was sent again", id=4711)
+    assert result["changed"] is True
+    assert 79 < sum(clock.slept) < 90
+
+
+def test_without_waiting_a_recycle_that_leaves_no_trace_yet_is_warned_of(api: Api, clock: FakeClock) -> None:
+    expect_looks(api, OLD)
+    expect_recycle(api)
+    expect_looks(api, *[OLD] * 10)
+    result = succeed(MODULE, id=4711, wait=False)
+    assert result["changed"] is True
+    assert [f"{NAME} shows no sign of its recycle yet, 20 s after it was accepted" in each for each in result.warnings]
+    assert len(result.warnings) == 1
+    assert sum(clock.slept) == pytest.approx(20)
 
 
 def test_a_minute_of_refusals_before_it_does_not_count_as_that_minute(api: Api, clock: FakeClock) -> None:
@@ -201,7 +213,12 @@ def test_options_that_cannot_work_are_refused_before_any_request(
 
 @pytest.mark.parametrize(
     "lost",
-    [{"reply": LOST}, {"reply": requests.ReadTimeout("timed out")}, {"reply": "bad gateway", "status": 502}],
+    [
+        {"reply": LOST},
+        {"reply": {"msg": "boom"}, "status": 500},
+        {"reply": requests.ReadTimeout("timed out")},
+        {"reply": "bad gateway", "status": 502},
+    ],
 )
 @pytest.mark.parametrize("lag", [0, 3])
 def test_after_a_lost_reply_a_sign_counts_as_done_and_nothing_is_sent_again(
@@ -222,7 +239,7 @@ def test_after_a_lost_reply_without_a_sign_nothing_is_sent_again(api: Api, clock
     result = failure(
         "unknown_outcome",
         "It may have been carried out",
-        f"{NAME} showed no sign of a recycle for 20 s, and nothing was sent again",
+        f"{NAME} still does not report container=new; nothing was sent again",
         "Last seen: actual_status running",
         id=4711,
     )
@@ -235,7 +252,7 @@ def test_a_look_that_fails_after_a_recycle_tells_that_it_was_sent(api: Api, repl
     expect_looks(api, OLD)
     expect_recycle(api, reply)
     api.expect("GET", LIST, {"success": True}, query=list_query({"id": {"eq": 4711}}))
-    result = failure("protocol", f"a look at {NAME} after a recycle was sent to it", "may have been", id=4711)
+    result = failure("protocol", f"{NAME} could not be polled after a change was sent to it", "may have been", id=4711)
     assert result["changed"] is True
     assert result["instance"]["id"] == 4711
 
@@ -253,7 +270,6 @@ def test_a_look_that_fails_after_a_recycle_tells_that_it_was_sent(api: Api, repl
         (404, {"error": "auth_error", "msg": "Invalid user key"}, "auth", "The API key is wrong"),
         (200, {"success": False, "error": "resources_unavailable", "msg": "No GPU"}, "unavailable", "No GPU"),
         (301, "", "protocol", "Check api_url"),
-        (500, {"msg": "boom"}, "server", "boom"),
     ],
 )
 def test_a_refused_recycle_fails_and_is_not_sent_again(
@@ -261,6 +277,7 @@ def test_a_refused_recycle_fails_and_is_not_sent_again(
 ) -> None:
     expect_looks(api, OLD)
     expect_recycle(api, reply, status=status)
+    expect_looks(api, OLD)
     result = failure(error_class, says, RECYCLE, id=4711)
     assert (result["method"], result["status_code"]) == ("PUT", status)
 
@@ -276,11 +293,11 @@ def test_a_refusal_for_its_pace_was_not_carried_out_and_is_sent_again(api: Api) 
 @pytest.mark.parametrize(
     ("path", "error_class", "says"),
     [
-        ([RECYCLING, None], "not_found", "is gone"),
-        ([None], "not_found", "is gone"),
-        ([RECYCLING, LOADING, *[CRASHED] * 6], "unavailable", "has ended by itself"),
+        ([RECYCLING, None], "not_found", "no longer exists"),
+        ([None], "not_found", "no longer exists"),
+        ([RECYCLING, LOADING, *[CRASHED] * 6], "unavailable", "exited on its own"),
         ([RECYCLING, *[instance_row(actual_status="offline")] * 19], "unavailable", "its host has not answered"),
-        ([RECYCLING, stopped_row()], "unavailable", "something else has set it to stopped"),
+        ([RECYCLING, stopped_row()], "unavailable", "it was set to stopped by someone else"),
         ([RECYCLING, LOADING, LOADING], "timeout", "was not running within wait_timeout (14 s)"),
     ],
 )

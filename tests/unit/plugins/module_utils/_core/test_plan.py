@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan, combined
@@ -58,5 +56,5 @@ def test_many_of_which_none_is_to_change_are_no_change(plans: list[Plan]) -> Non
 
 @pytest.mark.parametrize("field", ["subject", "changes"])
 def test_what_check_mode_tells_cannot_be_altered_before_it_is_done(field: str) -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         setattr(ONE, field, ())

@@ -15,6 +15,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     NotFound,
     ProtocolError,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
+from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance as instances
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find, reread
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import (
@@ -164,10 +166,10 @@ def test_looking_again_tells_gone_from_there(api: Api) -> None:
     api.expect_listing(stopped_row(), id=4711)
     api.expect_listing(instance_row(1), id=4711)
     client = make_client()
-    seen = reread(client, 4711)
-    assert seen is not None
-    assert seen.is_stopped
-    assert reread(client, 4711) is None
+    ref = Ref(4711)
+    item = Item(ref, Instance(4711, instance_row()), Plan(""))
+    assert reread(client, [item])[ref].is_stopped
+    assert reread(client, [item]) == {}
 
 
 RUNNING, STOPPED, QUEUED, LOST, CANNOT_BOOT = "is_running", "is_stopped", "is_queued", "is_lost", "cannot_boot"
@@ -203,7 +205,8 @@ JUDGEMENTS = (RUNNING, STOPPED, QUEUED, LOST, CANNOT_BOOT)
 def test_a_state_is_judged_by_all_its_fields(
     actual: str | None, intended: str | None, cur: str | None, true: list[str]
 ) -> None:
-    seen = instance(actual_status=actual, intended_status=intended, cur_state=cur, status_msg=None)
+    status = {"actual_status": actual, "intended_status": intended, "cur_state": cur, "next_state": cur}
+    seen = instance(**status, status_msg=None)
     assert [name for name in JUDGEMENTS if getattr(seen, name)] == true
     words = {RUNNING: "running", STOPPED: "stopped"}
     known = next((word for name, word in words.items() if name in true), None)

@@ -10,9 +10,13 @@ import pytest
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, NotFound, ProtocolError
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.cost import cost
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import MAX_LABEL, STATUSES, Instance
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import (
     IDS_IN_A_FILTER,
+    MAX_LABEL,
+    STATUSES,
+    Instance,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     Selection,
     choose,
     chunks,

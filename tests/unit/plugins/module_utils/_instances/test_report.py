@@ -18,15 +18,15 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     Unavailable,
     VastError,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.fleet import (
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.report import (
     NAMED_AT_MOST,
     Member,
     check_affected,
-    failure,
-    plan_fleet,
+    plan_all,
+    report,
     summary,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
 from ...harness import instance_row, stopped_row
 
@@ -39,9 +39,21 @@ def stopped(number: int = 1, **fields: t.Any) -> Instance:
     return Instance(number, stopped_row(number, **{"label": f"dev-{number}", **fields}))
 
 
+def told(member: Member, *, planned: bool, state: str = "stopped") -> dict[str, t.Any]:
+    """What a task returns of one."""
+    found: dict[str, t.Any] = summary([member], state, planned=planned)["instances"][0]
+    return found
+
+
+def changed(member: Member, seen: Instance) -> None:
+    """It was changed, and is seen so."""
+    member.sent = member.looked = member.shown = True
+    member.seen = seen
+
+
 def members(count: int) -> list[Member]:
     """So many, to be stopped."""
-    return plan_fleet([running(number) for number in range(1, count + 1)], "stopped")
+    return plan_all([running(number) for number in range(1, count + 1)], "stopped")
 
 
 RECYCLE = "recycle instance 1 (dev-1): a new container from a fresh pull of pytorch/pytorch:latest; "
@@ -79,20 +91,20 @@ RECYCLE = "recycle instance 1 (dev-1): a new container from a fresh pull of pyto
             "recycled", running(actual_status="loading"), None, "is being recycled already", id="in its first boot"
         ),
         pytest.param(
-            "recycled", stopped(), None, "Left alone: instance 1 (dev-1) is stopped;", id="stopped, not recycled"
+            "recycled", stopped(), None, "Skipped: instance 1 (dev-1) is stopped;", id="stopped, not recycled"
         ),
         pytest.param(
             "recycled",
             running(intended_status="stopped"),
             None,
-            "Left alone: instance 1 (dev-1) is being stopped;",
+            "Skipped: instance 1 (dev-1) is being stopped;",
             id="being stopped, not recycled",
         ),
         pytest.param(
             "recycled",
             stopped(intended_status="running"),
             None,
-            "Left alone: instance 1 (dev-1) is waiting for its GPU;",
+            "Skipped: instance 1 (dev-1) is waiting for its GPU;",
             id="queued, not recycled",
         ),
     ],
@@ -100,8 +112,8 @@ RECYCLE = "recycle instance 1 (dev-1): a new container from a fresh pull of pyto
 def test_plans_what_each_needs_and_says_why_one_is_left_alone(
     state: str, found: Instance, action: str | None, note: str
 ) -> None:
-    (member,) = plan_fleet([found], state)
-    result = member.result(planned=True)
+    (member,) = plan_all([found], state)
+    result = told(member, planned=True, state=state)
     assert result["action"] == action
     assert result["changed"] is (action is not None)
     assert note in result["msg"]
@@ -109,22 +121,22 @@ def test_plans_what_each_needs_and_says_why_one_is_left_alone(
 
 
 def test_the_plan_keeps_the_order_of_the_listing() -> None:
-    assert [member.before.id for member in plan_fleet([running(3), stopped(1), running(2)], "stopped")] == [3, 1, 2]
+    assert [member.before.id for member in plan_all([running(3), stopped(1), running(2)], "stopped")] == [3, 1, 2]
 
 
 @pytest.mark.parametrize("limit", [None, 2, 3])
 def test_as_many_as_allowed_may_change(limit: int | None) -> None:
-    check_affected(plan_fleet([running(1), stopped(2), running(3)], "stopped"), limit)
+    check_affected(plan_all([running(1), stopped(2), running(3)], "stopped"), limit)
 
 
 @pytest.mark.parametrize("limit", [0, 1])
 def test_more_than_allowed_are_refused_and_named(limit: int) -> None:
     wanted = (
-        rf"2 instances would change, max_affected is {limit}, nothing was sent\. They are: instance 1 \(dev-1\), "
+        rf"2 instances would change but max_affected is {limit}, so nothing was sent: instance 1 \(dev-1\), "
         r"instance 3 \(dev-3\)\."
     )
     with pytest.raises(Invalid, match=wanted):
-        check_affected(plan_fleet([running(1), stopped(2), running(3)], "stopped"), limit)
+        check_affected(plan_all([running(1), stopped(2), running(3)], "stopped"), limit)
 
 
 @pytest.mark.parametrize(("count", "more"), [(NAMED_AT_MOST, False), (NAMED_AT_MOST + 1, True)])
@@ -142,35 +154,37 @@ STANDS = {"actual_status": "exited", "intended_status": "stopped", "cur_state": 
 
 def test_a_planned_result_tells_what_would_change_and_a_real_one_what_was_sent() -> None:
     (member,) = members(1)
-    planned = member.result(planned=True)
+    planned = told(member, planned=True)
     assert planned == {
         "id": 1,
         "label": "dev-1",
+        "gpu_name": "RTX 4090",
+        "machine_id": None,
+        "dph_total": 0.42,
         "action": "stop instance 1 (dev-1)",
         "changed": True,
         "failed": False,
         "error_class": None,
         "msg": "",
         "before": RUNS,
-        "after": RUNS,
+        "after": STANDS,
     }
-    assert member.result(planned=False) == {**planned, "changed": False}
-    member.sent = True
-    member.see(stopped(label="renamed"), 0.0)
-    assert member.result(planned=False) == {**planned, "label": "renamed", "after": STANDS}
+    assert told(member, planned=False) == {**planned, "changed": False, "after": RUNS}
+    changed(member, stopped(label="renamed"))
+    assert told(member, planned=False) == {**planned, "label": "renamed"}
 
 
 @pytest.mark.parametrize("label", [None, ""])
 def test_an_instance_without_a_label_has_null_there(label: str | None) -> None:
-    (member,) = plan_fleet([running(label=label)], "stopped")
-    assert member.result(planned=True)["label"] is None
-    assert member.result(planned=True)["action"] == "stop instance 1"
+    (member,) = plan_all([running(label=label)], "stopped")
+    assert told(member, planned=True)["label"] is None
+    assert told(member, planned=True)["action"] == "stop instance 1"
 
 
 def test_a_failed_member_tells_kind_and_reason_in_place_of_its_note() -> None:
-    (member,) = plan_fleet([stopped()], "recycled")
+    (member,) = plan_all([stopped()], "recycled")
     member.error = ServerError("boom")
-    result = member.result(planned=False)
+    result = told(member, planned=False)
     assert (result["failed"], result["error_class"], result["msg"]) == (True, "server", "boom")
     assert result["action"] is None
 
@@ -181,28 +195,27 @@ PRICED = {"dph_total": 0.5, "storage_total_cost": 0.01}
 @pytest.mark.parametrize(
     ("state", "planned", "before", "after"),
     [
-        ("stopped", "stopped", 0.51, 0.02),
-        ("running", "running", 0.51, 1.0),
-        ("recycled", "recycled", 0.51, 0.51),
-        ("stopped", None, 0.51, 0.51),
+        ("stopped", True, 0.51, 0.02),
+        ("running", True, 0.51, 1.0),
+        ("recycled", True, 0.51, 0.51),
+        ("stopped", False, 0.51, 0.51),
     ],
 )
 def test_the_summary_foresees_the_cost_of_what_is_planned_only(
-    state: str, planned: str | None, before: float, after: float
+    state: str, planned: bool, before: float, after: float
 ) -> None:
-    fleet = plan_fleet([running(1, **PRICED), stopped(2, **PRICED)], state)
-    costs = summary(fleet, planned=planned)["cost"]
+    fleet = plan_all([running(1, **PRICED), stopped(2, **PRICED)], state)
+    costs = summary(fleet, state, planned=planned)["cost"]
     assert (costs["before"]["per_hour"], costs["after"]["per_hour"]) == (before, after)
 
 
 def test_the_real_summary_counts_what_was_sent_and_what_failed() -> None:
-    fleet = plan_fleet([running(1, **PRICED), running(2, **PRICED), stopped(3, **PRICED)], "stopped")
-    fleet[0].sent = True
-    fleet[0].see(stopped(1, **PRICED), 0.0)
+    fleet = plan_all([running(1, **PRICED), running(2, **PRICED), stopped(3, **PRICED)], "stopped")
+    changed(fleet[0], stopped(1, **PRICED))
     fleet[1].error = ServerError("boom")
-    result = summary(fleet)
+    result = summary(fleet, "stopped", planned=False)
     assert result["changed"] is True
-    assert result["counts"] == {"selected": 3, "changed": 1, "unchanged": 2, "failed": 1}
+    assert result["counts"] == {"selected": 3, "changed": 1, "unchanged": 1, "failed": 1}
     assert [each["id"] for each in result["instances"]] == [1, 2, 3]
     assert result["actions"] == ["stop instance 1 (dev-1)", "stop instance 2 (dev-2)"]
     assert result["diff"] == {
@@ -226,13 +239,13 @@ def test_the_real_summary_counts_what_was_sent_and_what_failed() -> None:
 
 
 def test_what_was_planned_and_not_sent_is_no_change() -> None:
-    result = summary(members(2))
+    result = summary(members(2), "stopped", planned=False)
     assert result["changed"] is False
     assert result["counts"] == {"selected": 2, "changed": 0, "unchanged": 2, "failed": 0}
 
 
 def test_an_empty_fleet_has_an_empty_summary() -> None:
-    result = summary([], planned="stopped")
+    result = summary([], "stopped", planned=True)
     assert result["changed"] is False
     assert result["instances"] == result["actions"] == []
     assert result["counts"] == {"selected": 0, "changed": 0, "unchanged": 0, "failed": 0}
@@ -243,33 +256,35 @@ def failed(count: int, error: t.Callable[[Member], VastError], of: int | None = 
     fleet = members(of or count)
     for member in fleet[:count]:
         member.error = error(member)
-    found = failure(fleet)
-    assert found is not None
-    return found
+    with pytest.raises(VastError) as raised:
+        report(fleet, "stopped", planned=False)
+    return raised.value
 
 
 def test_a_fleet_without_a_failure_has_none() -> None:
-    assert failure(members(3)) is None
+    assert report(members(3), "stopped", planned=False)["changed"] is False
 
 
 def test_the_failure_names_each_with_its_reason_and_is_of_the_kind_of_the_first() -> None:
     exchange = Exchange("PUT", "https://vast.test/", 403)
     errors: dict[int, VastError] = {
         1: PermissionDenied("Not allowed.", exchange),
-        2: NotFound("instance 2 (dev-2) is gone.", instance={"id": 2}),
+        2: NotFound("instance 2 (dev-2) no longer exists.", instance={"id": 2}),
     }
     error = failed(2, lambda member: errors[member.before.id], of=5)
     assert isinstance(error, PermissionDenied)
     assert error.exchange is exchange
-    assert error.msg == ("2 of 5 instances failed. instance 1 (dev-1): Not allowed. | instance 2 (dev-2) is gone.")
+    assert error.msg == (
+        "2 of 5 instances failed. instance 1 (dev-1): Not allowed. | instance 2 (dev-2) no longer exists."
+    )
     assert error.result["counts"]["failed"] == 2
 
 
 def test_the_failure_returns_the_summary_and_nothing_of_a_single_instance() -> None:
     error = failed(1, lambda member: Unavailable("no", instance=member.before.result(), changed=True))
-    assert error.result == summary(members(1)) | {
+    assert error.result == summary(members(1), "stopped", planned=False) | {
         "instances": error.result["instances"],
-        "counts": {"selected": 1, "changed": 0, "unchanged": 1, "failed": 1},
+        "counts": {"selected": 1, "changed": 0, "unchanged": 0, "failed": 1},
     }
 
 
@@ -286,13 +301,13 @@ def test_a_message_names_only_so_many_and_the_result_all() -> None:
     assert error.msg.startswith("500 of 500 instances failed. ")
     assert f"instance {NAMED_AT_MOST} (" in error.msg
     assert f"instance {NAMED_AT_MOST + 1} (" not in error.msg
-    assert error.msg.endswith("| the others are among the instances of the result")
+    assert error.msg.endswith("| see instances in the result for the rest")
     assert len(error.msg) < 4000
     assert sum(each["failed"] for each in error.result["instances"]) == 500
 
 
 def test_as_many_as_can_be_named_need_no_hint_at_the_others() -> None:
-    assert "the others" not in failed(NAMED_AT_MOST, lambda _member: ServerError("boom"), of=NAMED_AT_MOST + 1).msg
+    assert "for the rest" not in failed(NAMED_AT_MOST, lambda _member: ServerError("boom"), of=NAMED_AT_MOST + 1).msg
 
 
 def test_neither_the_summary_nor_a_failure_holds_a_secret() -> None:

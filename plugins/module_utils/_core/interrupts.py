@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Signals that end a task, as an exception while something is on its way, so that it can be undone."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import contextlib
+import signal
+import threading
+import types
+import typing as t
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """A signal asks the task to end. No Exception, so that nothing takes it for a lost connection."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@contextlib.contextmanager
+def interruptible() -> c.Iterator[t.Callable[[], contextlib.AbstractContextManager[None]]]:
+    """Take the signals over; gives what marks the part that they interrupt. Outside it they are ignored.
+
+    Only the main thread can do so; elsewhere the signals stay as they are.
+    """
+    armed = False
+
+    def handle(number: int, _frame: types.FrameType | None) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise Interrupted(signal.Signals(number).name)
+
+    @contextlib.contextmanager
+    def part() -> c.Iterator[None]:
+        nonlocal armed
+        armed = True
+        try:
+            yield
+        finally:
+            armed = False
+
+    former: dict[signal.Signals, t.Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        former = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield part
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Many instances: what is planned for each, how many may change, and what a task returns of them. Pure."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import typing as t
+
+from .._api.errors import Invalid
+from .._core.plan import Plan, combined
+from .._core.resource import Item, Ref
+from .cost import cost
+from .instance import Instance
+from .renew import is_under_way, to_recycle
+from .switch import to_switch
+
+NAMED_AT_MOST = 20
+STATE_FIELDS = ("actual_status", "intended_status", "cur_state")
+PLANNED: dict[str, dict[str, str]] = {
+    "running": {"actual_status": "running", "intended_status": "running", "cur_state": "running"},
+    "stopped": {"actual_status": "exited", "intended_status": "stopped", "cur_state": "stopped"},
+    "recycled": {"actual_status": "running", "intended_status": "running", "cur_state": "running"},
+}
+"""How an instance shows that has reached a state (F3.4)."""
+
+Member = Item[Instance]
+
+
+def plan_all(instances: c.Iterable[Instance], state: str) -> list[Member]:
+    """What is to be done with each: `running`, `stopped`, or `recycled`, which skips stopped ones. Pure."""
+    return [_recycling(each) if state == "recycled" else to_switch(each, state, None) for each in instances]
+
+
+def _recycling(instance: Instance) -> Member:
+    try:
+        member = to_recycle(instance, ())
+    except Invalid as error:
+        return Item(Ref(instance.id), instance, Plan(instance.display_name), follow=False, note=f"Skipped: {error.msg}")
+    if is_under_way(instance, ()):
+        member.note = f"{instance.display_name} is being recycled already."
+    return member
+
+
+def check_affected(members: c.Iterable[Member], limit: int | None) -> None:
+    """Raises Invalid when more than `limit` would change."""
+    names = [member.name for member in members if member.plan.changed]
+    if limit is not None and len(names) > limit:
+        shown = ", ".join(names[:NAMED_AT_MOST]) + (", ..." if len(names) > NAMED_AT_MOST else "")
+        raise Invalid(f"{len(names)} instances would change but max_affected is {limit}, so nothing was sent: {shown}.")
+
+
+def report(members: c.Sequence[Member], state: str, *, planned: bool) -> dict[str, t.Any]:
+    """What a task returns; `planned`: what it would do, as in check mode. Raises one failure for all that failed."""
+    failed = [member for member in members if member.error is not None]
+    if not failed:
+        return summary(members, state, planned=planned)
+    first = t.cast(t.Any, failed[0].error)
+    raise type(first)(_told(failed, len(members)), first.exchange, **summary(members, state, planned=planned))
+
+
+def summary(members: c.Sequence[Member], state: str, *, planned: bool) -> dict[str, t.Any]:
+    """The keys of a result. The counts are disjoint: what failed is neither among the changed nor the unchanged."""
+    shown = [_member(member, state, planned=planned) for member in members]
+    failed = sum(each["failed"] for each in shown)
+    changed = sum(each["changed"] and not each["failed"] for each in shown)
+    return {
+        **combined(member.plan for member in members),
+        "changed": any(each["changed"] for each in shown),
+        "instances": shown,
+        "counts": {
+            "selected": len(shown),
+            "changed": changed,
+            "unchanged": len(shown) - changed - failed,
+            "failed": failed,
+        },
+        "cost": {
+            "before": cost(member.before for member in members),
+            "after": cost(_after(member, state, planned=planned) for member in members),
+        },
+    }
+
+
+def _member(member: Member, state: str, *, planned: bool) -> dict[str, t.Any]:
+    after = _after(member, state, planned=planned)
+    return {
+        "id": after.id,
+        "label": after.label or None,
+        **{field: after.row.get(field) for field in ("gpu_name", "machine_id", "dph_total")},
+        "action": member.plan.actions[0] if member.plan.changed else None,
+        "changed": member.plan.changed if planned else member.changed,
+        "failed": member.error is not None,
+        "error_class": None if member.error is None else member.error.error_class,
+        "msg": member.note if member.error is None else member.error.msg,
+        "before": {field: member.before.word(field) for field in STATE_FIELDS},
+        "after": {field: after.word(field) for field in STATE_FIELDS},
+    }
+
+
+def _after(member: Member, state: str, *, planned: bool) -> Instance:
+    """How it was last seen; of a plan, how it would show."""
+    if not planned or not member.plan.changed:
+        return member.seen
+    return Instance(member.before.id, {**member.before.row, **PLANNED[state]})
+
+
+def _told(failed: c.Sequence[Member], count: int) -> str:
+    """It names each that failed, as far as a message can hold them."""
+    told: dict[str, list[str]] = {}
+    for member in failed[:NAMED_AT_MOST]:
+        told.setdefault(member.error.msg if member.error else "", []).append(member.name)
+    reasons = [msg if names[0] in msg else f"{', '.join(names)}: {msg}" for msg, names in told.items()]
+    if len(failed) > NAMED_AT_MOST:
+        reasons.append("see instances in the result for the rest")
+    return f"{len(failed)} of {count} instances failed. {' | '.join(reasons)}"
