@@ -30,7 +30,8 @@ from .errors import (
     VastError,
 )
 from .pacing import Pacer, shared_directory
-from .replies import MASK, Redactor, Reply, error_from_reply
+from .redact import MASK, Redactor
+from .replies import Reply, error_from_reply
 from .settings import Settings, origin
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -99,7 +100,7 @@ class Client:
         self.settings = settings
         self.warn = warn
         self.clock = clock
-        self.redactor = Redactor(settings.api_key)
+        self.redactor = Redactor([settings.api_key])
         self._headers = {
             "User-Agent": f"ansible-vastai.cloud/{VERSION} {agent} python/{platform.python_version()}",
             "Accept": "application/json",

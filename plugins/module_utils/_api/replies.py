@@ -12,7 +12,6 @@ import json
 import re
 import time
 import typing as t
-import urllib.parse
 
 from .errors import (
     AuthError,
@@ -29,18 +28,9 @@ from .errors import (
     UnknownOutcome,
     VastError,
 )
-
-MAX_SHOWN = 1024
-"""How many characters of a reply a failure shows."""
-MASK = "********"
-MAX_SHOWN_DEPTH = 16
-"""How deeply nested a reply a failure shows."""
+from .redact import Redactor
 
 # Kept as text: compiling them takes longer than the rest of this file, and a task that succeeds needs none of them.
-_HIDDEN_NAMES = r"(?i)key|token|passw|secret|login|authorization|(^|_)env$|onstart|signature"
-_HIDDEN_TEXTS = (
-    r"(?i)((?:key|token|password|secret|signature)\\*[\"']?\s*[=:]\s*\\*[\"']?|\bBearer\s+)[^\s\"'&,;<>{}\[\]]+"
-)
 _THRESHOLD = r"threshold\s*=\s*([0-9]+(?:\.[0-9]+)?)"
 _LOGIN_WORDS = ("invalid user key", "session expired", "requires login", "two factor authentication")
 _GATEWAY = frozenset((502, 503, 504, *range(520, 528)))
@@ -88,34 +78,6 @@ class Reply:
             title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
             return "an HTML page" + (f" titled {' '.join(title[1].split())!r}" if title else "")
         return " ".join(text.split())
-
-
-class Redactor:
-    """Makes anything presentable: short, and without the key or what looks like a secret."""
-
-    def __init__(self, api_key: str) -> None:
-        self._forms = {api_key, json.dumps(api_key)[1:-1], urllib.parse.quote(api_key, safe="")}
-
-    def text(self, text: str) -> str:
-        """One text, at most MAX_SHOWN characters."""
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return re.sub(_HIDDEN_TEXTS, rf"\g<1>{MASK}", text)[:MAX_SHOWN]
-
-    def data(self, data: t.Any) -> str:
-        """JSON with the values of secret fields masked by name, as text; of plain text, the text."""
-        return self.text(data if isinstance(data, str) else json.dumps(_masked(data)))
-
-
-def _masked(data: t.Any, depth: int = 0) -> t.Any:
-    if isinstance(data, (dict, list)) and depth == MAX_SHOWN_DEPTH:
-        return "..."
-    if isinstance(data, dict):
-        return {
-            name: MASK if value and re.search(_HIDDEN_NAMES, str(name)) else _masked(value, depth + 1)
-            for name, value in data.items()
-        }
-    return [_masked(item, depth + 1) for item in data] if isinstance(data, list) else data
 
 
 def error_from_reply(sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, safe: bool) -> VastError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import email.utils
 import json
 import typing as t
-import urllib.parse
 
 import pytest
 
@@ -27,12 +26,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     UnknownOutcome,
     VastError,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import (
-    MAX_SHOWN,
-    Redactor,
-    Reply,
-    error_from_reply,
-)
+from ansible_collections.vastai.cloud.plugins.module_utils._api.redact import Redactor
+from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import Reply, error_from_reply
 
 from ...harness import KEY, FakeClock
 
@@ -44,7 +39,7 @@ def reply(body: t.Any = b"", status: int = 200, **headers: str) -> Reply:
 
 def refused(answer: Reply, *, safe: bool = True) -> VastError:
     exchange = Exchange("PUT", "https://vast.test/", answer.status)
-    return error_from_reply("PUT https://vast.test/", answer, exchange, Redactor(KEY), safe=safe)
+    return error_from_reply("PUT https://vast.test/", answer, exchange, Redactor([KEY]), safe=safe)
 
 
 @pytest.mark.parametrize(
@@ -220,65 +215,8 @@ def test_a_429_may_name_a_date(clock: FakeClock, ahead: float, wait: float) -> N
     assert found.wait == wait
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"key {KEY} is wrong",
-        "got api_key=s3cr3t&x=1",
-        "Authorization: Bearer s3cr3t",
-        "{'password': 's3cr3t'}",
-        '{"jupyter_token":"s3cr3t"}',
-        r"bad input {\"token\": \"s3cr3t\"}",
-        "https://files.test/log?X-Amz-Signature=s3cr3t",
-    ],
-)
-def test_secrets_in_texts_are_masked(text: str) -> None:
-    shown = Redactor(KEY).text(text)
-    assert KEY not in shown
-    assert "s3cr3t" not in shown
-    assert "********" in shown
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"api_key": "s3cr3t"},
-        {"instances": [{"jupyter_token": "s3cr3t"}]},
-        {"a": {"b": [{"extra_env": [["HF_TOKEN", "s3cr3t"]]}]}},
-        {"onstart": "export A=s3cr3t"},
-        {"image_login": "-u me -p s3cr3t"},
-        {"Authorization": "s3cr3t"},
-        {"msg": 'bad input {"token": "s3cr3t"}'},
-    ],
-)
-def test_secret_fields_are_masked_by_name_at_any_level(data: t.Any) -> None:
-    shown = Redactor(KEY).data(data)
-    assert "s3cr3t" not in shown
-    assert "********" in shown
-
-
-def test_what_is_no_secret_is_shown() -> None:
-    data = {"id": 5, "label": "train-01", "env": [], "num_gpus": 1, "ports": None}
-    assert json.loads(Redactor(KEY).data(data)) == data
-
-
-@pytest.mark.parametrize("key", ["0123456789abcdef", 'quote"and\\backslash', "per%cent/slash+plus"])
-def test_the_key_is_masked_however_it_is_written(key: str) -> None:
-    redactor = Redactor(key)
-    assert json.loads(redactor.data({f"a {key} b": [f"before {key} after"]})) == {
-        "a ******** b": ["before ******** after"]
-    }
-    assert redactor.text(f"?k={urllib.parse.quote(key, safe='')}") == "?k=********"
-
-
-def test_a_long_reply_is_cut_after_masking() -> None:
-    shown = Redactor(KEY).text("x" * (MAX_SHOWN - 10) + KEY + "y" * 5000)
-    assert len(shown) == 1024
-    assert KEY[:10] not in shown
-
-
 @pytest.mark.parametrize("depth", [100, 600, 900, 5_000, 100_000])
 def test_a_deeply_nested_reply_is_shown_and_breaks_nothing(depth: int) -> None:
     answer = reply(b"[" * depth + b"]" * depth, 400)
-    assert Redactor(KEY).data(answer.data).startswith("[[[")
+    assert Redactor([KEY]).data(answer.data).startswith("[[[")
     assert refused(answer).__class__ is Invalid
