@@ -94,6 +94,12 @@ class Reply:
         return 200 <= self.status < 300 and not (isinstance(self.data, dict) and says_no(self.data))
 
     @property
+    def is_clear(self) -> bool:
+        """Whether `success`, where it stands, is one of the words that the API has for it."""
+        success = self.data.get("success") if isinstance(self.data, dict) else None
+        return success is None or isinstance(success, bool)
+
+    @property
     def slug(self) -> str | None:
         """The API's own short name of the error."""
         slug = self.data.get("error") if isinstance(self.data, dict) else None
@@ -119,13 +125,13 @@ class Reply:
 
 
 def says_no(reply: t.Mapping[str, t.Any]) -> bool:
-    """Whether an object says that it did not succeed, in any of the ways that it may."""
+    """Whether an object says that it did not succeed, or does not say clearly that it did."""
     success = reply.get("success")
     if success is True:
         return False
     if success is None:
         return any(isinstance(reply.get(key), str) and reply[key].strip() for key in ("error", "error_msg"))
-    return not success or str(success).strip().lower() in ("false", "0", "no")
+    return True
 
 
 def _no_number(_text: str) -> None:
@@ -206,6 +212,11 @@ def error_from_reply(
             f"{answer}. The API key{source} is wrong, expired or not accepted here; see "
             "https://cloud.vast.ai/manage-keys/.",
             exchange,
+        )
+    if not reply.is_clear and reply.status < 300:
+        msg = f"{answer}. It does not say clearly whether it succeeded."
+        return (
+            ProtocolError(msg, exchange) if safe else UnknownOutcome(f"{msg} It may have been carried out.", exchange)
         )
     if _is_from_gateway(reply):
         return _from_gateway(sent, reply.status, says, exchange, safe=safe)

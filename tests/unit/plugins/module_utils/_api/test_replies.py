@@ -358,7 +358,8 @@ def test_what_something_in_between_says_of_a_write_leaves_it_open(status: int) -
         ({"error_msg": "invalid key"}, False),
         ({"success": None, "error": "invalid_args"}, False),
         ({"success": True, "error": "a note"}, True),
-        ({"success": "true"}, True),
+        ({"success": "true"}, False),
+        ({"success": 1}, False),
         ({"error": None}, True),
         ({"error": " "}, True),
         ({"success": None}, True),
@@ -366,6 +367,14 @@ def test_what_something_in_between_says_of_a_write_leaves_it_open(status: int) -
 )
 def test_a_2xx_may_say_no_in_many_ways(body: t.Any, ok: bool) -> None:
     assert reply(body).ok is ok
+
+
+@pytest.mark.parametrize("success", ["false", "true", 0, 1, [], "0"])
+def test_a_2xx_that_does_not_say_clearly_whether_it_succeeded_leaves_it_open(success: t.Any) -> None:
+    answer = reply({"success": success, "msg": "the text"})
+    assert refused(answer).__class__ is ProtocolError
+    assert refused(answer, safe=False).__class__ is UnknownOutcome
+    assert "the text. It does not say clearly whether it succeeded." in refused(answer, safe=False).msg
 
 
 @pytest.mark.parametrize(
