@@ -29,7 +29,8 @@ from .errors import (
     UnknownOutcome,
     VastError,
 )
-from .pacing import Pacer, shared_directory
+from .pacing import Pacer
+from .private_files import shared_directory
 from .redact import MASK, Redactor
 from .replies import Reply, error_from_reply
 from .settings import Settings, origin

@@ -8,18 +8,18 @@ from __future__ import annotations
 import collections.abc as c
 import contextlib
 import dataclasses
-import json
 import typing as t
 
+from .._api import listings
 from .._api.client import Client, Route
-from .._api.errors import Exchange, ProtocolError
+from .._api.listings import Listing
 
 LIST = Route("GET", "/api/v1/instances/", 1.0)
 PAGE_SIZE = 25
 """What the API gives at most (F3.1)."""
-MAX_PAGES = 1000
 IDS_IN_A_FILTER = 200
 """How many ids, or labels, are asked for at once: they travel in the address."""
+LISTING = Listing(LIST, "instances", "total_instances", "instance", PAGE_SIZE)
 MAX_LABEL = 1024
 """The API's limit on a label, in characters (published manage instance)."""
 
@@ -229,56 +229,6 @@ def read(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> list
 
 
 def pages(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> c.Iterator[Page]:
-    """The same page by page, each read when it is asked for; who stops before the end knows a part only.
-
-    Raises ProtocolError for a page that is not well formed, and at the end for a listing that is not complete.
-    """
-    found: set[int] = set()
-    tokens: set[str] = set()
-    params = {
-        "select_filters": json.dumps(filters),
-        "order_by": json.dumps([{"col": "id", "dir": "asc"}]),
-        "limit": str(PAGE_SIZE),
-    }
-    for number in range(1, MAX_PAGES + 1):
-        reply = client.call(LIST, params=params)
-        page = Page([*_rows(client, reply, number)], reply)
-        for instance in page.instances:
-            if instance.id in found:
-                raise _malformed(client, f"page {number} lists instance {instance.id} a second time")
-            found.add(instance.id)
-        if page.is_last:
-            _check_complete(client, reply, len(found))
-            yield page
-            return
-        token = reply["next_token"]
-        if not isinstance(token, str) or token in tokens:
-            raise _malformed(client, f"page {number} names no new page")
-        yield page
-        tokens.add(token)
-        params["after_token"] = token
-    raise _malformed(client, f"it has more than {MAX_PAGES} pages")
-
-
-def _rows(client: Client, page: t.Mapping[str, t.Any], number: int) -> c.Iterator[Instance]:
-    rows = page.get("instances")
-    if not isinstance(rows, list):
-        raise _malformed(client, f"page {number} has no list of instances")
-    for row in rows:
-        key = row.get("id") if isinstance(row, dict) else None
-        if not isinstance(key, int) or isinstance(key, bool):
-            raise _malformed(client, f"page {number} has a row without an id")
-        yield Instance(key, row)
-
-
-def _check_complete(client: Client, last_page: t.Mapping[str, t.Any], count: int) -> None:
-    total = last_page.get("total_instances")
-    if isinstance(total, int) and count < total:
-        raise _malformed(client, f"it announces {total} instances and shows {count}")
-
-
-def _malformed(client: Client, what: str) -> ProtocolError:
-    return ProtocolError(
-        f"The listing of instances cannot be relied on: {what}. Nothing is concluded from it; run the task again.",
-        Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
-    )
+    """The same page by page, each read when it is asked for; who stops before the end knows a part only."""
+    for page in listings.pages(client, LISTING, filters):
+        yield Page([Instance(key, row) for key, row in page.rows.items()], page.reply)

@@ -176,7 +176,6 @@ def test_workers_come_as_a_bare_list_or_under_their_name(api: Api, reply: t.Any)
 @pytest.mark.parametrize(
     "reply",
     [
-        {"error_msg": "no workers are ready"},
         {"workers": None},
         {"workers": {"1001": worker_row()}},
         {"workers": ["1001"]},
@@ -200,6 +199,7 @@ def test_workers_that_the_engine_does_not_tell_are_null(api: Api, reply: t.Any) 
         (200, '"Invalid key or endpoint"', "Invalid key or endpoint"),
         (200, "not json", "not json"),
         (200, {"success": False, "msg": "rejected"}, "rejected"),
+        (200, {"error_msg": "no workers are ready"}, "no workers are ready"),
         (401, {"error": "unauthorized"}, "The API key is wrong"),
         (403, {"error": "forbidden"}, "lacks the permission"),
         (404, b"", "no message"),
@@ -263,7 +263,7 @@ def test_workergroups_are_listed_under_their_other_name_where_the_first_is_unkno
 def test_nothing_is_concluded_from_a_malformed_listing_of_workergroups(api: Api, path: str, results: t.Any) -> None:
     expect_groups(api, endpoint_row())
     if path == AUTOJOBS:
-        api.expect("GET", WORKERGROUPS, b"", status=404)
+        api.expect("GET", WORKERGROUPS, {"success": False, "msg": "no such route"}, status=404)
     api.expect("GET", path, {"success": True, "results": results})
     result = failure("protocol")
     assert result["msg"] == (
