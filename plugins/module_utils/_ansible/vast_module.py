@@ -10,18 +10,18 @@ import os
 import typing as t
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from .._api.client import Client
 from .._api.clock import Clock, Waits
-from .._api.errors import DependencyError, Invalid, VastError
-from .._api.settings import DEFAULT_URL, Settings
+from .._api.errors import Invalid, VastError
+from .._api.settings import Settings
 
 Spec = dict[str, dict[str, t.Any]]
 
 API_OPTIONS: Spec = {
-    "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VAST_API_KEY"])},
-    "api_url": {"type": "str", "default": DEFAULT_URL, "fallback": (env_fallback, ["VAST_URL"])},
+    "api_key": {"type": "str", "no_log": True},
+    "api_url": {"type": "str"},
     "api_timeout": {"type": "int", "default": 60},
     "retry_timeout": {"type": "int", "default": 120},
     "api_pacing": {"type": "bool", "default": True},
@@ -64,8 +64,6 @@ def run_module(run: c.Callable[[VastModule], dict[str, t.Any]], options: Spec, *
     module = VastModule(argument_spec={**API_OPTIONS, **options}, supports_check_mode=True, **constraints)
     try:
         result = run(module)
-    except DependencyError as error:
-        module.fail_json(missing_required_lib("requests"), error_class=error.error_class, **error.result)
     except VastError as error:
         module.fail_json(**error.failure())
     module.exit_json(**result)
