@@ -37,15 +37,11 @@ options:
         key file of the official client is used, C($XDG_CONFIG_HOME/vastai/vast_api_key), by default
         C(~/.config/vastai/vast_api_key).
     type: str
-    env:
-      - name: VAST_API_KEY
   api_url:
     description:
-      - The address of the API.
+      - The address of the API, without a path. If not given, the environment variable E(VAST_URL) is used if it is
+        set, else V(https://console.vast.ai). Likewise E(VAST_API_KEY) is used when O(api_key) is not given.
     type: str
-    default: https://console.vast.ai
-    env:
-      - name: VAST_URL
   api_timeout:
     description:
       - For how many seconds to wait for a reply.

@@ -21,19 +21,19 @@ import os
 import typing as t
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from .._api.client import Client
 from .._api.clock import Clock, Deadline, Waits
-from .._api.errors import DependencyError, Invalid, VastError
+from .._api.errors import Invalid, VastError
 from .._api.redact import Redactor, visible
-from .._api.settings import DEFAULT_URL, Settings
+from .._api.settings import Settings, checked_number
 from .given import Spec as Spec
 from .given import faults, without_nulls
 
 API_OPTIONS: Spec = {
-    "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VAST_API_KEY"])},
-    "api_url": {"type": "str", "default": DEFAULT_URL, "fallback": (env_fallback, ["VAST_URL"])},
+    "api_key": {"type": "str", "no_log": True},
+    "api_url": {"type": "str"},
     "api_timeout": {"type": "int", "default": 60},
     "retry_timeout": {"type": "int", "default": 120},
     "api_pacing": {"type": "bool", "default": True},
@@ -111,10 +111,7 @@ class VastModule(AnsibleModule):
     def waits(self) -> Waits:
         """The wait options; from here on `wait_timeout` runs. Raises Invalid for numbers that cannot work."""
         for name, most in (("wait_timeout", MAX_WAIT), ("wait_interval", MAX_INTERVAL)):
-            if not self.params[name] > 0:
-                raise Invalid(f"{name} must be greater than 0, not {self.params[name]}.")
-            if self.params[name] > most:
-                raise Invalid(f"{name} must be at most {most}, not {self.params[name]}.")
+            checked_number(name, self.params[name], most)
         self.deadline = Deadline(Clock(), self.params["wait_timeout"])
         return Waits(self.params["wait"], self.params["wait_timeout"], self.params["wait_interval"])
 
@@ -139,8 +136,6 @@ def run_module(
     module = VastModule(spec, criteria, supports_check_mode=True, **constraints)
     try:
         result = run(module)
-    except DependencyError as error:
-        module.fail_json(missing_required_lib("requests"), error_class=error.error_class, **error.result)
     except VastError as error:
         module.fail_json(**error.failure())
     module.exit_json(**result)

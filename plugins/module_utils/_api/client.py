@@ -20,7 +20,6 @@ import urllib.parse
 from .._version import VERSION
 from .clock import Clock, Deadline
 from .errors import (
-    DependencyError,
     Exchange,
     Invalid,
     ProtocolError,
@@ -28,6 +27,7 @@ from .errors import (
     TransportError,
     UnknownOutcome,
     VastError,
+    requests_missing,
 )
 from .pacing import Pacer
 from .private_files import shared_directory
@@ -106,7 +106,7 @@ class Client:
         writes: bool = True,
     ) -> None:
         if REQUESTS_IMPORT_ERROR is not None:
-            raise DependencyError("The Python library requests is missing.", exception=REQUESTS_IMPORT_ERROR)
+            raise requests_missing(REQUESTS_IMPORT_ERROR)
         self.settings = settings
         self.warn = warn
         self.clock = clock
@@ -254,7 +254,9 @@ class Client:
             response=self.redactor.data(reply.data),
         )
         if not reply.ok:
-            raise error_from_reply(sent, reply, exchange, self.redactor, safe=route.safe)
+            raise error_from_reply(
+                sent, reply, exchange, self.redactor, safe=route.safe, key_source=self.settings.key_source
+            )
         says = self.redactor.text(reply.message) or "an empty body"
         msg = f"Vast.ai answered {reply.status} to {sent}, and not with a JSON object: {says}."
         raise (

@@ -135,7 +135,7 @@ def test_an_account_without_groups_has_an_empty_list(api: Api, status: int, repl
         (None, "https://console.vast.ai", "https://run.vast.ai"),
         ("https://console.vast.ai/", "https://console.vast.ai", "https://run.vast.ai"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("https://gateway.test/vast", "https://gateway.test/vast", "https://gateway.test/vast"),
+        ("https://gateway.test:8443/", "https://gateway.test:8443", "https://gateway.test:8443"),
     ],
 )
 def test_the_engine_has_its_own_host_at_vast_ai_and_is_beside_the_api_elsewhere(

@@ -94,6 +94,18 @@ ROOT = pathlib.Path(__file__).parents[5]
             id="api-true",
         ),
         pytest.param({"id": 4711, "state": "stopped", "api_timeout": 0}, "api_timeout", id="api-timeout-zero"),
+        pytest.param(
+            {"id": 4711, "state": "stopped", "api_key": ""},
+            "api_key must not be empty; omit it",
+            id="key-empty",
+        ),
+        pytest.param({"id": 4711, "state": "stopped", "api_url": ""}, "api_url must not be empty", id="url-empty"),
+        pytest.param({"id": 4711, "state": "stopped", "ca_path": ""}, "ca_path must not be empty", id="ca-empty"),
+        pytest.param(
+            {"id": 4711, "state": "stopped", "api_url": "https://vast.test/api/v0/"},
+            "Write https://vast.test.",
+            id="url-path",
+        ),
         pytest.param({"id": 4711, "state": "stopped", "api_url": "console.vast.ai"}, "api_url", id="url-no-scheme"),
         pytest.param({"id": 4711, "state": "stopped", "ca_path": "/nowhere.pem"}, "/nowhere.pem", id="ca-missing"),
     ],
@@ -243,9 +255,40 @@ def test_without_requests_the_failure_names_library_and_interpreter(monkeypatch:
     monkeypatch.setattr(client, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
     result = fail("vast_instance", id=4711, state="stopped")
     assert result["error_class"] == "dependency"
-    assert "(requests)" in result["msg"]
-    assert sys.executable in result["msg"]
+    assert f"{sys.executable} -m pip install requests" in result["msg"]
     assert "No module named 'requests'" in result["exception"]
+
+
+@pytest.mark.parametrize(
+    ("store", "source"),
+    [
+        (store_in_option, "the option api_key"),
+        (store_in_environment, "the environment variable VAST_API_KEY"),
+        (store_in_file, "/.config/vastai/vast_api_key"),
+    ],
+)
+def test_a_key_that_is_not_accepted_says_where_it_came_from(
+    api: Api,
+    home: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: t.Callable[[pathlib.Path, pytest.MonkeyPatch], dict[str, t.Any]],
+    source: str,
+) -> None:
+    refused = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("GET", instance.LIST.path, refused, status=404, query=list_query({"id": {"eq": 4711}}))
+    result = fail("vast_instance", id=4711, state="stopped", **store(home, monkeypatch))
+    assert result["error_class"] == "auth"
+    assert "The API key is wrong, expired or not accepted here. It came from " in result["msg"]
+    assert f"{source}. See https:" in result["msg"]
+
+
+@pytest.mark.usefixtures("api")
+def test_an_empty_key_is_not_replaced_by_that_of_another_account(
+    home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_in_environment(home, monkeypatch)
+    store_in_file(home, monkeypatch)
+    assert fail("vast_instance", id=4711, state="stopped", api_key="")["error_class"] == "invalid"
 
 
 def test_a_failure_of_the_api_becomes_the_keys_of_a_failed_result(api: Api) -> None:

@@ -22,7 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from ansible_collections.vastai.cloud.plugins.module_utils._api import client as clients
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, Deadline
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Exchange, VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Exchange, VastError, requests_missing
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
 
@@ -617,7 +617,10 @@ def test_without_requests_the_failure_is_a_dependency(connect: Connect, monkeypa
     monkeypatch.setattr(clients, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
     with pytest.raises(VastError) as failed:
         connect()
-    assert (failed.value.error_class, failed.value.msg) == ("dependency", "The Python library requests is missing.")
+    assert (failed.value.error_class, failed.value.msg) == (
+        "dependency",
+        requests_missing("").msg,
+    )
     assert failed.value.result == {"exception": "Traceback: no requests"}
 
 
