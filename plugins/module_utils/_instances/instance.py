@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import collections.abc as c
-import contextlib
 import dataclasses
 import typing as t
 
@@ -172,27 +170,22 @@ class Instance:
         status_msg = self.text("status_msg")
         return fields + (f", status_msg {status_msg[:200]!r}" if status_msg else "")
 
+    @property
+    def has_ports(self) -> bool:
+        """Its addresses are of use; a stopped one may still list the last ones (F3.3)."""
+        return self.actual_status == "running"
+
     def ssh(self) -> dict[str, t.Any] | None:
-        """Where ssh answers: the published port 22, else the proxy; None when the API tells neither (F3.3)."""
+        """Where ssh answers: the published port 22, else the proxy; None unless it runs and the API tells (F3.3)."""
         return self.direct() or self.proxy()
 
     def direct(self) -> dict[str, t.Any] | None:
         """The published port 22; None unless the instance runs and publishes it."""
-        with contextlib.suppress(AttributeError, LookupError, TypeError, ValueError):
-            # Docker may publish IPv6 on a port of its own, and public_ipaddr is an IPv4 address.
-            published = min(self.row["ports"]["22/tcp"], key=lambda entry: ":" in entry.get("HostIp", ""))
-            port = int(published["HostPort"])
-            if host := self.text("public_ipaddr"):
-                return {"host": host, "port": port, "user": "root", "via": "direct"}
-        return None
+        return address.direct(self.row) if self.has_ports else None
 
     def proxy(self) -> dict[str, t.Any] | None:
-        """Vast.ai's proxy, which has an address before the container does; jupyter instances are one port further."""
-        with contextlib.suppress(LookupError, TypeError, ValueError):
-            shift = 1 if "jupyter" in (self.text("image_runtype") or "") else 0
-            if host := self.text("ssh_host"):
-                return {"host": host, "port": int(self.row["ssh_port"]) + shift, "user": "root", "via": "proxy"}
-        return None
+        """Vast.ai's proxy; None unless the instance runs."""
+        return address.proxy(self.row) if self.has_ports else None
 
     def result(self) -> dict[str, t.Any]:
         """The documented key `instance`: the same for every module and plugin, without secrets."""
@@ -202,9 +195,10 @@ class Instance:
             "actual_status": self.text("actual_status"),
             "intended_status": self.text("intended_status"),
             "status_msg": self.text("status_msg"),
-            "public_ipaddr": self.text("public_ipaddr"),
+            "public_ipaddr": address.checked_host(self.row.get("public_ipaddr")),
             "ssh": self.ssh(),
             **{field: self.row.get(field) for field in RESULT_FIELDS},
+            "ports": address.published_ports(self.row.get("ports")) if self.has_ports else None,
         }
 
 

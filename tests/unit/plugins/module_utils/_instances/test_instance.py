@@ -337,6 +337,16 @@ def test_without_a_whole_address_ssh_answers_nowhere(row: dict[str, t.Any]) -> N
     assert Instance(4711, row).ssh() is None
 
 
+@pytest.mark.parametrize("status", ["exited", "loading", "created", "offline", "stopped", None])
+def test_the_last_ports_of_an_instance_that_does_not_run_are_not_shown(status: str | None) -> None:
+    result = instance(actual_status=status).result()
+    assert (result["ssh"], result["ports"]) == (None, None)
+
+
+def test_an_address_that_is_none_is_not_shown() -> None:
+    assert instance(public_ipaddr="-oProxyCommand=id").result()["public_ipaddr"] is None
+
+
 ROW = {
     "cur_state": "running",
     "next_state": "stopped",
@@ -378,7 +388,7 @@ ROW = {
 
 
 def test_the_result_passes_every_documented_field_on_as_it_is() -> None:
-    result = Instance(4711, {"id": 4711, **ROW}).result()
+    result = Instance(4711, {"id": 4711, "actual_status": "running", **ROW}).result()
     assert {field: value for field, value in result.items() if field in ROW} == ROW
 
 
