@@ -127,7 +127,7 @@ instance:
       type: str
     ssh:
       description: >-
-        The SSH address, or null when the API does not report one. Only useful while the instance runs.
+        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
       returned: always
       type: dict
       contains:

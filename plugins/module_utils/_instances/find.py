@@ -14,9 +14,6 @@ from .._core import resource
 from .._core.arguments import check_id
 from .instance import IDS_IN_A_FILTER, MAX_LABEL, Instance, read
 
-IDS_IN_A_FILTER = 200
-"""How many ids are asked for at once: they travel in the address."""
-
 TARGET_OPTIONS: dict[str, dict[str, t.Any]] = {
     "id": {"type": "int"},
     "label": {"type": "str"},

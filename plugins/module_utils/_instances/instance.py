@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import collections.abc as c
 import dataclasses
 import typing as t
 
 from .._api import listings
 from .._api.client import Client, Route
 from .._api.listings import Listing
+from . import address
 
 LIST = Route("GET", "/api/v1/instances/", 1.0)
 PAGE_SIZE = 25

@@ -18,9 +18,9 @@ from .watch import Watch, warn_of_foreign
 
 MANAGE = Route("PUT", "/api/v0/instances/{id}/", 1.0)
 BULK = Route("PUT", "/api/v0/instances/", 4.0)
-"""The change of many (F3.6); its interval is longer (L-A)."""
+"""The change of many (F3.6); its interval is longer (F2.4)."""
 IDS_IN_A_CHANGE = 64
-"""So many ids the API takes in one change (L-A)."""
+"""So many ids the API takes in one change (F3.6)."""
 SHOWN_WITHIN = 5.0
 """For how many seconds an accepted change may stay invisible before it is sent once more."""
 

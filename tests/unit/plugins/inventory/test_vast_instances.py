@@ -32,7 +32,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import SELECTION_OPTIONS
 
-from ..harness import KEY, URL, Api, Undeclared, instance_row, list_query, listing, stopped_row
+from ..harness import KEY, URL, Api, FakeClock, Undeclared, instance_row, list_query, listing, stopped_row
 
 NAME = "vastai.cloud.vast_instances"
 LISTING = "/api/v1/instances/"
