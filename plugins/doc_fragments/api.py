@@ -27,8 +27,8 @@ options:
     type: str
   api_timeout:
     description:
-      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost;
-        at most 3600.
+      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost; at most
+        3600. Raise it for a slow connection.
     type: int
     default: 60
   retry_timeout:
@@ -37,7 +37,7 @@ options:
         V(0) tries once.
       - A refusal for being too frequent (429) and a failure to connect are tried again for every request. After a
         lost reply or an error of the gateway only reading requests are; a request that changes something is never
-        repeated before a look at what became of it.
+        repeated before the module has polled what became of it.
     type: int
     default: 120
   api_pacing:
@@ -49,8 +49,7 @@ options:
     default: true
   validate_certs:
     description:
-      - Whether to verify the certificate of the API. V(false) lets anyone who intercepts the connection
-        read the key.
+      - Whether to verify the certificate of the API. V(false) lets anyone who intercepts the connection read the key.
     type: bool
     default: true
   ca_path:
