@@ -18,7 +18,7 @@ import typing as t
 import urllib.parse
 
 from .._version import VERSION
-from .clock import Clock
+from .clock import Clock, Deadline
 from .errors import (
     DependencyError,
     Exchange,
@@ -90,15 +90,25 @@ class _TooLarge(_BadBody):
 class Client:
     """Sends one request at a time and returns what the API said, or raises what went wrong.
 
-    `agent` names the caller in the User-Agent; `warn` is called with sentences the user should read.
+    `agent` names the caller in the User-Agent; `warn` is called with sentences the user should read. Without `writes`,
+    as in check mode, it sends only what changes nothing.
     """
 
-    def __init__(self, settings: Settings, *, agent: str, warn: c.Callable[[str], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        agent: str,
+        warn: c.Callable[[str], None],
+        clock: Clock,
+        writes: bool = True,
+    ) -> None:
         if REQUESTS_IMPORT_ERROR is not None:
             raise DependencyError("The Python library requests is missing.", exception=REQUESTS_IMPORT_ERROR)
         self.settings = settings
         self.warn = warn
         self.clock = clock
+        self.writes = writes
         self.redactor = Redactor(settings.api_key)
         self._headers = {
             "User-Agent": f"ansible-vastai.cloud/{VERSION} {agent} python/{platform.python_version()}",
@@ -118,16 +128,20 @@ class Client:
         params: t.Mapping[str, str] | None = None,
         body: t.Mapping[str, t.Any] | None = None,
         list_key: str | None = None,
+        deadline: Deadline | None = None,
     ) -> dict[str, t.Any]:
         """Carry out one operation and return the JSON object it answers with; a bare list is put under `list_key`.
 
         A refused request (429) is sent again, whatever it is, and so is one that never left. After a lost or unreadable
-        reply only what reads is; a write raises UnknownOutcome and the caller has to look. All within `retry_timeout`.
-        Raises the leaves of VastError.
+        reply only what reads is; a write raises UnknownOutcome and the caller has to look. All within `retry_timeout`,
+        and nothing is sent again after `deadline`.
+        Raises the leaves of VastError; RuntimeError for a write by a client that may not write, before it is sent.
         """
+        if not (route.safe or self.writes):
+            raise RuntimeError(f"{route.name} would be a write in check mode; the task must not ask for it")
         base = self.settings.engine_url if route.engine else self.settings.api_url
         url = base + route.path.format(**(ids or {}))
-        budget = self.clock.now() + self.settings.retry_timeout
+        budget = self.clock.now() + min(self.settings.retry_timeout, deadline.remaining if deadline else float("inf"))
         attempt = 0
         while True:
             attempt += 1

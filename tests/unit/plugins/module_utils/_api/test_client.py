@@ -21,7 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import client as clients
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
-from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, Deadline
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Exchange, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
@@ -160,6 +160,27 @@ def test_a_refusal_or_a_text_is_no_bare_list(
     with pytest.raises(VastError) as failed:
         connect().call(ASK, list_key="rows")
     assert failed.value.error_class == error_class
+
+
+def test_a_client_for_check_mode_reads_and_refuses_to_write(api: Api) -> None:
+    client = Client(settings(), agent="test", warn=pytest.fail, clock=Clock(), writes=False)
+    expect(api, READ, {"n": 1})
+    expect(api, ASK, {"n": 2})
+    assert [call(client, READ), call(client, ASK)] == [{"n": 1}, {"n": 2}]
+    with pytest.raises(RuntimeError, match="check mode"):
+        call(client, WRITE)
+
+
+@ROUTES
+def test_nothing_is_sent_again_after_the_deadline_of_the_task(
+    api: Api, connect: Connect, clock: FakeClock, route: Route
+) -> None:
+    for _try in range(3):
+        expect(api, route, refused())
+    start = clock.now()
+    with pytest.raises(VastError):
+        connect().call(route, ids={"id": 5}, deadline=Deadline(Clock(), 5))
+    assert clock.now() - start <= 5
 
 
 @pytest.fixture

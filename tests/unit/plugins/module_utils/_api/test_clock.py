@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rounds of looking: when they come, and that they end."""
+"""Deadlines and rounds of polling: when they come, and that they end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, rounds
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, Deadline, rounds
 
 from ...harness import FakeClock
 
@@ -44,6 +44,34 @@ def test_time_the_caller_spends_counts(clock: FakeClock) -> None:
 def test_a_caller_who_has_seen_enough_does_not_sleep_again(clock: FakeClock) -> None:
     assert list(itertools.islice(rounds(Clock(), first=1, interval=5, timeout=20), 2)) == pytest.approx([1, 6])
     assert clock.slept == pytest.approx([1, 5])
+
+
+def test_rounds_end_with_the_deadline_of_the_whole_task(clock: FakeClock) -> None:
+    deadline = Deadline(Clock(), 20)
+    clock.sleep(9)
+    assert list(rounds(Clock(), first=1, interval=5, timeout=deadline)) == pytest.approx([1, 6, 11])
+
+
+def test_one_round_is_left_after_the_deadline(clock: FakeClock) -> None:
+    deadline = Deadline(Clock(), 20)
+    clock.sleep(30)
+    assert list(rounds(Clock(), first=1, interval=5, timeout=deadline)) == [0]
+
+
+def test_a_deadline_tells_what_is_left_and_never_less_than_nothing(clock: FakeClock) -> None:
+    deadline = Deadline(Clock(), 20)
+    assert (deadline.remaining, deadline.expired) == (20, False)
+    clock.seconds += 15
+    assert (deadline.remaining, deadline.expired) == (5, False)
+    clock.seconds += 5
+    assert (deadline.remaining, deadline.expired) == (0, True)
+    clock.seconds += 5
+    assert (deadline.remaining, deadline.expired) == (0, True)
+
+
+@pytest.mark.parametrize(("seconds", "remaining"), [(5, 5), (20, 20), (60, 20), (-1, 0)])
+def test_the_deadline_of_a_part_is_never_after_that_of_the_whole(seconds: float, remaining: float) -> None:
+    assert Deadline(Clock(), 20).bounded(seconds).remaining == remaining
 
 
 def test_the_real_clock_is_the_monotonic_one(monkeypatch: pytest.MonkeyPatch) -> None:
