@@ -288,11 +288,12 @@ def _json_body(wanted: t.Any) -> Check:
 
 
 class _Declared(registries.OrderedRegistry):
-    """Raises what no code under test takes for a lost connection, as it would the registry's own error."""
+    """Fails the test with what no code under test takes for a lost connection, as it would the registry's own error."""
 
     def find(self, request: t.Any) -> tuple[responses.BaseResponse | None, list[str]]:
         found, reasons = super().find(request)
-        assert found is not None, f"{request.method} {request.url} is not the call declared next: {reasons}"
+        if found is None:
+            pytest.fail(f"{request.method} {request.url} is not the call declared next: {reasons}")
         return found, reasons
 
 

@@ -708,7 +708,7 @@ def test_another_account_never_gets_the_rows_of_the_first(
 ) -> None:
     labelled(api, "a")
     cached().read()
-    with pytest.raises(AnsibleError):
+    with pytest.raises(pytest.fail.Exception, match="not the call declared next"):
         cached(**options, retry_timeout=0).read()
 
 

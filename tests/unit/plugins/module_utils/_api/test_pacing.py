@@ -423,7 +423,7 @@ def test_a_task_whose_turn_comes_too_late_is_refused_before_it_sends(api: Api, c
     with pytest.raises(RateLimited) as refused:
         connect().call(READ)
     assert refused.value.msg == (
-        f"GET {URL}{READ.path} was not sent: other tasks of this user have taken its turns for longer than the "
+        f"GET {URL}{READ.path} was not sent: other tasks of this user kept the rate limit busy for longer than the "
         "retry_timeout of 120 s. Raise retry_timeout or run fewer tasks at once."
     )
     assert refused.value.exchange == Exchange("GET", f"{URL}{READ.path}")
