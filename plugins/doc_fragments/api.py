@@ -26,13 +26,15 @@ options:
     default: https://console.vast.ai
   api_timeout:
     description:
-      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost.
+      - For how many seconds to wait for the whole reply before it counts as lost. Connecting may take 10 seconds more.
     type: int
     default: 60
   retry_timeout:
     description:
-      - For how many seconds one request may be tried again, waiting for its turn included. V(0) tries once.
-      - A refusal for being too frequent (429) and a failure to connect are tried again for every request. After a
+      - For how many seconds one request may be tried again, waiting for its turn included. V(0) tries once. A request
+        that has to wait for more than 5 seconds warns once, saying why and for how long at most.
+      - A refusal for being too frequent (429) and a failure to connect are tried again for every request; a connection
+        that this very machine or a proxy refuses is not. After a
         lost reply or an error of the gateway only reading requests are; a request that changes something is never
         repeated before a look at what became of it.
     type: int

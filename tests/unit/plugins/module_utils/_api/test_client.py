@@ -564,6 +564,56 @@ def test_an_address_that_requests_refuses_is_invalid_and_not_tried_again(connect
     assert clock.slept == []
 
 
+def test_whoever_waits_long_for_a_connection_is_told_once_why_and_how_long(
+    api: Api, connect: Connect, clock: FakeClock, warnings: list[str]
+) -> None:
+    told_at = []
+    client = connect()
+    client.warn = lambda text: (told_at.append(clock.now() - start), warnings.append(text))
+    for _call in range(2):
+        start = clock.now()
+        for _attempt in range(5):
+            expect(api, READ, refused())
+        expect(api, READ, {"n": 1})
+        assert call(client, READ) == {"n": 1}
+    assert warnings == [
+        f"GET {URL}/api/v0/things/ was not sent: no connection (Connection refused). Trying again for at most 117 s."
+    ]
+    assert told_at[0] <= 5
+
+
+def test_whoever_is_refused_for_long_is_told_once_why_and_how_long(
+    api: Api, connect: Connect, warnings: list[str]
+) -> None:
+    expect(api, WRITE, "slow down", status=429, headers={"Retry-After": "60"})
+    expect(api, WRITE, {"n": 1})
+    assert call(connect(), WRITE) == {"n": 1}
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"Vast.ai answered 429 to {SENT}")
+    assert warnings[0].endswith("Trying again for at most 120 s.")
+
+
+def test_whoever_waits_long_for_a_turn_is_told_once_why_and_how_long(
+    api: Api, connect: Connect, clock: FakeClock, warnings: list[str]
+) -> None:
+    slow = Route("GET", "/api/v0/things/", 6.0)
+    for _call in range(3):
+        expect(api, slow)
+        call(connect(), slow)
+    assert (
+        warnings
+        == [f"GET {URL}/api/v0/things/ has to keep to the rate limit of Vast.ai. Waiting for at most 120 s."] * 2
+    )
+
+
+@pytest.mark.parametrize("pause", [4.0, 5.0])
+def test_a_short_wait_needs_no_word(api: Api, connect: Connect, warnings: list[str], pause: float) -> None:
+    expect(api, WRITE, "slow down", status=429, headers={"Retry-After": f"{pause:g}"})
+    expect(api, WRITE, {"n": 1})
+    assert call(connect(), WRITE) == {"n": 1}
+    assert warnings == []
+
+
 def test_only_a_key_that_crosses_a_network_in_the_clear_is_warned_of(connect: Connect, warnings: list[str]) -> None:
     connect()
     connect(api_url="http://127.0.0.1:8080")

@@ -131,7 +131,7 @@ def test_a_server_that_never_answers_is_given_up_after_api_timeout(serve: Serve,
     failed = failure(connect(server.url, api_timeout=0.05, retry_timeout=0), route)
     assert failed["error_class"] == ("transport" if route.safe else "unknown_outcome")
     assert "it took longer than 0.05 s" in failed["msg"]
-    assert len(server.requests) == 1
+    assert server.arrived() == 1
 
 
 @ROUTES
