@@ -9,6 +9,7 @@ The only file that imports requests.
 from __future__ import annotations
 
 import collections.abc as c
+import contextlib
 import errno
 import http.client
 import io
@@ -128,6 +129,7 @@ class Wire:
         except WireFault:
             raise
         except Exception as error:  # Of five libraries, and a write must not end in a traceback.
+            self._bounds.abandon()
             raise _fault(error, url, self._bounds.sent, proxy) from error
 
     def _bound(self, manager: t.Any) -> None:
@@ -147,6 +149,7 @@ class _Bounds:
 
     sent: bool | None
     connecting: bool
+    reply: http.client.HTTPResponse | None
 
     def __init__(self, clock: Clock, timeout: float) -> None:
         self._clock = clock
@@ -157,6 +160,7 @@ class _Bounds:
         """A new exchange, of that many bytes."""
         self.sent = None
         self.connecting = False
+        self.reply = None
         self._limit = self._allowance = allowance
         self._restart(self._timeout)
 
@@ -170,6 +174,12 @@ class _Bounds:
         """From here it stands."""
         self.connecting = False
         self._restart(self._timeout)
+
+    def abandon(self) -> None:
+        """Close what was read of a reply; urllib3 leaves one open whose head it refuses."""
+        if self.reply is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.reply.close()
 
     def remaining(self) -> float:
         """Seconds left, more than 0. Raises _TooSlow."""
@@ -213,14 +223,15 @@ class _Bounded:
         if self.sock is None and self.auto_open:
             self.connect()
         for start in range(0, len(data), PIECE):
-            if self.sock is not None:
-                self.sock.settimeout(self.bounds.remaining())
+            self.sock.settimeout(self.bounds.remaining())
             self.bounds.sent = not self.bounds.connecting
             connection.send(data[start : start + PIECE])
 
     def response_class(self, sock: t.Any, *arguments: t.Any, **options: t.Any) -> http.client.HTTPResponse:
         """What http.client reads a reply with, also that of a proxy."""
-        return http.client.HTTPResponse(t.cast("t.Any", _Source(sock, self.bounds)), *arguments, **options)
+        source = t.cast("t.Any", _Source(sock, self.bounds))
+        self.bounds.reply = http.client.HTTPResponse(source, *arguments, **options)
+        return self.bounds.reply
 
 
 class _Source(io.RawIOBase):

@@ -58,6 +58,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, answers: tuple[Answer, ...], tls: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.tls = tls
+        self.tunnel: ssl.SSLContext | None = None
         self.requests: list[bytes] = []
         self.connections: list[socket.socket] = []
         self._answers = answers
@@ -105,6 +106,9 @@ class Handler(socketserver.BaseRequestHandler):
                 while answer.again and time.monotonic() < deadline:
                     time.sleep(answer.pause)
                     connection.sendall(answer.again)
+                if self.server.tunnel and request.startswith(b"CONNECT "):
+                    connection = self.request = self.server.tunnel.wrap_socket(connection, server_side=True)
+                    self.server.connections.append(connection)
                 if answer.end == "reset":
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     connection.close()

@@ -567,9 +567,14 @@ def test_an_address_that_requests_refuses_is_invalid_and_not_tried_again(connect
 def test_whoever_waits_long_for_a_connection_is_told_once_why_and_how_long(
     api: Api, connect: Connect, clock: FakeClock, warnings: list[str]
 ) -> None:
-    told_at = []
+    told_at: list[float] = []
+
+    def warn(text: str) -> None:
+        told_at.append(clock.now() - start)
+        warnings.append(text)
+
     client = connect()
-    client.warn = lambda text: (told_at.append(clock.now() - start), warnings.append(text))
+    client.warn = warn
     for _call in range(2):
         start = clock.now()
         for _attempt in range(5):

@@ -267,6 +267,18 @@ def test_what_is_checked_is_what_is_asked_for(serve: Serve) -> None:
     assert foreign.requests == []
 
 
+@pytest.mark.usefixtures("api")
+def test_an_address_that_requests_reads_differently_is_not_asked_for(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare_url(request: requests.PreparedRequest, *_arguments: t.Any) -> None:
+        request.url = "https://elsewhere.test/a.log"
+
+    monkeypatch.setattr(requests.PreparedRequest, "prepare_url", prepare_url)
+    with pytest.raises(VastError, match="would be asked for elsewhere"):
+        fetch_result(connect(), RESULT)
+
+
 def test_a_signed_address_is_asked_for_as_it_is(serve: Serve) -> None:
     server = serve(Answer(http(b"text")))
     path = "/logs/a%2Fb.log?X-Amz-Credential=A%2F2026&X-Amz-Signature=ab+c~_.-=="

@@ -342,6 +342,33 @@ def test_an_address_elsewhere_is_asked_for_through_the_proxy(serve: Serve, varia
     assert b"proxy-authorization: basic" in head
 
 
+@ROUTES
+def test_a_tunnel_through_a_proxy_carries_the_key_only_behind_tls(
+    serve: Serve, variable: SetVariable, authority: Authority, route: Route
+) -> None:
+    proxy = serve(Answer(b"HTTP/1.1 200 Connection established\r\n\r\n"), GOOD)
+    proxy.tunnel = authority.server_of("vast.test")
+    variable("HTTPS_PROXY", proxy.url)
+    client = connect(TLS_VAST, ca_path=authority.file)
+    for _call in range(2):
+        assert call(client, route) == {"success": True}
+    assert [request.split(b" ")[0] for request in proxy.requests] == [b"CONNECT", *[route.method.encode()] * 2]
+    assert [KEY.encode() in request for request in proxy.requests] == [False, True, True]
+
+
+@ROUTES
+def test_a_reply_that_is_lost_behind_a_tunnel_leaves_the_outcome_unknown(
+    serve: Serve, variable: SetVariable, authority: Authority, route: Route
+) -> None:
+    proxy = serve(Answer(b"HTTP/1.1 200 Connection established\r\n\r\n"), drip(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"))
+    proxy.tunnel = authority.server_of("vast.test")
+    variable("HTTPS_PROXY", proxy.url)
+    client = connect(TLS_VAST, ca_path=authority.file, clock=RealClock(), api_timeout=SHORT, retry_timeout=0)
+    failed = failure(client, route)
+    assert failed["error_class"] == ("transport" if route.safe else "unknown_outcome")
+    assert "was lost: it took longer" in failed["msg"]
+
+
 def test_no_proxy_is_kept_to(serve: Serve, variable: SetVariable, clock: FakeClock) -> None:
     proxy = serve()
     variable("HTTP_PROXY", proxy.url)
