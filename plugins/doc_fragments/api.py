@@ -27,15 +27,14 @@ options:
     type: str
   api_timeout:
     description:
-      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost; at most
-        3600. Raise it for a slow connection.
+      - For how many seconds to wait for the whole reply before it counts as lost; at most 3600. Connecting may take 10
+        seconds more. Raise it for a slow connection.
     type: int
     default: 60
   retry_timeout:
     description:
-      - For how many seconds one request may be tried again, waiting for its turn included; at most 86400.
-        V(0) tries once.
-      - A refusal for being too frequent (429) and a failure to connect are tried again for every request. After a
+      - For how many seconds to wait for the whole reply before it counts as lost; at most 3600. Connecting may take 10
+        seconds more. Raise it for a slow connection.
         lost reply or an error of the gateway only reading requests are; a request that changes something is never
         repeated before the module has polled what became of it.
     type: int

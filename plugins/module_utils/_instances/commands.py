@@ -13,6 +13,7 @@ import urllib.parse
 
 from .._api.client import Client, Route
 from .._api.clock import rounds
+from .._api.downloads import fetch_result
 from .._api.errors import Exchange, Invalid, ProtocolError, UnknownOutcome, VastError, WaitTimeout
 from .._core.arguments import check_number, shortened
 from .._core.plan import Change, Plan
@@ -187,7 +188,7 @@ def _explained(instance: Instance, command: str, error: Invalid) -> VastError:
 
 def _fetched(client: Client, instance: Instance, command: str, result_url: str, timeout: float) -> str:
     for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=LOOK_INTERVAL, timeout=timeout):
-        text = client.fetch_result(result_url)
+        text = fetch_result(client, result_url)
         if text is not None:
             return text
     raise WaitTimeout(

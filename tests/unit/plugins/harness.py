@@ -296,7 +296,7 @@ class Undeclared(BaseException):
 
 
 class _Declared(registries.OrderedRegistry):
-    """Raises what no code under test takes for a lost connection, as it would the registry's own error."""
+    """Fails the test with what no code under test takes for a lost connection, as it would the registry's own error."""
 
     def find(self, request: t.Any) -> tuple[responses.BaseResponse | None, list[str]]:
         found, reasons = super().find(request)

@@ -1178,20 +1178,20 @@ def test_the_connection_options_are_those_of_the_modules(loaded: dict[str, t.Any
 
 
 def test_an_api_that_does_not_answer_fails_the_inventory_within_30_seconds(
-    api: Api, source: Source, monkeypatch: pytest.MonkeyPatch
+    source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Time passes as if every connection hung for the whole timeout."""
     clock = FakeClock()
     monkeypatch.setattr(vast_instances, "Clock", lambda: clock)
     timeouts: list[float] = []
 
-    def hang(*args: t.Any, timeout: t.Any, **options: t.Any) -> t.NoReturn:
+    def hang(adapter: t.Any, request: t.Any, *, timeout: t.Any, **options: t.Any) -> t.NoReturn:
         seconds = max(timeout) if isinstance(timeout, tuple) else float(timeout)
         timeouts.append(seconds)
         clock.seconds += seconds
         raise requests.ConnectTimeout("timed out")
 
-    monkeypatch.setattr(requests.Session, "request", hang)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", hang)
     start = clock.seconds
     assert "[transport]" in source.refusal()
     assert len(timeouts) > 1
