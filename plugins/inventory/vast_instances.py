@@ -196,6 +196,15 @@ cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/vast-inventory
 cache_timeout: 120
+
+---
+# The boxes of one team: ansible-playbook -i team.vast.yml -e team=vision ...
+plugin: vastai.cloud.vast_instances
+filters:
+  label_prefix: "{{ team }}-"
+keyed_groups:
+  - key: vast_machine_id
+    prefix: machine
 """
 
 import collections

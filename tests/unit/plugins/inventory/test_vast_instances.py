@@ -516,6 +516,12 @@ TEXTS = (
     "#jinja2: block_start_string:'x'\n%x",
     "[[ 7*7 ]]",
     "lookup('pipe', 'id')",
+    "lookup (vast_gpu_name, vast_label)",
+    "q (a)",
+    "lipsum(9)",
+    "a.format (b)",
+    "'a' (b)",
+    "a (b) (c)",
     "a | b",
     "9**9",
     "\\",
@@ -585,7 +591,19 @@ def test_no_name_of_a_host_or_group_holds_a_template(api: Api, source: Source, t
 
 @pytest.mark.parametrize(
     "label",
-    ["train-01", "my box", "a/b:c,d", "Iceland, IS", "Intel(R) Xeon(R) Gold 6330 CPU @ 2.00GHz", "it's", "größe", ""],
+    [
+        "train-01",
+        "my box",
+        "a/b:c,d",
+        "Iceland, IS",
+        "PyTorch (simulated)",
+        "CUDA 12.4 (Ubuntu 24.04)",
+        "a (b), c",
+        "Intel(R) Xeon(R) Gold 6330 CPU @ 2.00GHz",
+        "it's",
+        "größe",
+        "",
+    ],
 )
 def test_what_cannot_be_a_template_stays_plain_text(api: Api, source: Source, label: str) -> None:
     """Else `ansible-inventory --list` wraps each text in an object."""
@@ -1151,10 +1169,11 @@ def test_what_is_cached_is_checked_again(api: Api, cached: c.Callable[..., Sourc
 
 
 def test_each_example_is_an_inventory(api: Api, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(EXAMPLES) >= 2
+    assert len(EXAMPLES) >= 3
+    monkeypatch.setattr("ansible.plugins.inventory.load_extra_vars", lambda loader: {"team": "train"})
     for example in EXAMPLES:
         status = example.get("filters", {}).get("status")
-        rows_found = [instance_row(1, country_code="NO"), stopped_row(2, label="train-02")]
+        rows_found = [instance_row(1, country_code="NO", machine_id=7), stopped_row(2, label="train-02", machine_id=7)]
         query = list_query({"actual_status": {"in": status}} if status else {})
         api.expect("GET", LISTING, listing(*rows_found), query=query)
         plain = {"cache_plugin": "jsonfile"} if "cache" in example else {}
