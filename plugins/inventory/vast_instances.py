@@ -529,7 +529,8 @@ def is_meant_for(path: str, plugin: str) -> bool:
             head = file.read(MAX_HEAD)
     except OSError:
         return False
-    return re.search(rf"(?m)^plugin:[ \t]*[\"']?{re.escape(plugin)}[\"']?[ \t]*(#|$)", head) is not None
+    named = rf"""(?m)^[ \t{{]*["']?plugin["']?[ \t]*:[ \t]*["']?{re.escape(plugin)}["']?[ \t]*([,}}#]|$)"""
+    return re.search(named, head) is not None
 
 
 def has_marks(value: t.Any) -> bool:

@@ -880,6 +880,8 @@ def test_a_file_is_known_by_the_end_of_its_name(home: pathlib.Path, name: str, w
         ("fleet.yml", f"---\n# boxes\nplugin: {NAME}\n", True),
         ("fleet.yaml", f"plugin:  '{NAME}'  # ours\n", True),
         ("fleet.yml", 'plugin: "vastai.cloud.vast_instances"', True),
+        ("fleet.yml", '{"plugin": "vastai.cloud.vast_instances"}', True),
+        ("fleet.yml", '{\n    "plugin": "vastai.cloud.vast_instances",\n', True),
         ("fleet.yml", "plugin: hetzner.hcloud.hcloud\n", False),
         ("fleet.yml", f"# plugin: {NAME}\nall:\n", False),
         ("fleet.yml", f"plugin: {NAME}_more\n", False),
