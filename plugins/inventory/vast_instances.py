@@ -366,7 +366,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         agent = f"ansible-core/{ansible_version}"
         client = Client(settings, agent=agent, warn=self.display.warning, clock=Clock())
         # Whatever the API says passes through here, before it is cached or shown.
-        rows = [checked_row(instance.row) for instance in select_instances(client, selection)]
+        rows = [client.redactor.clean(checked_row(each.row)) for each in select_instances(client, selection)]
         if key:
             self._cache[key] = rows
         return rows
