@@ -124,7 +124,7 @@ def shown(command: list[str], env: dict[str, str]) -> int:
         for line in process.stdout:
             print(_ZEROS.sub("", line.decode(errors="replace")).rstrip(), flush=True)
         limit.cancel()
-        return process.wait()
+        return int(process.wait())
 
 
 def say(text: str) -> None:
