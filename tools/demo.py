@@ -53,8 +53,8 @@ def demo() -> int:
     installed = collection.install(venv, collection.build(venv, LOG), collections, LOG)
     api_key = secrets.token_hex(16)
     with simulator(venv, installed / "tests" / "simulator", api_key) as url:
-        say(f"The simulator answers at {url}; nothing leaves this machine.")
-        say("Time runs ten times as fast there. One task fails on purpose, and says so.")
+        say(f"A simulator answers at {url}; nothing leaves this machine")
+        say("Its time runs ten times as fast. One task fails on purpose, and says so")
         return play(venv, collections, installed, url, api_key)
 
 
