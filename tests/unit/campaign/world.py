@@ -290,7 +290,9 @@ class World:
         self._stages.append(stage)
         try:
             result = run_module(task.module, check_mode=task.check, api_url=self.simulator.url, **task.options)
-        except (Killed, Signalled):
+        except (Killed, Signalled) as ended:
+            if stage.ended is None:
+                raise KeyboardInterrupt from ended
             result = Result(True, {"msg": ""})
         finally:
             self._stages.pop()
