@@ -165,7 +165,7 @@ def _unsure(run: Run) -> bool:
 
 
 def _differs(run: Run, done: set[int]) -> bool:
-    if run.task.module == "vast_endpoint" and run.endpoints_before != run.endpoints_after:
+    if run.task.module == "vast_endpoint" and any(GROUP in sent.done for sent in run.writes):
         return True
     return any(_own(run.before.get(number)) != _own(run.after.get(number)) for number in done if number != GROUP)
 
@@ -230,7 +230,7 @@ def what_bills_is_named(run: Run) -> c.Iterator[str]:
     if not run.result.failed or run.task.check or run.ended is not None:
         return
     bills = {number for number in started(run) if number in run.after and run.after[number].bills_gpu}
-    if run.task.module == "vast_endpoint" and run.endpoints_before != run.endpoints_after:
+    if run.task.module == "vast_endpoint" and any(GROUP in sent.done for sent in run.writes):
         known = run.told & WORKERS.get(endpoint_of(run.task.options), frozenset())
         bills |= {number for number in known & set(run.after) if run.after[number].cur_state != "unloaded"}
     unnamed = {number for number in bills if str(number) not in run.result.text and not run.touched(number)}
