@@ -126,8 +126,8 @@ def test_a_start_that_bulk_ignored_and_the_resend_queued_is_cancelled(world: Wor
 
 
 @ONE_ENGINE
-def test_nothing_is_changed_when_all_requests_are_lost_before_they_are_carried_out(world: World) -> None:
-    run = played(world, Step(fleet(2), (Fault("drop", "put", 0, None),)))
+def test_nothing_is_changed_when_all_starts_are_lost_before_they_are_carried_out(world: World) -> None:
+    run = played(world, Step(fleet(2), (Fault("drop", "put", 0, 2),)))
     assert run.result.failed
     assert run.result["changed"] is False
 
