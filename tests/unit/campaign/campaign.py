@@ -206,6 +206,8 @@ def converge(world: World, task: Task, tally: Tally) -> None:
     subject = SUBJECTS[task.module]
     patient = subject.patient(task)
     stubborn = stubborn_ones(world)
+    for each in world.account.instances.values():
+        each.behaviour.missing_listings = 0
     first, _none = world.run(patient)
     if first.result.failed:
         wrong = [] if subject.excuses(first, stubborn) else [f"it does not converge: {first.result['msg']}"]
@@ -234,7 +236,6 @@ def stubborn_ones(world: World) -> set[int]:
         or each.behaviour.delete_fails
         or each.behaviour.lingers
         or each.behaviour.ignore_next_put > 1
-        or each.behaviour.missing_listings
         or each.behaviour.start_delay > SOON
     }
 

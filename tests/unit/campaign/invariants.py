@@ -89,7 +89,7 @@ def works(sent: Sent) -> c.Iterator[Work]:
         yield from ((field, int(found[1]), value) for field, value in body.items())
     elif sent.method == "PUT" and (found := RECYCLE.fullmatch(sent.path)):
         yield "recycle", int(found[1]), None
-    elif sent.method == "PUT" and (found := COMMAND.fullmatch(sent.path)):
+    elif sent.write and (found := COMMAND.fullmatch(sent.path)):
         yield "command", int(found[1]), body.get("command")
     elif sent.method == "DELETE" and (found := ENDPOINT.fullmatch(sent.path)):
         yield "delete", int(found[1]), None

@@ -106,6 +106,7 @@ class Fact:
     next_state: str
     queued: bool
     bills_gpu: bool
+    flickers: bool
     generation: int
     files: tuple[str, ...]
 
@@ -155,8 +156,9 @@ class Run:
         return [sent for sent in self.sent if sent.write]
 
     def touched(self, instance_id: int, since: int = 0) -> bool:
-        """Whether somebody else changed an instance or its fate during the task."""
-        return any(event.target == instance_id for seq, event in self.events if seq >= since)
+        """Whether somebody else changed an instance or its fate during the task, or listings lacked it."""
+        flickers = instance_id in self.before and self.before[instance_id].flickers
+        return flickers or any(event.target == instance_id for seq, event in self.events if seq >= since)
 
     def showed_queue(self, instance_id: int) -> bool:
         """Whether a listing that came after the last change of an instance showed that its start is queued."""
@@ -435,6 +437,7 @@ def _fact(instance: Instance) -> Fact:
         row["next_state"],
         instance.queued,
         instance.bills_gpu,
+        instance.behaviour.missing_listings > 0,
         instance.generation,
         tuple(sorted(instance.files.entries)),
     )
