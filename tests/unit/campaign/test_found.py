@@ -12,8 +12,7 @@ from .campaign import Tally, a_world, play, take
 from .steps import End, Event, Fault, Meanwhile, Nature, Step, Task
 from .world import Run, World
 
-ONE_ENGINE = pytest.mark.xfail(reason="one engine", strict=True)
-"""What the two engines of instance and fleet do not hold."""
+TEARDOWN = pytest.mark.xfail(reason="one engine: the teardown that remembers workers", strict=True)
 
 
 @pytest.fixture
@@ -32,6 +31,10 @@ def start(instance_id: int, **options: t.Any) -> Task:
 def fleet(*ids: int, state: str = "running", **options: t.Any) -> Task:
     """The same for many."""
     return Task("vast_fleet", {"select": {"ids": list(ids)}, "state": state, **options})
+
+
+NO_BULK = Nature({"bulk": False})
+BOTH = [start(3), fleet(3)]
 
 
 def absent(name: str = "llama", **options: t.Any) -> Task:
@@ -81,7 +84,7 @@ def test_a_start_whose_outcome_cannot_be_seen_is_told(world: World) -> None:
     assert run.after[3].intended_status == "stopped"
 
 
-@pytest.mark.parametrize("task", [start(3), pytest.param(fleet(3), marks=ONE_ENGINE)])
+@pytest.mark.parametrize("task", BOTH)
 def test_a_404_in_place_of_a_listing_does_not_leave_a_start_queued(world: World, task: Task) -> None:
     run = played(world, Step(task, (Fault("404", "listing", 1, 1),)))
     assert run.result.failed
@@ -107,25 +110,18 @@ def test_a_bulk_change_whose_outcome_cannot_be_seen_is_told(world: World) -> Non
     assert "may have been carried out" in run.result["msg"]
 
 
-NO_BULK = Nature({"bulk": False})
-BOTH = [start(3), fleet(3)]
-
-
-@ONE_ENGINE
 def test_a_start_that_was_queued_by_a_request_that_failed_is_cancelled_without_the_bulk_form(world: World) -> None:
     run = played(world, Step(fleet(3, 5), (Fault("500-after", "put", 1, 2),)), NO_BULK)
     assert run.result.failed
     assert not run.after[3].queued
 
 
-@ONE_ENGINE
 def test_a_start_that_bulk_ignored_and_the_resend_queued_is_cancelled(world: World) -> None:
     run = played(world, Step(fleet(3), (Fault("500-after", "put", 1),), (Event("bulk_ignored", 3, 1),)))
     assert run.result.failed
     assert not run.after[3].queued
 
 
-@ONE_ENGINE
 def test_nothing_is_changed_when_all_starts_are_lost_before_they_are_carried_out(world: World) -> None:
     run = played(world, Step(fleet(2), (Fault("drop", "put", 0, 2),)))
     assert run.result.failed
@@ -133,7 +129,6 @@ def test_nothing_is_changed_when_all_starts_are_lost_before_they_are_carried_out
 
 
 @pytest.mark.parametrize("task", [start(3, wait=False), fleet(3, wait=False)])
-@ONE_ENGINE
 def test_a_start_whose_reply_is_lost_and_that_a_listing_shows_queued_is_no_success(world: World, task: Task) -> None:
     run = played(world, Step(task, (Fault("drop-after", "put"),)))
     assert run.result["error_class"] in ("unavailable", "unknown_outcome")
@@ -142,7 +137,6 @@ def test_a_start_whose_reply_is_lost_and_that_a_listing_shows_queued_is_no_succe
 
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("task", BOTH)
-@ONE_ENGINE
 def test_a_signal_just_after_a_start_was_queued_cancels_it(world: World, task: Task, how: str) -> None:
     run = played(world, Step(task, end=End(how, 2, after=True)))
     assert run.result.failed
@@ -150,7 +144,7 @@ def test_a_signal_just_after_a_start_was_queued_cancels_it(world: World, task: T
     assert not run.after[3].queued
 
 
-@pytest.mark.parametrize("task", [start(3), pytest.param(fleet(3), marks=ONE_ENGINE)])
+@pytest.mark.parametrize("task", BOTH)
 def test_a_start_that_was_killed_is_cleaned_up_by_the_next_run(world: World, task: Task) -> None:
     step = Step(task, end=End("kill", 2, after=True))
     play(world, [step])
@@ -160,35 +154,22 @@ def test_a_start_that_was_killed_is_cleaned_up_by_the_next_run(world: World, tas
     assert not run.after[3].queued
 
 
-@pytest.mark.parametrize(
-    ("task", "form"),
-    [
-        (start(3), "status_400"),
-        pytest.param(fleet(3), "status_400", marks=ONE_ENGINE),
-        *(pytest.param(task, form, marks=ONE_ENGINE) for task in BOTH for form in ("no_slug", "other_slug", "silent")),
-    ],
-)
+@pytest.mark.parametrize("form", ["no_slug", "other_slug", "status_400", "silent"])
+@pytest.mark.parametrize("task", BOTH)
 def test_a_start_that_is_queued_in_other_words_is_cancelled(world: World, task: Task, form: str) -> None:
     run = played(world, Step(task), Nature(behaviour={"refusal": form}))
     assert run.result["error_class"] == "unavailable"
     assert not run.after[3].queued
 
 
-@pytest.mark.parametrize(
-    ("task", "shows"),
-    [
-        *((start(3), shows) for shows in ("next_state", "both", "nothing")),
-        *((fleet(3), shows) for shows in ("next_state", "nothing")),
-        pytest.param(fleet(3), "both", marks=ONE_ENGINE),
-    ],
-)
+@pytest.mark.parametrize("shows", ["next_state", "both", "nothing"])
+@pytest.mark.parametrize("task", BOTH)
 def test_a_start_that_is_queued_and_shows_it_elsewhere_is_cancelled(world: World, task: Task, shows: str) -> None:
     run = played(world, Step(task), Nature(behaviour={"queue_shows": shows}))
     assert run.result["error_class"] == "unavailable"
     assert not run.after[3].queued
 
 
-@ONE_ENGINE
 @pytest.mark.parametrize("task", BOTH)
 def test_a_cancel_that_is_lost_and_shows_only_in_next_state_is_sent_again(world: World, task: Task) -> None:
     run = played(world, Step(task, (Fault("502", "put", 1),)), Nature(behaviour={"queue_shows": "next_state"}))
@@ -196,7 +177,6 @@ def test_a_cancel_that_is_lost_and_shows_only_in_next_state_is_sent_again(world:
     assert not run.after[3].queued
 
 
-@ONE_ENGINE
 @pytest.mark.parametrize("task", [start(5), fleet(5)])
 def test_an_accepted_start_that_does_not_show_for_long_is_cancelled(world: World, task: Task) -> None:
     run = played(world, Step(task), Nature(behaviour={"start_delay": 60.0}))
@@ -204,7 +184,7 @@ def test_an_accepted_start_that_does_not_show_for_long_is_cancelled(world: World
     assert not run.after[5].queued
 
 
-@pytest.mark.parametrize("state", [pytest.param("stopped", marks=ONE_ENGINE), "running"])
+@pytest.mark.parametrize("state", ["stopped", "running"])
 def test_a_queue_that_shows_in_next_state_only_is_seen(world: World, state: str) -> None:
     task = Task("vast_instance", {"id": 3, "state": state})
     run = played(world, Step(task, (), (Event("started", 3),)), Nature(behaviour={"queue_shows": "next_state"}))
@@ -219,14 +199,12 @@ def test_a_container_that_still_shows_running_is_no_proof_of_a_start(world: Worl
 
 @pytest.mark.parametrize("task", BOTH)
 @pytest.mark.parametrize("kind", ["flickers", "flickers_twice"])
-@ONE_ENGINE
 def test_a_listing_that_lacks_a_row_does_not_leave_a_start_queued(world: World, task: Task, kind: str) -> None:
     run = played(world, Step(task, (), (Event(kind, 3, 3),)))
     assert run.result.failed
     assert not run.after[3].queued
 
 
-@ONE_ENGINE
 @pytest.mark.parametrize("kind", ["400-half", "403-half", "429-half", "false-half"])
 def test_a_bulk_start_that_fails_after_one_of_three_counts_that_one(world: World, kind: str) -> None:
     run = played(world, Step(fleet(2, 3, 5), (Fault(kind, "put", 0, None),)))
@@ -243,7 +221,7 @@ def test_a_doubt_is_not_forgotten_when_another_error_follows(world: World, task:
     assert not run.after[3].queued or "could NOT be confirmed" in run.result["msg"]
 
 
-@ONE_ENGINE
+@TEARDOWN
 @pytest.mark.parametrize("task", [absent(), absent(wait=False)])
 def test_a_worker_that_was_not_deleted_keeps_every_later_run_red(world: World, task: Task) -> None:
     play(world, [Step(task, (), (Event("delete_fails", 92, 1),)), Step(absent())])
@@ -256,7 +234,7 @@ def test_workers_of_a_deletion_whose_reply_says_nothing_are_proven_gone(world: W
     play(world, [Step(absent(), (fault,), (Event("lingers", 92, 1),)), Step(absent())])
 
 
-@ONE_ENGINE
+@TEARDOWN
 def test_workers_of_a_deletion_that_was_killed_are_proven_gone_by_the_next_run(world: World) -> None:
     play(world, [Step(absent(), (), (Event("delete_fails", 92, 1),), End("kill", 4, after=True))])
 
