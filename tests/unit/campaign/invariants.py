@@ -147,7 +147,8 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
     meddled = run.task.module != "vast_endpoint" and any(
         run.touched(number) or number not in run.after for number in asked
     )
-    if changed and not done and not meddled and not (run.result.failed and _unsure(run)):
+    in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
+    if changed and not done and not meddled and not in_doubt:
         yield "changed, and nothing was carried out"
     excused = run.result.failed and (meddled or _unsure(run) or not _differs(run, done))
     if not changed and done and not excused:
@@ -162,6 +163,11 @@ def _unsure(run: Run) -> bool:
     return run.result.values.get("error_class") == "unknown_outcome" or any(
         text in run.result["msg"] for text in UNSURE
     )
+
+
+def _accepted_a_recycle(run: Run) -> bool:
+    """Whether the API said yes to a recycle: no listing can prove for a while that it did nothing."""
+    return any(RECYCLE.fullmatch(sent.path) and sent.status == 200 and sent.slug is None for sent in run.writes)
 
 
 def _differs(run: Run, done: set[int]) -> bool:
