@@ -12,8 +12,6 @@ from .campaign import Tally, a_world, play, take
 from .steps import End, Event, Fault, Meanwhile, Nature, Step, Task
 from .world import Run, World
 
-TEARDOWN = pytest.mark.xfail(reason="one engine: the teardown that remembers workers", strict=True)
-
 
 @pytest.fixture
 def world() -> t.Iterator[World]:
@@ -221,7 +219,6 @@ def test_a_doubt_is_not_forgotten_when_another_error_follows(world: World, task:
     assert not run.after[3].queued or "could NOT be confirmed" in run.result["msg"]
 
 
-@TEARDOWN
 @pytest.mark.parametrize("task", [absent(), absent(wait=False)])
 def test_a_worker_that_was_not_deleted_keeps_every_later_run_red(world: World, task: Task) -> None:
     play(world, [Step(task, (), (Event("delete_fails", 92, 1),)), Step(absent())])
@@ -234,7 +231,6 @@ def test_workers_of_a_deletion_whose_reply_says_nothing_are_proven_gone(world: W
     play(world, [Step(absent(), (fault,), (Event("lingers", 92, 1),)), Step(absent())])
 
 
-@TEARDOWN
 def test_workers_of_a_deletion_that_was_killed_are_proven_gone_by_the_next_run(world: World) -> None:
     play(world, [Step(absent(), (), (Event("delete_fails", 92, 1),), End("kill", 4, after=True))])
 

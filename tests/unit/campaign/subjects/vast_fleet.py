@@ -37,6 +37,7 @@ def tasks(draw: st.DrawFn) -> Task:
     options = {"select": select, "exclude": exclude, "state": state, **draw(waits()), **draw(connection())}
     if state == "recycled":
         options |= {"wait": True, "batch": draw(st.sampled_from((1, 2, 5)))}
+    options["missing"] = draw(st.sampled_from((None, "warn", "ignore")))
     if draw(st.sampled_from((False, False, True))):
         options["max_affected"] = draw(st.sampled_from((0, 1, 2, 9)))
     return Task("vast_fleet", {name: value for name, value in options.items() if value is not None}, draw(checks()))
