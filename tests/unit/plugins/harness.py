@@ -79,6 +79,10 @@ class Api:
         checks = [_authorization(authorized), _json_query(query or {}), _json_body(body)]
         self._mocked.add(method, url, status=status, headers=headers, match=checks, **content)
 
+    def expect_any(self, method: str, path: str, reply: t.Any) -> None:
+        """Declare a call whose content does not matter to the test."""
+        self._mocked.add(method, URL + path, json=reply)
+
     def expect_listing(self, *rows: dict[str, t.Any], **by: t.Any) -> None:
         """Declare one complete listing, filtered by a column: `id=4711`, `label="train-01"`, `id=[1, 2]`."""
         filters = {column: {"in" if isinstance(value, list) else "eq": value} for column, value in by.items()}
@@ -139,6 +143,47 @@ def stopped_row(instance_id: int = 4711, **fields: t.Any) -> dict[str, t.Any]:
     """The same, stopped: its container shows `exited` (F3.4)."""
     state = {"actual_status": "exited", **dict.fromkeys(("intended_status", "cur_state", "next_state"), "stopped")}
     return instance_row(instance_id, **{**state, "ports": None, **fields})
+
+
+def offer_row(offer_id: int = 9001, **fields: t.Any) -> dict[str, t.Any]:
+    """An offer of the market as a search returns it (F5)."""
+    return {
+        "id": offer_id,
+        "ask_contract_id": offer_id,
+        "machine_id": 501,
+        "host_id": 31,
+        "gpu_name": "RTX 4090",
+        "num_gpus": 1,
+        "gpu_ram": 24564,
+        "gpu_total_ram": 24564,
+        "gpu_frac": 0.25,
+        "gpu_arch": "nvidia",
+        "compute_cap": 890,
+        "cuda_max_good": 12.8,
+        "cpu_name": "EPYC 7543",
+        "cpu_cores_effective": 16.0,
+        "cpu_ram": 64000,
+        "disk_space": 500.0,
+        "disk_bw": 2000.0,
+        "inet_up": 400.0,
+        "inet_down": 800.0,
+        "direct_port_count": 50,
+        "static_ip": True,
+        "geolocation": "Oslo, NO",
+        "verification": "verified",
+        "duration": 2_592_000.0,
+        "reliability2": 0.995,
+        "dlperf": 90.0,
+        "dlperf_per_dphtotal": 260.0,
+        "dph_base": 0.32,
+        "dph_total": 0.342222,
+        "storage_cost": 0.16,
+        "inet_up_cost": 0.002,
+        "inet_down_cost": 0.003,
+        "is_bid": False,
+        "min_bid": 0.2,
+        **fields,
+    }
 
 
 def endpoint_row(endpoint_id: int = 77, **fields: t.Any) -> dict[str, t.Any]:

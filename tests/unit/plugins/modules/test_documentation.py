@@ -28,6 +28,7 @@ from ..harness import (
     endpoint_row,
     instance_row,
     list_query,
+    offer_row,
     run_module,
     stopped_row,
 )
@@ -441,6 +442,23 @@ def listing_endpoints_refused(api: Api) -> Result:
     return run_module("vast_endpoint_info")
 
 
+def searching(api: Api) -> Result:
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row()]})
+    return run_module("vast_offer_info")
+
+
+def searching_in_vain(api: Api) -> Result:
+    for _search in range(2):
+        api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row(dph_base=3.0)]})
+    return run_module("vast_offer_info", max_price=0.1)
+
+
+def searching_refused(api: Api) -> Result:
+    refusal = {"success": False, "error": "invalid_request", "msg": "Invalid json body"}
+    api.expect_any("POST", "/api/v0/bundles/", refusal)
+    return run_module("vast_offer_info")
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
@@ -448,6 +466,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
     "vast_instance_info": [listing_instances, listing_instances_refused],
+    "vast_offer_info": [searching, searching_in_vain, searching_refused],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }
 
