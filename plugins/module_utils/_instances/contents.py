@@ -56,8 +56,8 @@ class Contents(t.NamedTuple):
             raise Invalid(f"{', '.join(both)} stands in env and in secret_env; name it in one of the two.")
         if short := sorted(name for name, value in (secret or {}).items() if len(value) < LEAST_SECRET):
             raise Invalid(
-                f"secret_env: the value of {', '.join(short)} has fewer than {LEAST_SECRET} characters. Hiding it would garble "
-                "everything else that a task says; a value as short belongs in env."
+                f"secret_env: {', '.join(short)} has fewer than {LEAST_SECRET} characters. Hiding it would "
+                "garble everything else that a task says; a value as short belongs in env."
             )
         for option in ("image", "template_hash_id", "image_login"):
             if options.get(option) is not None and not options[option].strip():
