@@ -166,9 +166,12 @@ def publish(account: Account, instance: Instance) -> None:
     for name, _value in instance.row["extra_env"]:
         if name.startswith("-p "):
             wanted.append(name[3:].partition(":")[2] + "/tcp")
+    address, _colon, real_port = instance.behaviour.ssh.rpartition(":")
+    if address:
+        instance.row["public_ipaddr"] = address
     ports: Row = {}
     for name in wanted:
-        port = str(account.new_port())
+        port = real_port if real_port and name == "22/tcp" else str(account.new_port())
         ports[name] = [{"HostIp": "0.0.0.0", "HostPort": port}, {"HostIp": "::", "HostPort": port}]
     instance.row["ports"] = ports
 

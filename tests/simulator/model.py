@@ -70,6 +70,8 @@ class Options:
     duplicate_names: str = "refused"
     workergroups_status: int | None = None
     worker_lists: bool = True
+    search_quota: int = 20000
+    offer_id_filter: bool = False
 
 
 @dataclass
@@ -108,6 +110,7 @@ class Behaviour:
     bulk_ignored: bool = False
     delete_fails: bool = False
     lingers: bool = False
+    ssh: str = ""
 
 
 @dataclass
@@ -215,6 +218,7 @@ class Account:
     instances: dict[int, Instance] = field(default_factory=dict)
     results: dict[str, ResultFile] = field(default_factory=dict)
     tables: dict[str, dict[int, Row]] = field(default_factory=dict)
+    things: dict[str, Any] = field(default_factory=dict)
     effects: list[Row] = field(default_factory=list)
     destroyed: list[Instance] = field(default_factory=list)
     parts_left: int | None = None
