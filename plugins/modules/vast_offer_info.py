@@ -276,6 +276,7 @@ relax:
       description: What the nearest of them has, in the unit of the option, or null.
       returned: always
       type: raw
+# shared: failure
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
@@ -308,6 +309,7 @@ response:
   description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
   returned: failure of a request
   type: str
+# end
 """
 
 import typing as t

@@ -14,8 +14,6 @@ import pytest
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.reach import MOST_BYTES, answers, reachable
 
-from ...harness import instance_row
-
 
 @contextlib.contextmanager
 def server(*said: bytes, keep: bool = False) -> t.Iterator[int]:
@@ -79,22 +77,26 @@ def test_no_server_and_no_such_name_are_no_answers() -> None:
     assert not answers("a" * 300 + ".invalid", 22, 1)
 
 
-def instance(direct: int | None, proxy: int) -> Instance:
-    ports = {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(direct)}]} if direct else None
-    row = instance_row(public_ipaddr="127.0.0.1", ports=ports, ssh_host="127.0.0.1", ssh_port=proxy)
-    return Instance(4711, row)
+class Somewhere(Instance):
+    """An instance on this machine, whose addresses no listing could give."""
+
+    def direct(self) -> dict[str, t.Any] | None:
+        return self.row["direct"] and {"host": "127.0.0.1", "port": self.row["direct"], "via": "direct"}
+
+    def proxy(self) -> dict[str, t.Any] | None:
+        return {"host": "127.0.0.1", "port": self.row["proxy"], "via": "proxy"}
 
 
 def test_the_published_port_comes_first_then_the_proxy() -> None:
     with server(b"SSH-2.0-a\r\n") as one, server(b"SSH-2.0-b\r\n") as other:
-        found = reachable(instance(one, other))
+        found = reachable(Somewhere(1, {"direct": one, "proxy": other}))
         assert found is not None
         assert found["via"] == "direct"
-        found = reachable(instance(None, other))
+        found = reachable(Somewhere(1, {"direct": None, "proxy": other}))
         assert found is not None
         assert found["via"] == "proxy"
 
 
 def test_an_instance_that_does_not_answer_is_not_reachable() -> None:
     with server(b"nothing\r\n") as port:
-        assert reachable(instance(None, port), 1) is None
+        assert reachable(Somewhere(1, {"direct": None, "proxy": port}), 1) is None
