@@ -171,7 +171,7 @@ class Instance:
 
     def direct(self) -> dict[str, t.Any] | None:
         """The published port 22; None unless the instance runs and publishes it."""
-        with contextlib.suppress(AttributeError, LookupError, TypeError, ValueError):
+        with contextlib.suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             # Docker may publish IPv6 on a port of its own, and public_ipaddr is an IPv4 address.
             published = min(self.row["ports"]["22/tcp"], key=lambda entry: ":" in entry.get("HostIp", ""))
             port = int(published["HostPort"])
@@ -181,7 +181,7 @@ class Instance:
 
     def proxy(self) -> dict[str, t.Any] | None:
         """Vast.ai's proxy, which has an address before the container does; jupyter instances are one port further."""
-        with contextlib.suppress(LookupError, TypeError, ValueError):
+        with contextlib.suppress(ArithmeticError, LookupError, TypeError, ValueError):
             shift = 1 if "jupyter" in (self.text("image_runtype") or "") else 0
             if host := self.text("ssh_host"):
                 return {"host": host, "port": int(self.row["ssh_port"]) + shift, "user": "root", "via": "proxy"}

@@ -57,7 +57,10 @@ def no_write_in_check_mode(run: Run) -> c.Iterator[str]:
 
 
 def no_blind_repeat(run: Run) -> c.Iterator[str]:
-    """What was sent is sent again only when it was refused, or when a listing has not shown it since."""
+    """What was sent is sent again only when it was refused, or when a listing has not shown it since.
+
+    A stop that cancels a start is no such thing: it does no harm, and only a plain yes to it is believed.
+    """
     open_work: dict[Work, Sent] = {}
     for sent in run.sent:
         for number, row in sent.rows.items():
@@ -66,7 +69,7 @@ def no_blind_repeat(run: Run) -> c.Iterator[str]:
             for work in [work for work in open_work if not _shows(work, number, row, sent)]:
                 del open_work[work]
         for work in works(sent):
-            if work in open_work:
+            if work in open_work and not (run.task.options.get("state") == "running" and work[2] == "stopped"):
                 yield f"{work} was sent as request {open_work[work].seq} and again, blindly, as request {sent.seq}"
             if not is_refusal(sent):
                 open_work[work] = sent
