@@ -13,7 +13,7 @@ from .._api.clock import Deadline, Waits
 from .._core.plan import Change, Plan, body
 from .._core.resource import Item, Ref, Write
 from .find import reread
-from .instance import Instance
+from .instance import PAGE_SIZE, Instance
 from .watch import Watch, warn_of_foreign
 
 MANAGE = Route("PUT", "/api/v0/instances/{id}/", 1.0)
@@ -23,6 +23,9 @@ IDS_IN_A_CHANGE = 64
 """So many ids the API takes in one change (L-A)."""
 SHOWN_WITHIN = 5.0
 """For how many seconds an accepted change may stay invisible before it is sent once more."""
+
+if t.TYPE_CHECKING:
+    from .progress import Stopping
 
 Move = Item[Instance]
 
@@ -78,10 +81,16 @@ class Switch:
     def __init__(self, state: str, *, queues: bool = False) -> None:
         self.want = state
         self.queues = queues
+        self._stopping: Stopping | None = None
 
     def read(self, client: Client, items: c.Sequence[Move]) -> dict[Ref, Instance]:
-        """Those of them that a complete listing contains."""
-        return reread(client, items)
+        """Those of them that a complete listing contains; of many that stop, as far as counts tell."""
+        if self._stopping is None and self.want == "stopped" and len(items) > PAGE_SIZE:
+            # What only many need.
+            from .progress import Stopping
+
+            self._stopping = Stopping()
+        return reread(client, items) if self._stopping is None else self._stopping.read(client, items)
 
     def writes(self, items: c.Sequence[Move], *, alone: bool) -> c.Iterator[tuple[Write, list[Move]]]:
         """One request for up to 64 that need the same; alone, one for all changes, and again one for each."""
