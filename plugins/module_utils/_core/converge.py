@@ -26,7 +26,7 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
-from .interrupts import Interrupted, interruptible
+from .interrupts import Interrupted, interruptible, is_abandoned
 from .plan import Change
 from .resource import Item, Kind, T, Write
 
@@ -243,6 +243,8 @@ class _Engine(t.Generic[T]):
         if not waiting:
             return
         for _elapsed in rounds(self.client.clock, first=waits.interval, interval=waits.interval, timeout=self.deadline):
+            if is_abandoned():
+                raise Interrupted("the end of whoever ran it")
             self.poll(waiting)
             waiting = [item for item in waiting if self.is_on_its_way(item)]
             if not waiting:

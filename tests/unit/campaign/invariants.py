@@ -12,6 +12,8 @@ import json
 import re
 import typing as t
 
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import is_read_only
+
 from .world import GROUP, Fact, Run, Sent
 
 CLASSES = frozenset(
@@ -57,10 +59,7 @@ def no_write_in_check_mode(run: Run) -> c.Iterator[str]:
 
 
 def no_blind_repeat(run: Run) -> c.Iterator[str]:
-    """What was sent is sent again only when it was refused, or when a listing has not shown it since.
-
-    A stop that cancels a start is no such thing: it does no harm, and only a plain yes to it is believed.
-    """
+    """What was sent is sent again only when it was refused, or when a listing has not shown it since."""
     open_work: dict[Work, Sent] = {}
     for sent in run.sent:
         for number, row in sent.rows.items():
@@ -69,10 +68,18 @@ def no_blind_repeat(run: Run) -> c.Iterator[str]:
             for work in [work for work in open_work if not _shows(work, number, row, sent)]:
                 del open_work[work]
         for work in works(sent):
-            if work in open_work and not (run.task.options.get("state") == "running" and work[2] == "stopped"):
+            if work in open_work and not _may_be_repeated(run, work):
                 yield f"{work} was sent as request {open_work[work].seq} and again, blindly, as request {sent.seq}"
             if not is_refusal(sent):
                 open_work[work] = sent
+
+
+def _may_be_repeated(run: Run, work: Work) -> bool:
+    """Of a stop that cancels a start only a plain yes is believed, and a command that only reads does no harm."""
+    kind, _target, value = work
+    return (kind == "command" and is_read_only(str(value))) or (
+        run.task.options.get("state") == "running" and value == "stopped"
+    )
 
 
 def works(sent: Sent) -> c.Iterator[Work]:

@@ -20,6 +20,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     UnknownOutcome,
     VastError,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._core import converge as engine
 from ansible_collections.vastai.cloud.plugins.module_utils._core.converge import converge, rolling
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item, Ref, Write, outcome
@@ -251,6 +252,15 @@ def test_what_can_no_longer_get_there_fails_for_its_own_reason() -> None:
     assert items[0].error is not None
     assert items[0].error.msg == "lamp 1 is broken."
     assert items[1].error is None
+
+
+def test_a_task_that_nobody_listens_to_any_more_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, item = Api([], [on(1), on(1), off(1)]), lamp(scarce=True)
+    monkeypatch.setattr(Lamps, "judge", lambda *_arguments: False)
+    monkeypatch.setattr(engine, "is_abandoned", lambda: True)
+    work(api, item)
+    assert item.error is not None
+    assert "Interrupted by the end of whoever ran it: lamp 1 was on its way" in item.error.msg
 
 
 def test_the_deadline_bounds_all_of_it(clock: t.Any) -> None:
