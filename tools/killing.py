@@ -52,6 +52,23 @@ OWN: Mapping[str, Sequence[str]] = {
         f"{TESTS}/modules/test_vast_endpoint.py",
         f"{TESTS}/modules/test_vast_endpoint_info.py",
     ),
+    "_serverless/leaks.py": (
+        f"{TESTS}/module_utils/_serverless/test_leaks.py",
+        f"{TESTS}/modules/test_vast_endpoint.py",
+    ),
+    "_serverless/teardown.py": (
+        f"{TESTS}/module_utils/_serverless/test_teardown.py",
+        f"{TESTS}/modules/test_vast_endpoint.py",
+    ),
+    "_serverless/workergroups.py": (
+        f"{TESTS}/module_utils/_serverless/test_workergroups.py",
+        f"{TESTS}/modules/test_vast_endpoint_info.py",
+    ),
+    "_serverless/workers.py": (
+        f"{TESTS}/module_utils/_serverless/test_workers.py",
+        f"{TESTS}/modules/test_vast_endpoint.py",
+        f"{TESTS}/modules/test_vast_endpoint_info.py",
+    ),
 }
 """The mutated files, and the tests that should kill their mutants; what survives these meets all the others."""
 EXPLAINED = Path(__file__).with_name("mutants.toml")

@@ -9,10 +9,15 @@ module: vast_endpoint
 short_description: Delete a serverless endpoint group on Vast.ai and prove its workers gone
 version_added: 0.1.0
 description:
-  - Deletes an endpoint group with its workergroups, and waits until none of its workers is listed among the
-    instances of the account any more.
-  - A worker that Vast.ai failed to delete, or that is still listed in the end, goes on billing. Then the task fails
-    and names the ids.
+  - Deletes an endpoint group with its workergroups, and waits until none of its workers exists any more.
+  - Which workers there are is read before the deletion. A worker that Vast.ai failed to delete, or that still exists in
+    the end, goes on billing. Then the task fails with the RV(error_class) V(leaked) and names it with its price.
+  - Workers that are not proven gone are remembered for each account in a private file in
+    C($XDG_CACHE_HOME/ansible-vastai-cloud), by default C(~/.cache/ansible-vastai-cloud). Every later task for that
+    endpoint fails, too, until complete listings show that they are gone; the task that finds them gone succeeds. That
+    holds after V(wait=false), after an interrupted task, and when somebody else deleted the endpoint meanwhile.
+  - When neither the serverless engine nor the reply to the deletion tells which workers there were, the task fails with
+    V(unknown_outcome). Later tasks fail while there are instances without a label that may be those workers.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -37,12 +42,21 @@ options:
     required: true
     choices:
       - absent
+  workers:
+    description:
+      - Ids of instances that are leftover workers of the endpoint group. They are held to the same proof. Use it where
+        the file of an earlier task is missing, such as on another machine.
+      - An instance that has a label of its own, or that is a worker of another endpoint group, is refused.
+    type: list
+    elements: int
+    version_added: 0.3.0
   wait:
     description:
-      - Whether to wait until no worker is listed any more. Without that nothing is proven.
+      - Whether to wait until no worker exists any more. Otherwise their removal is not verified by this task, but by
+        the next one.
   wait_timeout:
     description:
-      - For how many seconds to wait for the workers to go.
+      - How many seconds the whole task may take. Proving that the workers are gone takes up to 60 seconds more.
 attributes:
   check_mode:
     support: full
@@ -59,15 +73,21 @@ EXAMPLES = r"""
     state: absent
   register: gone
 
-- name: Tell which workers went
+- name: Show which workers went
   ansible.builtin.debug:
     var: gone.deleted_workers
 
-- name: The same by id, with a short patience
+- name: Delete by id, and wait two minutes at most
   vastai.cloud.vast_endpoint:
     id: 77
     state: absent
     wait_timeout: 120
+
+- name: Prove that two workers are gone which another machine left over
+  vastai.cloud.vast_endpoint:
+    name: llama-prod
+    state: absent
+    workers: [1001, 1002]
 """
 
 RETURN = r"""
@@ -99,12 +119,12 @@ endpoint:
       type: str
     min_load:
       description: >-
-        The floor of the load in performance units per second.
+        Minimum load in performance units per second.
       returned: always
       type: float
     min_cold_load:
       description: >-
-        The floor of the whole capacity.
+        Minimum of the whole capacity.
       returned: always
       type: float
     target_util:
@@ -119,12 +139,12 @@ endpoint:
       type: float
     cold_workers:
       description: >-
-        How many workers are kept at least.
+        Minimum number of workers.
       returned: always
       type: int
     max_workers:
       description: >-
-        How many workers there are at most.
+        Maximum number of workers.
       returned: always
       type: int
     max_queue_time:
@@ -159,11 +179,110 @@ deleted_workers:
   elements: int
   sample: [1001, 1002]
 failed_workers:
-  description: The ids of the workers that Vast.ai failed to delete. They go on billing; the task fails.
+  description: >-
+    The ids of the workers that Vast.ai said it failed to delete. While they exist they bill, and the task fails.
   returned: success, and on failure after the deletion
   type: list
   elements: int
   sample: []
+workers:
+  description: >-
+    The workers that went, or would go in check mode, and the leftover ones that were held to the proof, as they were
+    last seen. Null when it is not known which there are.
+  returned: success, and on failure when the deletion is in doubt
+  type: list
+  elements: dict
+  sample:
+    - id: 1001
+      status: idle
+      gpu_name: RTX 4090
+      actual_status: running
+      dph_total: 0.42
+  contains:
+    id:
+      description: The id of the instance.
+      returned: always
+      type: int
+    status:
+      description: The state in the engine's own words, or null when it does not list the worker.
+      returned: always
+      type: str
+    gpu_name:
+      description: The name of the GPU.
+      returned: always
+      type: str
+    actual_status:
+      description: The state of the container, or null when it is not known.
+      returned: always
+      type: str
+    intended_status:
+      description: The wanted state.
+      returned: always
+      type: str
+    cur_state:
+      description: The state of the contract.
+      returned: always
+      type: str
+    dph_total:
+      description: The price in US dollars per hour, or null when it is not known.
+      returned: always
+      type: float
+leaked_workers:
+  description: >-
+    The workers that still exist, as they were last seen. When it is not known which workers there were, the instances
+    without a label that may be some.
+  returned: when workers are left over, or may be
+  type: list
+  elements: dict
+  sample:
+    - id: 1003
+      dph_total: 0.42
+  contains:
+    id:
+      description: The id of the instance.
+      returned: always
+      type: int
+    status:
+      description: The state in the engine's own words, or null when it does not list the worker.
+      returned: always
+      type: str
+    gpu_name:
+      description: The name of the GPU.
+      returned: always
+      type: str
+    actual_status:
+      description: The state of the container, or null when it is not known.
+      returned: always
+      type: str
+    intended_status:
+      description: The wanted state.
+      returned: always
+      type: str
+    cur_state:
+      description: The state of the contract.
+      returned: always
+      type: str
+    dph_total:
+      description: The price in US dollars per hour, or null when it is not known.
+      returned: always
+      type: float
+known:
+  description: Which endpoint groups there are, when there is none with this id or name.
+  returned: when there is no such endpoint group
+  type: list
+  elements: dict
+  sample:
+    - id: 78
+      endpoint_name: llama-test
+  contains:
+    id:
+      description: The id of the endpoint group.
+      returned: always
+      type: int
+    endpoint_name:
+      description: Its name.
+      returned: always
+      type: str
 actions:
   description: What was done, or would be done in check mode, in order; one sentence each.
   returned: success
@@ -233,14 +352,18 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
     VastModule,
     run_module,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Deadline
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id
-from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
-    Deletion,
-    delete,
-    find,
+from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import find, known, near_miss, read
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.leaks import Memory
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.teardown import (
+    Case,
     plan_absent,
-    prove_workers_gone,
+    prove,
+    survey,
+    tear_down,
 )
 
 OPTIONS = {
@@ -248,33 +371,55 @@ OPTIONS = {
     "id": {"type": "int"},
     "name": {"type": "str"},
     "state": {"type": "str", "choices": ["absent"], "required": True},
+    "workers": {"type": "list", "elements": "int"},
 }
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
-    """Find the endpoint group, plan, stop here in check mode, delete, prove its workers gone."""
+    """Find the endpoint group and its workers, plan, stop here in check mode, delete, prove its workers gone."""
     endpoint_id, name, waits = module.params["id"], module.params["name"], module.waits()
-    check_id(endpoint_id)
-    if name == "":
-        raise Invalid("An empty name selects no endpoint group; give its id.")
+    check_options(endpoint_id, name, module.params["workers"])
     module.connect()
-    found = find(module.client, endpoint_id, name)
-    plan = plan_absent(found, f"endpoint {endpoint_id if name is None else name}")
-    deletion = Deletion()
-    if found is not None and not module.check_mode:
-        done = delete(module.client, found)
-        if done is None:
-            plan = plan_absent(None, found.display_name)
-        else:
-            deletion = done
-            if waits.wait or deletion.failed_workers:
-                prove_workers_gone(module.client, found, deletion, waits)
+    deadline = Deadline(module.client.clock, waits.timeout)
+    memory = Memory(module.client)
+    groups = read(module.client)
+    case = Case(
+        wanted=f"endpoint {endpoint_id if name is None else name}",
+        groups=groups,
+        found=find(groups, endpoint_id, name),
+        leaks=memory.concerning(endpoint_id, name),
+        named=frozenset(module.params["workers"] or ()),
+    )
+    survey(module.client, case, deadline)
+    plan = plan_absent(case)
+    if case.found is None and name and (near := near_miss(groups, name)):
+        module.warn(f"There is no endpoint group named {name!r}.{near}")
+    if case.suspects.gap and module.check_mode:
+        module.warn(f"Which workers {case.display_name} has is not known. {case.suspects.gap}")
+    if case.found is None and module.check_mode:
+        prove(module.client, case, waits._replace(wait=False), deadline)
+    if not module.check_mode:
+        tear_down(module.client, case, memory, waits, deadline)
+        if not case.deletion.done:
+            plan = Plan(case.display_name)
     return {
         **plan.result(),
-        "endpoint": None if found is None else found.result(),
-        "deleted_workers": deletion.deleted_workers,
-        "failed_workers": deletion.failed_workers,
+        "endpoint": None if case.found is None else case.found.result(),
+        **({"known": known(groups)} if case.found is None else {}),
+        "workers": case.suspects.results(),
+        **case.deletion.result(),
     }
+
+
+def check_options(endpoint_id: int | None, name: str | None, workers: list[int] | None) -> None:
+    """Raises Invalid for options that select nothing."""
+    check_id(endpoint_id)
+    if name == "":
+        raise Invalid("name must not be empty; select the endpoint group by id.")
+    if workers == []:
+        raise Invalid("workers must not be empty; omit it instead.")
+    for worker in workers or ():
+        check_id(worker)
 
 
 def main() -> None:

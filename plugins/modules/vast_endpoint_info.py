@@ -11,6 +11,7 @@ version_added: 0.2.0
 description:
   - Returns the endpoint groups of the account, each with its workergroups and, where the serverless engine tells
     them, its workers. No keys are returned.
+  - When the engine cannot be reached, the workers of the endpoint groups that are left are null, and a warning says so.
   - A listing that fails is a failure, never an empty list.
 author:
   - vastai.cloud contributors (@vastai-cloud)
@@ -22,13 +23,25 @@ extends_documentation_fragment:
 options:
   ids:
     description:
-      - The ids of the endpoint groups. If not given, all.
+      - The ids of the endpoint groups. If neither O(ids) nor O(name) is given, all. An empty list gives an empty
+        result.
     type: list
     elements: int
   name:
     description:
-      - The name of the endpoint groups; several may carry it.
+      - The name of the endpoint groups; several may carry it. An empty name gives an empty result.
     type: str
+  missing:
+    description:
+      - What to do about an id or name that is named and does not exist.
+      - V(fail) fails, V(warn) warns, and V(ignore) does nothing.
+    type: str
+    choices:
+      - fail
+      - warn
+      - ignore
+    default: warn
+    version_added: 0.3.0
 seealso:
   - module: vastai.cloud.vast_endpoint
 """
@@ -85,12 +98,12 @@ endpoints:
       type: str
     min_load:
       description: >-
-        The floor of the load in performance units per second.
+        Minimum load in performance units per second.
       returned: always
       type: float
     min_cold_load:
       description: >-
-        The floor of the whole capacity.
+        Minimum of the whole capacity.
       returned: always
       type: float
     target_util:
@@ -105,12 +118,12 @@ endpoints:
       type: float
     cold_workers:
       description: >-
-        How many workers are kept at least.
+        Minimum number of workers.
       returned: always
       type: int
     max_workers:
       description: >-
-        How many workers there are at most.
+        Maximum number of workers.
       returned: always
       type: int
     max_queue_time:
@@ -149,7 +162,7 @@ endpoints:
           returned: always
           type: int
         min_load:
-          description: Its floor of the load.
+          description: Its minimum load.
           returned: always
           type: float
         target_util:
@@ -185,7 +198,7 @@ endpoints:
           returned: always
           type: raw
     workers:
-      description: The workers as the serverless engine lists them, or null when it does not tell.
+      description: The workers as the serverless engine lists them, or null when they are not known.
       returned: always
       type: list
       elements: dict
@@ -255,24 +268,61 @@ response:
 import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
-from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import describe, read
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import NotFound
+from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workergroups, workers
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
+    Endpoint,
+    missing_from,
+    read,
+)
 
 OPTIONS: Spec = {
     "ids": {"type": "list", "elements": "int"},
     "name": {"type": "str"},
+    "missing": {"type": "str", "choices": ["fail", "warn", "ignore"], "default": "warn"},
 }
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """List the groups, choose, and add what belongs to each."""
     ids, name = module.params["ids"], module.params["name"]
+    for each in ids or ():
+        check_id(each)
     module.connect()
-    groups = [
-        group
-        for group in read(module.client)
-        if (not ids or group.id in ids) and (name is None or group.endpoint_name == name)
+    chosen: list[Endpoint] = []
+    if ids != [] and name != "":
+        groups = read(module.client)
+        for text in missing_from(groups, ids or [], name):
+            report(module, text)
+        chosen = [
+            group
+            for group in groups
+            if (ids is None or group.id in ids) and (name is None or group.endpoint_name == name)
+        ]
+    return {"changed": False, "endpoints": describe(module, chosen)}
+
+
+def report(module: VastModule, text: str) -> None:
+    """Do about a group that is named and does not exist what the option `missing` says."""
+    if module.params["missing"] == "fail":
+        raise NotFound(text)
+    if module.params["missing"] == "warn":
+        module.warn(text)
+
+
+def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any]]:
+    """The groups as results, with their workergroups and, where the engine lists them, their workers."""
+    rows = workergroups.read(module.client) if groups else []
+    told = workers.read(module.client, groups)
+    return [
+        {
+            **group.result(),
+            "workergroups": workergroups.results(rows, group.id),
+            "workers": told[group.id].results() if group.id in told else None,
+        }
+        for group in groups
     ]
-    return {"changed": False, "endpoints": describe(module.client, groups)}
 
 
 def main() -> None:

@@ -160,7 +160,7 @@ instance:
       type: str
     ssh:
       description: >-
-        Where ssh answers, or null when the API does not tell. Of use while the instance runs.
+        SSH address. Null unless the instance runs and Vast.ai reports a valid one.
       returned: always
       type: dict
       contains:

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+from .checks import AccountError
 from .embed import DEFAULT_API_KEY, Simulator
 from .faults import FaultError
-from .loading import AccountError
 
 __all__ = ["DEFAULT_API_KEY", "AccountError", "FaultError", "Simulator"]

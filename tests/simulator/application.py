@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from . import auth, control, lifecycle, routes
+from . import auth, control, ledger, registry
+from .checks import change_setting, check_names
 from .faults import Fault, make_fault, spoil
 from .fleet import DEFAULT_ACCOUNT
 from .intervals import Intervals
 from .journal import Entry, Journal
-from .loading import change_setting, check_names, load_account
+from .loading import load_account
 from .model import Account, Behaviour, Clock
 from .reply import Reply, json_reply, not_found_page
 from .request import Request
@@ -40,13 +41,18 @@ class Application:
         interval_scale: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        on_asked: Callable[[Request], None] | None = None,
+        on_done: Callable[[Entry, Outcome], None] | None = None,
     ) -> None:
         self.api_key = api_key
         self._spec = copy.deepcopy(DEFAULT_ACCOUNT if spec is None else spec)
         self._clock = Clock(clock, time_scale)
         self._interval_scale = interval_scale
         self._sleep = sleep
+        self._on_asked = on_asked
+        self._on_done = on_done
         self._lock = threading.RLock()
+        self.defects: list[Exception] = []
         self.reset()
 
     def reset(self) -> None:
@@ -58,8 +64,19 @@ class Application:
             self._intervals = Intervals(self._clock, self._interval_scale)
 
     def handle(self, request: Request) -> Outcome:
-        if request.path.startswith(control.PREFIX):
-            return Outcome(control.handle(self, request))
+        """Never fails for what a request says; whatever else goes wrong here is kept in `defects`."""
+        try:
+            if request.path.startswith(control.PREFIX):
+                return Outcome(control.handle(self, request))
+            return self._handle(request)
+        except Exception as error:
+            # It is raised in a thread of the server, where no test would see it.
+            self.defects.append(error)
+            raise
+
+    def _handle(self, request: Request) -> Outcome:
+        if self._on_asked:
+            self._on_asked(request)
         with self._lock:
             entry = self._journal.open(request, self._clock.wall(), self._secrets())
             fault = next((rule for rule in self._faults if rule.takes(request.method, request.path)), None)
@@ -69,25 +86,31 @@ class Application:
         if fault and before:
             self._pause(fault)
         with self._lock:
+            self.account.parts_left = fault.parts if fault else None
             reply = self._answer(request, entry, skip_work=before and fault is not None and fault.action != "delay")
+            if fault and fault.action == "duplicate":
+                reply = self._answer(request, entry, skip_work=False)
             if fault:
                 reply = spoil(fault, reply)
             entry["status"] = None if fault and fault.action == "drop" else reply.status
+            entry["effects"], self.account.effects = self.account.effects, []
         if fault and fault.when == "after":
             self._pause(fault)
-        return Outcome(reply, fault)
+        outcome = Outcome(reply, fault)
+        if self._on_done:
+            self._on_done(entry, outcome)
+        return outcome
 
     def _pause(self, fault: Fault) -> None:
         if fault.seconds:
             self._sleep(fault.seconds)
 
     def _secrets(self) -> list[str]:
-        groups = (*self.account.endpoints.values(), *self.account.workergroups.values())
-        return [*self.account.keys, *(group["api_key"] for group in groups)]
+        return [*self.account.keys, *(text for each in registry.RESOURCES for text in each.secrets(self.account))]
 
     def _answer(self, request: Request, entry: Entry, skip_work: bool) -> Reply:
-        path = routes.canonical(request.path)
-        found = routes.find(request.method, path)
+        path = registry.ROUTER.canonical(request.path)
+        found = registry.ROUTER.find(request.method, path)
         if found is None:
             return no_route(request, path)
         route, request.params = found
@@ -101,7 +124,7 @@ class Application:
         too_early = self._intervals.refuse(identity, route, self.account.options.limit_style)
         if too_early:
             return too_early
-        lifecycle.advance(self.account)
+        registry.advance(self.account)
         return route.handler(self.account, request)
 
     def journal(self) -> list[Entry]:
@@ -127,15 +150,25 @@ class Application:
 
     def describe(self) -> dict[str, Any]:
         with self._lock:
-            lifecycle.advance(self.account)
+            registry.advance(self.account)
             return control.describe(self.account)
+
+    def ledger(self) -> dict[str, Any]:
+        with self._lock:
+            registry.advance(self.account)
+            return ledger.show(self.account)
+
+    def set_options(self, **changes: Any) -> None:
+        with self._lock:
+            for name, value in changes.items():
+                change_setting(self.account.options, name, value, "options")
 
     def set_instance(self, instance_id: int, **changes: Any) -> None:
         """Change fields of the row or the behaviour. KeyError when there is no such instance."""
         flags = {entry.name for entry in fields(Behaviour)}
         check_names(changes, KNOWN_FIELDS | flags, f"instance {instance_id}")
         with self._lock:
-            lifecycle.advance(self.account)
+            registry.advance(self.account)
             instance = self.account.instances[instance_id]
             for name in changes.keys() & flags:
                 change_setting(instance.behaviour, name, changes[name], f"instance {instance_id}")
@@ -143,10 +176,11 @@ class Application:
 
 
 def no_route(request: Request, path: str) -> Reply:
-    if routes.find(request.method, path + "/") and path.startswith("/api/"):
+    if registry.ROUTER.find(request.method, path + "/") and path.startswith("/api/"):
         query = f"?{request.query_string}" if request.query_string else ""
-        return Reply(301, headers={"Location": f"{path}/{query}"})
-    allowed = routes.methods(path)
+        msg = "The path must end with a slash."
+        return json_reply({"success": False, "error": "redirect", "msg": msg}, 301, Location=f"{path}/{query}")
+    allowed = registry.ROUTER.methods(path)
     if allowed:
         msg = f"{request.method} is not allowed here"
         return json_reply({"success": False, "error": "method_not_allowed", "msg": msg}, 405, Allow=", ".join(allowed))

@@ -32,6 +32,10 @@ def refuse(account: Account, request: Request, route: Route) -> Reply | None:
     if key.expired:
         return refusal(404, "auth_error", "Session expired. Please log in again.")
     if not key.allows(route.access):
+        if account.options.texts == "new":
+            name = ".".join(part for part in route.template.split("/")[3:] if part and "{" not in part)
+            msg = f"Authorization Error. Your key lacks the api.{name} route access which is required for this action."
+            return json_reply({"msg": msg}, 401)
         return refusal(403, "not_authorized", f"This API key lacks the permission {route.access}.")
     return None
 
@@ -42,7 +46,7 @@ def refuse_engine(account: Account, request: Request) -> Reply | None:
     group_keys = {group["api_key"] for group in groups}
     for value in (given_key(request), request.fields.get("api_key")):
         key = account.keys.get(str(value), Key(expired=True))
-        if value in group_keys or (not key.expired and key.allows("misc")):
+        if str(value) in group_keys or (not key.expired and key.allows("misc")):
             return None
     kind = "endpoint" if "endpoint" in request.path else "workergroup"
     wanted = request.fields.get("id", request.fields.get("endpoint"))

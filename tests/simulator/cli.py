@@ -12,9 +12,10 @@ import tempfile
 import threading
 from pathlib import Path
 
+from .checks import AccountError, as_mapping
 from .embed import DEFAULT_API_KEY, Simulator
 from .fleet import DEFAULT_ACCOUNT
-from .loading import AccountError, as_mapping, read_file
+from .loading import read_file
 
 DESCRIPTION = "A fake Vast.ai on this machine, to try playbooks and tests without an account and without cost."
 EPILOG = "The first line printed is the URL, the second says which key to use. Ctrl-C ends it. README.md has more."

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from . import faults, journal
-from .loading import AccountError
-from .model import Account, Instance, Row
+from .checks import AccountError
+from .model import Account, Row
+from .registry import RESOURCES
 from .reply import Reply, json_reply, text_reply
 from .request import Request
 
@@ -26,6 +28,8 @@ GET    /_simulator/faults          the rules in force
 POST   /_simulator/faults          add a rule, or a list of rules
 DELETE /_simulator/faults          take all rules away
 GET    /_simulator/account         the account as it is now, secrets masked
+GET    /_simulator/ledger          what was billed, by the second
+PUT    /_simulator/options         change options of the account
 PUT    /_simulator/instances/{id}  change fields or behaviour of an instance
 POST   /_simulator/reset           the account as at the start, no faults, an empty journal
 """
@@ -45,50 +49,44 @@ def handle(application: Application, request: Request) -> Reply:
 def dispatch(application: Application, request: Request, call: str, rest: str) -> Reply:
     if call == "GET ":
         return text_reply(HELP)
-    if call == "GET journal":
-        return json_reply(application.journal())
-    if call == "DELETE journal":
-        application.clear_journal()
-    elif call == "GET faults":
-        return json_reply(application.fault_rules())
-    elif call == "POST faults":
-        rules = request.json if isinstance(request.json, list) else [request.json]
-        application.add_faults(rules)
-    elif call == "DELETE faults":
-        application.clear_faults()
-    elif call == "GET account":
-        return json_reply(application.describe())
-    elif call == "PUT instances":
+    if call in SHOWN:
+        return json_reply(SHOWN[call](application))
+    if call == "PUT instances":
         if not rest.isdigit():
             raise KeyError(rest)
         application.set_instance(int(rest), **request.fields)
-    elif call == "POST reset":
-        application.reset()
+    elif call == "PUT options":
+        application.set_options(**request.fields)
+    elif call == "POST faults":
+        application.add_faults(request.json if isinstance(request.json, list) else [request.json])
     else:
-        raise KeyError(call)
+        DONE[call](application)
     return json_reply({"success": True})
 
 
+SHOWN: dict[str, Callable[[Application], Any]] = {
+    "GET journal": lambda application: application.journal(),
+    "GET faults": lambda application: application.fault_rules(),
+    "GET account": lambda application: application.describe(),
+    "GET ledger": lambda application: application.ledger(),
+}
+DONE: dict[str, Callable[[Application], None]] = {
+    "DELETE journal": lambda application: application.clear_journal(),
+    "DELETE faults": lambda application: application.clear_faults(),
+    "POST reset": lambda application: application.reset(),
+}
+
+
 def describe(account: Account) -> Row:
-    return {
-        "options": asdict(account.options),
-        "timings": asdict(account.timings),
-        "user": masked(account.user),
-        "instances": [describe_instance(instance) for instance in account.instances.values()],
-        "endpoints": [masked(row) for row in account.endpoints.values()],
-        "workergroups": [masked(row) for row in account.workergroups.values()],
-    }
+    described = {"options": asdict(account.options), "timings": asdict(account.timings), "user": account.user}
+    for resource in RESOURCES:
+        described |= resource.describe(account)
+    return {name: masked(value) for name, value in described.items()}
 
 
-def describe_instance(instance: Instance) -> Row:
-    return {
-        **masked(instance.row),
-        "behaviour": asdict(instance.behaviour),
-        "files": instance.files.entries,
-        "gpu_seconds": round(instance.gpu_seconds, 3),
-        "workergroup_id": instance.workergroup_id,
-    }
-
-
-def masked(row: Row) -> dict[str, Any]:
-    return {name: journal.MASK if name in SECRET_FIELDS else value for name, value in row.items()}
+def masked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [masked(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: journal.MASK if name in SECRET_FIELDS else part for name, part in value.items()}

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from .application import Application
+from .application import Application, Outcome
+from .journal import Entry
 from .model import Account
+from .request import Request
 from .server import Server
 
 DEFAULT_API_KEY = "simulator-key-0123456789abcdef"
@@ -34,8 +36,12 @@ class Simulator:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         ssl_context: ssl.SSLContext | None = None,
+        on_asked: Callable[[Request], None] | None = None,
+        on_done: Callable[[Entry, Outcome], None] | None = None,
     ) -> None:
-        self.application = Application(account, api_key, time_scale, interval_scale, clock, sleep)
+        self.application = Application(
+            account, api_key, time_scale, interval_scale, clock, sleep, on_asked=on_asked, on_done=on_done
+        )
         self._server = Server(self.application, host, port, ssl_context)
         self._thread: threading.Thread | None = None
 
@@ -81,6 +87,13 @@ class Simulator:
 
     def set_instance(self, instance_id: int, **changes: Any) -> None:
         self.application.set_instance(instance_id, **changes)
+
+    def set_options(self, **changes: Any) -> None:
+        self.application.set_options(**changes)
+
+    def ledger(self) -> dict[str, Any]:
+        """What was billed so far, of what exists and of what is gone."""
+        return self.application.ledger()
 
     def describe(self) -> dict[str, Any]:
         """The account as it is now, brought up to the present moment, secrets masked."""

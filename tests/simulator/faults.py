@@ -11,9 +11,9 @@ from typing import Any
 
 from .reply import JSON_TYPE, TEXT_TYPE, Reply
 
-ACTIONS = ("reply", "drop", "truncate", "delay", "drip", "redirect", "merge", "large")
+ACTIONS = ("reply", "drop", "truncate", "delay", "drip", "redirect", "merge", "large", "duplicate")
 # These spoil the reply that the API gives, so the work is done unless the rule says otherwise.
-AFTER_BY_DEFAULT = ("truncate", "delay", "drip", "merge")
+AFTER_BY_DEFAULT = ("truncate", "delay", "drip", "merge", "duplicate")
 
 
 class FaultError(ValueError):
@@ -38,6 +38,7 @@ class Fault:
     set: dict[str, Any] = field(default_factory=dict)
     delete: list[str] = field(default_factory=list)
     size: int = 0
+    parts: int | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -46,8 +47,8 @@ class Fault:
         self.when = self.when or ("after" if self.action in AFTER_BY_DEFAULT else "before")
         if self.when not in ("before", "after"):
             raise FaultError(f"when: {self.when!r} is neither before nor after")
-        if self.action == "merge" and self.when == "before":
-            raise FaultError("merge changes the reply to work that was done: when must be after")
+        if self.when == "before" and (self.action in ("merge", "duplicate") or self.parts is not None):
+            raise FaultError(f"{self.action} is about work that was done: when must be after")
         if self.action == "redirect" and not self.location:
             raise FaultError("redirect needs a location")
         if self.rate <= 0:

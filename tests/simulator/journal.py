@@ -12,6 +12,8 @@ from .request import INVALID_BODY, Request
 Entry = dict[str, Any]
 
 MASK = "********"
+DEEPEST = 100
+"""Levels of a body that are kept."""
 
 
 class Journal:
@@ -36,6 +38,7 @@ class Journal:
             "user_agent": mask(request.headers.get("User-Agent", ""), secrets),
             "write": request.method not in ("GET", "HEAD"),
             "fault": None,
+            "effects": [],
         }
         self.entries.append(entry)
         return entry
@@ -45,15 +48,17 @@ def readable(request: Request) -> Any:
     return request.content.decode("utf-8", "replace") if request.json is INVALID_BODY else request.json
 
 
-def mask(value: Any, secrets: Collection[str]) -> Any:
+def mask(value: Any, secrets: Collection[str], depth: int = 0) -> Any:
     """The value with every known key, and everything called api_key, replaced."""
+    if depth > DEEPEST:
+        return MASK
     if isinstance(value, dict):
         return {
-            name: MASK if name == "api_key" and part is not None else mask(part, secrets)
+            name: MASK if name == "api_key" and part is not None else mask(part, secrets, depth + 1)
             for name, part in value.items()
         }
     if isinstance(value, list):
-        return [mask(part, secrets) for part in value]
+        return [mask(part, secrets, depth + 1) for part in value]
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, MASK)

@@ -14,8 +14,17 @@ OCI_FAILURE = (
     "Error response from daemon: failed to create task for container: failed to create shim task"
     ": OCI runtime create failed: runc create failed: unable to start container process (simulated)"
 )
-STOPPED: Row = {"cur_state": "stopped", "next_state": "stopped", "intended_status": "stopped", "ports": None}
+STOPPED: Row = {"cur_state": "stopped", "next_state": "stopped", "intended_status": "stopped"}
+EXITED: Row = {"actual_status": "exited"}
 RUNNING: Row = {"cur_state": "running", "next_state": "running", "intended_status": "running"}
+
+
+QUEUE_SHOWS = {
+    "intended": ("intended_status",),
+    "next_state": ("next_state",),
+    "both": ("intended_status", "next_state"),
+    "nothing": (),
+}
 
 
 def begin(account: Account, instance: Instance, state: str, keep: Row) -> None:
@@ -26,7 +35,7 @@ def begin(account: Account, instance: Instance, state: str, keep: Row) -> None:
         instance.update({}, now)
         boot(account, instance, now + account.clock.scaled(account.timings.provisioning))
         return
-    changes = up(instance) if state == "running" else {**STOPPED, "actual_status": "exited"}
+    changes = up(instance) if state == "running" else {**STOPPED, "actual_status": "exited", "ports": None}
     instance.row.update({**changes, **keep})
     instance.update({}, now)
     if instance.row["actual_status"] == "running":
@@ -63,14 +72,21 @@ def schedule(
 def stop(account: Account, instance: Instance) -> None:
     """The wish is noted at once; the container takes a moment to end. Also takes a queued start back."""
     now = account.clock.now()
-    instance.steps.clear()
+    # What the container of a stopped instance still has to end with goes on.
+    instance.steps = [step for step in instance.steps if step.changes == EXITED]
+    instance.queued = False
     instance.update({"intended_status": "stopped"}, now)
     if instance.row["cur_state"] == "stopped":
         instance.update(STOPPED, now)
         return
     never_ran = instance.row["actual_status"] in (None, "created", "loading", "offline", "unknown")
-    ended = {} if never_ran else {"actual_status": "exited"}
-    schedule(instance, now + account.clock.scaled(account.timings.stop), {**STOPPED, **ended})
+    ports = {"ports": None} if account.options.ports_after_stop == "cleared" else {}
+    stopped = now + account.clock.scaled(account.timings.stop)
+    stale = instance.behaviour.stale_status
+    ended = {} if never_ran or stale else EXITED
+    schedule(instance, stopped, {**STOPPED, **ports, **ended})
+    if stale and not never_ran:
+        schedule(instance, stopped + account.clock.scaled(stale), EXITED)
 
 
 def start(account: Account, instance: Instance) -> bool:
@@ -83,6 +99,12 @@ def start(account: Account, instance: Instance) -> bool:
     on_its_way = row["cur_state"] == "running" and row["intended_status"] == "running"
     if on_its_way and (instance.steps or row["actual_status"] == "running"):
         return True
+    delay = account.clock.scaled(instance.behaviour.start_delay)
+    if row["cur_state"] == "stopped" and delay:
+        if not instance.queued:
+            instance.queued = True
+            schedule(instance, now + delay, effect=lambda due: relaunch(account, instance, due))
+        return True
     instance.steps.clear()
     relaunch(account, instance, now)
     return True
@@ -90,8 +112,9 @@ def start(account: Account, instance: Instance) -> bool:
 
 def queue_start(account: Account, instance: Instance, now: float) -> None:
     behaviour = instance.behaviour
-    instance.update({"intended_status": behaviour.refused_intended}, now)
-    if behaviour.gpu_free_after is None or instance.steps:
+    instance.update(dict.fromkeys(QUEUE_SHOWS[behaviour.queue_shows], "running"), now)
+    was_queued, instance.queued = instance.queued, True
+    if behaviour.gpu_free_after is None or was_queued:
         return
 
     def gpu_is_free(due: float) -> None:
@@ -103,7 +126,11 @@ def queue_start(account: Account, instance: Instance, now: float) -> None:
 
 def relaunch(account: Account, instance: Instance, now: float) -> None:
     """Start the container that exists: it shows `exited` until the host gets to it."""
-    instance.update({**RUNNING, "status_msg": None}, now)
+    stopped = instance.row["cur_state"] == "stopped"
+    stale = stopped and instance.row["actual_status"] == "running"
+    instance.queued = False
+    changes = {"ports": None} if stopped else {}
+    instance.update({**RUNNING, "status_msg": None, **changes, **(EXITED if stale else {})}, now)
     if instance.row["actual_status"] == "running":
         return
     boot(account, instance, now + account.clock.scaled(account.timings.relaunch))
@@ -187,4 +214,7 @@ def retire(account: Account, instance: Instance) -> None:
 
 def remove(account: Account, instance: Instance) -> None:
     instance.steps.clear()
-    account.instances.pop(instance.id, None)
+    instance.queued = False
+    instance.bill(account.clock.now())
+    if account.instances.pop(instance.id, None):
+        account.destroyed.append(instance)

@@ -17,7 +17,6 @@ from .reply import Reply, json_reply
 from .request import Request
 from .rows import STORED_COLUMNS
 
-MAX_LIMIT = 25
 LIMIT_IF_NOT_POSITIVE = 5
 
 
@@ -30,28 +29,39 @@ class QueryError(Exception):
 
 def list_instances(account: Account, request: Request) -> Reply:
     try:
-        order = parse_order(request.query.get("order_by"))
-        filters = parse_filters(request.query.get("select_filters"))
+        order = parse_order(request.query.get("order_by"), account)
+        filters = parse_filters(request.query.get("select_filters"), account)
         columns = parse_columns(request.query.get("select_cols"))
-        limit = parse_limit(request.query.get("limit"))
+        limit = parse_limit(request.query.get("limit"), account.options.page_size)
         token = request.query.get("after_token")
         after = parse_token(token, order) if token else None
         matching = [each for each in account.instances.values() if all(test(each) for test in filters)]
         matching.sort(key=cmp_to_key(lambda one, other: compare(order, position(one, order), position(other, order))))
+        matching = [each for each in matching if not is_overlooked(each)]
         rest = beyond(matching, order, after)
     except QueryError as error:
         return json_reply({"error": error.error, "msg": error.msg}, 400)
     page = rest[:limit]
-    return json_reply(
-        {
-            "success": True,
-            "instances_found": len(page),
-            "total_instances": len(matching),
-            "label_counts": Counter(each.row["label"] or "" for each in matching),
-            "next_token": make_token(page[-1], order) if len(rest) > limit else None,
-            "instances": [select(each.row, columns) for each in page],
-        }
-    )
+    now = account.clock.now()
+    body = {
+        "success": True,
+        "instances_found": len(page),
+        "total_instances": len(matching),
+        "label_counts": Counter(each.row["label"] or "" for each in matching),
+        "next_token": make_token(page[-1], order) if len(rest) > limit else None,
+        "instances": [select(each.shown(now), columns) for each in page],
+    }
+    if not account.options.label_counts:
+        del body["label_counts"]
+    return json_reply(body)
+
+
+def is_overlooked(instance: Instance) -> bool:
+    """Whether this listing lacks a row that it should have; counts it."""
+    if instance.behaviour.missing_listings <= 0:
+        return False
+    instance.behaviour.missing_listings -= 1
+    return True
 
 
 @dataclass
@@ -72,18 +82,18 @@ def load(text: str | None, kind: type, default: Any, name: str) -> Any:
     return value
 
 
-def stored(column: Any) -> str:
-    if column not in STORED_COLUMNS:
+def stored(column: Any, account: Account) -> str:
+    if not isinstance(column, str) or column not in STORED_COLUMNS - set(account.options.refused_columns.split(",")):
         raise QueryError(f"Error in query parameters: {column} is not a valid search key")
     return str(column)
 
 
-def parse_order(text: str | None) -> list[Sort]:
+def parse_order(text: str | None, account: Account) -> list[Sort]:
     order: list[Sort] = []
     for entry in load(text, list, [], "order_by"):
         if not isinstance(entry, dict):
             raise QueryError("Error in query parameters: order_by must hold objects")
-        order.append(Sort(stored(entry.get("col")), entry.get("dir") == "desc"))
+        order.append(Sort(stored(entry.get("col"), account), entry.get("dir") == "desc"))
     if not any(sort.column == "id" for sort in order):
         order.append(Sort("id", False))
     return order
@@ -93,14 +103,14 @@ def parse_columns(text: str | None) -> list[str]:
     return [str(column) for column in load(text, list, ["*"], "select_cols")]
 
 
-def parse_limit(text: str | None) -> int:
+def parse_limit(text: str | None, most: int) -> int:
     if text is None:
-        return MAX_LIMIT
+        return most
     try:
         limit = int(text)
     except ValueError as error:
         raise QueryError("Error in query parameters: limit must be an integer") from error
-    return min(limit, MAX_LIMIT) if limit > 0 else LIMIT_IF_NOT_POSITIVE
+    return min(limit, most) if limit > 0 else LIMIT_IF_NOT_POSITIVE
 
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -115,10 +125,10 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def parse_filters(text: str | None) -> list[Callable[[Instance], bool]]:
+def parse_filters(text: str | None, account: Account) -> list[Callable[[Instance], bool]]:
     tests: list[Callable[[Instance], bool]] = []
     for column, conditions in load(text, dict, {}, "select_filters").items():
-        stored(column)
+        stored(column, account)
         if not isinstance(conditions, dict):
             raise QueryError(f"Error in query parameters: {column} needs an operator")
         for operator, wanted in conditions.items():
@@ -126,14 +136,16 @@ def parse_filters(text: str | None) -> list[Callable[[Instance], bool]]:
                 raise QueryError(f"Error in query parameters: {operator} is not a valid operator")
             if operator in ("in", "notin") and not isinstance(wanted, list):
                 raise QueryError(f"Error in query parameters: {operator} needs a list")
-            tests.append(make_test(column, operator, wanted))
+            tests.append(make_test(column, operator, wanted, account.clock.now()))
     return tests
 
 
-def make_test(column: str, operator: str, wanted: Any) -> Callable[[Instance], bool]:
+def make_test(column: str, operator: str, wanted: Any, now: float) -> Callable[[Instance], bool]:
     def test(instance: Instance) -> bool:
         # What is stored, which for an offline host is the last status that it reported.
-        value = instance.reported_status if column == "actual_status" else instance.row[column]
+        row = instance.shown(now)
+        offline = column == "actual_status" and row[column] == "offline"
+        value = instance.reported_status if offline else row[column]
         try:
             return OPERATORS[operator](value, wanted)
         except TypeError as error:

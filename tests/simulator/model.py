@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from typing import Any
 from .filesystem import FileTree
 
 Row = dict[str, Any]
+
+HISTORY = 50
+"""States of one instance that are kept for those who are shown old ones."""
 
 PERMISSIONS = (
     "instance_read",
@@ -56,6 +60,16 @@ class Options:
     limit_style: str = "text"
     bad_key_status: int = 404
     result_refusals: int = 2
+    page_size: int = 25
+    label_counts: bool = True
+    refused_columns: str = ""
+    bulk_limit: int = 64
+    bulk_unavailable: str = "silent"
+    ports_after_stop: str = "cleared"
+    texts: str = "old"
+    duplicate_names: str = "refused"
+    workergroups_status: int | None = None
+    worker_lists: bool = True
 
 
 @dataclass
@@ -79,7 +93,12 @@ class Behaviour:
 
     gpu_available: bool = True
     gpu_free_after: float | None = None
-    refused_intended: str = "running"
+    refusal: str = "slug"
+    queue_shows: str = "intended"
+    start_delay: float = 0.0
+    stale_status: float = 0.0
+    row_lag: float = 0.0
+    missing_listings: int = 0
     crash_on_start: bool = False
     oci_failure: bool = False
     offline_on_start: bool = False
@@ -111,21 +130,59 @@ class Instance:
     steps: list[Step] = field(default_factory=list)
     reported_status: str | None = None
     gpu_seconds: float = 0.0
+    disk_seconds: float = 0.0
+    gpu_cost: float = 0.0
+    disk_cost: float = 0.0
     billed_until: float = 0.0
+    queued: bool = False
+    history: list[tuple[float, Row]] = field(default_factory=list)
 
     @property
     def id(self) -> int:
         return int(self.row["id"])
 
     def update(self, changes: Row, at: float) -> None:
-        """Change the row; the GPU is billed for as long as the contract is running."""
-        if self.row["cur_state"] == "running":
-            self.gpu_seconds += at - self.billed_until
-        self.billed_until = at
+        """Change the row; the time until then is billed by the state that it had."""
+        self.bill(at)
+        if self.behaviour.row_lag and not self.history:
+            self.history.append((-math.inf, dict(self.row)))
         self.row.update(changes)
+        self.row["instance"] = dict(self.row["search"] if self.row["cur_state"] == "running" else disk_only(self.row))
+        if self.behaviour.row_lag:
+            self.history = [*self.history[-HISTORY:], (at, dict(self.row))]
         # `offline` is worked out when the row is read: filters still see the last status the host reported.
         if self.row["actual_status"] != "offline":
             self.reported_status = self.row["actual_status"]
+
+    def bill(self, until: float) -> None:
+        """The disk always, the GPU only while the container runs: not while it loads or its host is lost."""
+        passed = max(0.0, until - self.billed_until)
+        self.billed_until = until
+        self.disk_seconds += passed
+        self.disk_cost += passed * dollars(self.row["storage_total_cost"]) / 3600
+        if self.bills_gpu:
+            self.gpu_seconds += passed
+            self.gpu_cost += passed * dollars(self.row["dph_base"]) / 3600
+
+    @property
+    def bills_gpu(self) -> bool:
+        return bool(self.row["cur_state"] == "running" and self.row["actual_status"] == "running")
+
+    def shown(self, now: float) -> Row:
+        """The row as the API shows it, which may be what it was some time ago."""
+        old = [row for at, row in self.history if at <= now - self.behaviour.row_lag]
+        return old[-1] if self.behaviour.row_lag and old else self.row
+
+
+def dollars(value: Any) -> float:
+    """A price; what tests put in its place costs nothing."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
+
+
+def disk_only(row: Row) -> Row:
+    """The price block of what has no GPU."""
+    disk = row["search"]["diskHour"]
+    return {**row["search"], "gpuCostPerHour": 0, "totalHour": disk, "discountedTotalPerHour": disk}
 
 
 @dataclass
@@ -156,15 +213,41 @@ class Account:
     options: Options = field(default_factory=Options)
     timings: Timings = field(default_factory=Timings)
     instances: dict[int, Instance] = field(default_factory=dict)
-    endpoints: dict[int, Row] = field(default_factory=dict)
-    workergroups: dict[int, Row] = field(default_factory=dict)
     results: dict[str, ResultFile] = field(default_factory=dict)
+    tables: dict[str, dict[int, Row]] = field(default_factory=dict)
+    effects: list[Row] = field(default_factory=list)
+    destroyed: list[Instance] = field(default_factory=list)
+    parts_left: int | None = None
     last_id: int = 31000
     last_port: int = 40000
 
+    def table(self, name: str) -> dict[int, Row]:
+        """The rows of one kind of thing by id; made when it is first asked for."""
+        return self.tables.setdefault(name, {})
+
     def new_id(self) -> int:
-        self.last_id = max(self.last_id, *self.instances, *self.endpoints, *self.workergroups, 0) + 1
+        taken = (number for table in self.tables.values() for number in table)
+        self.last_id = max(self.last_id, 0, *self.instances, *taken) + 1
         return self.last_id
+
+    def may_do_part(self) -> bool:
+        """Whether the next part of a request is carried out: a fault may end it after some."""
+        if self.parts_left is None:
+            return True
+        self.parts_left -= 1
+        return self.parts_left >= 0
+
+    def note(self, kind: str, number: int, did: str, *, changed: bool = True) -> None:
+        """What the request that is being answered does to a thing; the journal shows it."""
+        self.effects.append({"kind": kind, "id": number, "did": did, "changed": changed})
+
+    @property
+    def endpoints(self) -> dict[int, Row]:
+        return self.table("endpoints")
+
+    @property
+    def workergroups(self) -> dict[int, Row]:
+        return self.table("workergroups")
 
     def new_port(self) -> int:
         self.last_port += 1

@@ -48,7 +48,7 @@ class Request:
             return None
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return INVALID_BODY
 
     @property

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
-from . import catalogue, engine, instances, listing, results, serverless
 from .model import Account
 from .reply import Reply
 from .request import Request
@@ -16,11 +16,17 @@ from .request import Request
 Handler = Callable[[Account, Request], Reply]
 
 V0 = "/api/v0"
+V1 = "/api/v1"
+
+
+def reads(_request: Request) -> bool:
+    """For calls that change nothing though their method says otherwise."""
+    return False
 
 
 @dataclass(frozen=True)
 class Route:
-    """`access` is a permission, "key" (any key), "engine" (see auth.py) or "open"."""
+    """`access` is a permission, "engine" (see auth.py) or "open". `bare`: the last slash may be left out."""
 
     method: str
     template: str
@@ -28,85 +34,37 @@ class Route:
     access: str
     interval: float = 0.0
     writes: Callable[[Request], bool] | None = None
+    bare: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.template))
 
     def match(self, path: str) -> dict[str, str] | None:
-        pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.template)
-        found = re.fullmatch(pattern, path)
+        found = self.pattern.fullmatch(path)
         return found.groupdict() if found else None
 
     def is_write(self, request: Request) -> bool:
         return self.writes(request) if self.writes else self.method != "GET"
 
 
-def reads(_request: Request) -> bool:
-    return False
+class Router:
+    """All routes; words in a path count before {id}."""
 
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = sorted(routes, key=lambda route: route.template.count("{"))
 
-# The first match counts: words in a path stand before {id}.
-ROUTES: tuple[Route, ...] = (
-    Route("GET", "/api/v1/instances/", listing.list_instances, "instance_read", 1.0),
-    Route("GET", f"{V0}/instances/", instances.deprecated_list, "instance_read"),
-    Route("PUT", f"{V0}/instances/", instances.manage_many, "instance_write"),
-    Route("DELETE", f"{V0}/instances/", instances.destroy_many, "instance_write"),
-    Route("GET", f"{V0}/instances/filters/", listing.list_filters, "instance_read"),
-    Route("GET", f"{V0}/instances/{{id}}/", instances.show, "instance_read", 2.0),
-    Route("PUT", f"{V0}/instances/{{id}}/", instances.manage, "instance_write", 1.0),
-    Route("DELETE", f"{V0}/instances/{{id}}/", instances.destroy, "instance_write", 3.0),
-    Route("PUT", f"{V0}/instances/recycle/{{id}}/", instances.recycle, "instance_write", 1.0),
-    Route("PUT", f"{V0}/instances/reboot/{{id}}/", instances.reboot, "instance_write", 1.0),
-    Route("PUT", f"{V0}/instances/command/{{id}}/", results.execute, "instance_write", 1.5, results.writes),
-    Route("PUT", f"{V0}/instances/request_logs/{{id}}/", results.request_logs, "instance_read", 0.0, reads),
-    Route("GET", f"{V0}/endptjobs/", serverless.list_endpoints, "misc", 3.0),
-    Route("POST", f"{V0}/endptjobs/", serverless.create_endpoint, "misc", 4.0),
-    Route("GET", f"{V0}/endptjobs/{{id}}/", serverless.show_endpoint, "misc", 3.0),
-    Route("PUT", f"{V0}/endptjobs/{{id}}/", serverless.update_endpoint, "misc", 2.0),
-    Route("DELETE", f"{V0}/endptjobs/{{id}}/", serverless.delete_endpoint, "misc", 3.0),
-    *(
-        route
-        for name in ("workergroups", "autojobs")
-        for route in (
-            Route("GET", f"{V0}/{name}/", serverless.list_workergroups, "misc", 2.0),
-            Route("POST", f"{V0}/{name}/", serverless.create_workergroup, "misc", 4.0),
-            Route("PUT", f"{V0}/{name}/{{id}}/", serverless.update_workergroup, "misc", 2.0),
-            Route("DELETE", f"{V0}/{name}/{{id}}/", serverless.delete_workergroup, "misc", 3.0),
-        )
-    ),
-    *(
-        Route("POST", f"/{name}/", handler, "engine", 0.0, reads)
-        for name, handler in (
-            ("get_endpoint_workers", engine.endpoint_workers),
-            ("get_workergroup_workers", engine.workergroup_workers),
-            ("get_endpoint_logs", engine.endpoint_logs),
-            ("get_workergroup_logs", engine.workergroup_logs),
-            ("get_autogroup_logs", engine.workergroup_logs),
-        )
-    ),
-    Route("GET", f"{V0}/users/current", catalogue.current_user, "user_read"),
-    Route("GET", f"{V0}/gpu_names/unique/", catalogue.gpu_names, "open"),
-    Route("GET", f"{V0}/gpu_types/", catalogue.gpu_types, "open"),
-    Route("GET", f"{V0}/ssh/", catalogue.ssh_keys, "user_read"),
-    Route("GET", f"{V0}/volumes", catalogue.volumes, "instance_read", 5.5),
-    Route("GET", "/results/{name}", results.fetch, "open"),
-)
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        for route in self._routes:
+            params = route.match(path) if route.method == method else None
+            if params is not None:
+                return route, params
+        return None
 
-# Paths that clients use without the slash at their end; everything else is redirected.
-NO_SLASH = frozenset(f"{V0}/{name}" for name in ("users/current", "volumes"))
+    def canonical(self, path: str) -> str:
+        """The spelling that the routes are written in."""
+        bare = any(route.bare and route.match(path + "/") is not None for route in self._routes)
+        return path + "/" if bare else path
 
-
-def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    for route in ROUTES:
-        params = route.match(path) if route.method == method else None
-        if params is not None:
-            return route, params
-    return None
-
-
-def canonical(path: str) -> str:
-    """The spelling that the routes are written in; engine calls come with and without a slash at the end."""
-    if path.rstrip("/") in NO_SLASH:
-        return path.rstrip("/")
-    return path + "/" if re.fullmatch(r"/get_\w+", path) else path
-
-
-def methods(path: str) -> list[str]:
-    return sorted({route.method for route in ROUTES if route.match(path) is not None})
+    def methods(self, path: str) -> list[str]:
+        return sorted({route.method for route in self._routes if route.match(path) is not None})

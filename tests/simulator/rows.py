@@ -18,6 +18,9 @@ GPUS: dict[str, tuple[int, float, float]] = {
     "H100 SXM": (81559, 1.87, 3352.0),
 }
 
+HOURS_A_MONTH = 720
+"""What prices of storage, which are by the month, are divided by."""
+
 PLACES = (("Quebec, CA", "CA"), ("Oregon, US", "US"), ("Norway, NO", "NO"), ("Bulgaria, BG", "BG"))
 
 # Stored on the contract, so filters and orders may name them. The rest of a row is worked out when it is read.
@@ -189,8 +192,8 @@ def hardware(spec: Row) -> Row:
 def prices(row: Row) -> Row:
     _memory, price, _bandwidth = GPUS.get(row["gpu_name"], GPUS["RTX 4090"])
     base = round(price * row["num_gpus"], 4)
-    disk = round(row["disk_space"] * 0.15 / 730, 6)
-    total = round(base + disk, 6)
+    disk = row["disk_space"] * 0.15 / HOURS_A_MONTH
+    total = base + disk
     parts = {
         "gpuCostPerHour": base,
         "diskHour": disk,

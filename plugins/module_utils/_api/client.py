@@ -29,8 +29,10 @@ from .errors import (
     UnknownOutcome,
     VastError,
 )
-from .pacing import Pacer, shared_directory
-from .replies import MASK, Redactor, Reply, error_from_reply
+from .pacing import Pacer
+from .private_files import shared_directory
+from .redact import MASK, Redactor
+from .replies import Reply, error_from_reply
 from .settings import Settings, origin
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -109,7 +111,7 @@ class Client:
         self.warn = warn
         self.clock = clock
         self.writes = writes
-        self.redactor = Redactor(settings.api_key)
+        self.redactor = Redactor([settings.api_key])
         self._headers = {
             "User-Agent": f"ansible-vastai.cloud/{VERSION} {agent} python/{platform.python_version()}",
             "Accept": "application/json",

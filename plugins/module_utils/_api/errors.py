@@ -104,6 +104,18 @@ class Unavailable(VastError):
     error_class = "unavailable"
 
 
+class BudgetExceeded(VastError):
+    """A price or a budget that the task was given forbids it; nothing was rented."""
+
+    error_class = "budget"
+
+
+class Leaked(VastError):
+    """Something that is known still bills, although it was to be gone."""
+
+    error_class = "leaked"
+
+
 class Deprecated(VastError):
     """The API has retired this route (F3.1)."""
 

@@ -6,7 +6,8 @@
 Vast.ai wants a minimum interval between two calls of one route by one identity. A process reserves the next free slot
 of its route in a small file before it sends, and sleeps until then. What counts is when a request arrives, which may be
 long after its slot: so each reply is noted too, and who comes next keeps clear of it. Where the file cannot be used the
-intervals are kept within the process.
+intervals are kept within the process. Times are seconds since the machine was started: nobody can set that clock, and
+all processes share it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from __future__ import annotations
 import collections.abc as c
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
-import os
-import stat
 import time
 import typing as t
+
+from .private_files import PrivateFile
 
 MARGIN = 0.05
 """Added to the distance of two slots, as a share of the interval: two requests do not take the same time to arrive."""
@@ -29,14 +29,15 @@ MAX_INTERVAL = 60.0
 LEARNED_FOR = 3600.0
 """For how many seconds an interval learned from a refusal is kept."""
 MAX_AHEAD = 600.0
-"""Nobody queues for longer than this many seconds; a slot well beyond it means a clock that was set back."""
-MAX_LOCK_WAIT = 2.0
-MAX_LEDGER_BYTES = 65536
+"""Nobody queues for longer than this many seconds; a slot well beyond it is none of this run of the machine."""
+MAX_BOOTS = 4
+"""Of how many runs of machines (a home may be shared by several) the slots are kept."""
+BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 
 
 @dataclasses.dataclass
 class Slot:
-    """One route: its next slot, when it is clear of the last request, the interval the API taught (wall clock)."""
+    """One route: its next slot, when it is clear of the last request, the interval the API taught."""
 
     free_at: float = 0.0
     clear_at: float = 0.0
@@ -87,32 +88,43 @@ class Ledger:
             slot.interval = 0.0
         return slot
 
-    @classmethod
-    def load(cls, text: bytes) -> Ledger:
-        """Read what `dump` wrote; whatever else is found there counts as nothing."""
-        with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-            return cls(
-                {str(route): Slot(*(float(number) for number in slot)) for route, slot in json.loads(text).items()}
-            )
-        return cls()
+    def merge(self, other: Ledger) -> None:
+        """Take over what the other ledger knows beyond this one."""
+        for route, slot in other.slots.items():
+            mine = self.slots.setdefault(route, Slot())
+            mine.free_at = max(mine.free_at, slot.free_at)
+            mine.clear_at = max(mine.clear_at, slot.clear_at)
+            if slot.learned_at > mine.learned_at:
+                mine.interval, mine.learned_at = slot.interval, slot.learned_at
 
-    def dump(self, now: float) -> bytes:
-        """The slots that still matter, as JSON."""
-        kept = {
-            route: dataclasses.astuple(slot)
+    @classmethod
+    def load(cls, stored: t.Any, now: float) -> Ledger:
+        """Read what `dump` gave; whatever else is found there counts as nothing."""
+        ledger = cls()
+        with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError):
+            ledger.slots = {str(route): Slot(*(float(number) for number in slot)) for route, slot in stored.items()}
+        for route in ledger.slots:
+            ledger._slot(route, now)
+        return ledger
+
+    def dump(self, now: float) -> dict[str, list[float]]:
+        """The slots that still matter, as JSON has them."""
+        return {
+            route: list(dataclasses.astuple(slot))
             for route, slot in self.slots.items()
             if slot.free_at > now or (slot.interval and now - slot.learned_at <= LEARNED_FOR)
         }
-        return json.dumps(kept).encode()
 
 
 class Pacer:
     """Reserves slots for one identity: in a file shared by all processes of the user, else in memory."""
 
     def __init__(self, identity: str, directory: str | None) -> None:
-        self._name = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest() + ".json"
-        self._directory = directory
-        self._memory = Ledger()
+        name = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest() + ".json"
+        self._file = PrivateFile(directory, name)
+        self._boot = boot_id()
+        self._own = Ledger()
+        """What this process knows: it goes on pacing itself when the file cannot be read or written."""
 
     def reserve(self, route: str, interval: float, max_wait: float) -> float | None:
         """See `Ledger.reserve`."""
@@ -136,66 +148,38 @@ class Pacer:
 
     @contextlib.contextmanager
     def _ledger(self) -> c.Iterator[tuple[Ledger, float]]:
-        try:
-            handle = self._open()
-        except OSError:
-            handle = None
-        if handle is None:
-            yield self._memory, time.time()
-            return
-        with os.fdopen(handle, "r+b", buffering=0) as file:
-            before = file.read(MAX_LEDGER_BYTES)
-            ledger = Ledger.load(before or b"{}")
-            now = time.time()
-            yield ledger, now
+        with contextlib.ExitStack() as stack:
+            content = None
             with contextlib.suppress(OSError):
-                file.seek(0)
-                # To shorten the file would take longer than all the rest; JSON allows blanks.
-                file.write(ledger.dump(now).ljust(len(before)))
-
-    def _open(self) -> int | None:
-        """The locked file of this identity, or None without a place for it.
-
-        Raises OSError when the folder is not ours alone, is a link, or the lock cannot be had in time.
-        """
-        if self._directory is None:
-            return None
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            _refuse_foreign(os.fstat(folder))
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            handle = os.open(self._name, flags, 0o600, dir_fd=folder)
-        finally:
-            os.close(folder)
-        try:
-            _refuse_foreign(os.fstat(handle))
-            _lock(handle)
-        except OSError:
-            os.close(handle)
-            raise
-        return handle
+                content = stack.enter_context(self._file.locked())
+            boots = {} if content is None else _boots(content.data)
+            now = machine_time()
+            ledger = Ledger.load(boots.pop(self._boot, {}), now)
+            ledger.merge(self._own)
+            yield ledger, now
+            self._own = ledger
+            if content is not None:
+                kept = dict([*boots.items(), (self._boot, ledger.dump(now))][-MAX_BOOTS:])
+                with contextlib.suppress(OSError):
+                    content.save(json.dumps(kept).encode())
 
 
-def _refuse_foreign(found: os.stat_result) -> None:
-    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise PermissionError("not private to this user")
+def _boots(data: bytes) -> dict[str, t.Any]:
+    """The slots by the run of a machine, the last used one last; whatever else is found there counts as nothing."""
+    with contextlib.suppress(ValueError, RecursionError):
+        stored = json.loads(data or b"{}")
+        if isinstance(stored, dict):
+            return {boot: slots for boot, slots in stored.items() if isinstance(slots, dict)}
+    return {}
 
 
-def _lock(handle: int) -> None:
-    deadline = time.monotonic() + MAX_LOCK_WAIT
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+def machine_time() -> float:
+    """Seconds since this machine was started, its sleep included where the system counts it."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def shared_directory(environ: t.Mapping[str, str]) -> str | None:
-    """Where the processes of this user meet: below `XDG_CACHE_HOME`, by default `~/.cache`; None without a home."""
-    cache = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", ""), ".cache")
-    return os.path.join(cache, "ansible-vastai-cloud") if os.path.isabs(cache) else None
+def boot_id() -> str:
+    """Which run of which machine this is; systems that do not tell share one, and slots beyond reach are dropped."""
+    with contextlib.suppress(OSError, ValueError), open(BOOT_ID_FILE, encoding="ascii") as file:
+        return file.read(64).strip()
+    return "unknown"

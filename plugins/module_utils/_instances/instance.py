@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import collections.abc as c
-import contextlib
 import dataclasses
-import json
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import Exchange, ProtocolError
+from .._api.listings import Listing, read_all
+from . import address
 
 LIST = Route("GET", "/api/v1/instances/", 1.0)
 PAGE_SIZE = 25
 """What the API gives at most (F3.1)."""
-MAX_PAGES = 1000
+LISTING = Listing(LIST, "instances", "total_instances", "instance", PAGE_SIZE)
 MAX_LABEL = 1024
 """The API's limit on a label, in characters (published manage instance)."""
 
@@ -165,27 +163,22 @@ class Instance:
         status_msg = self.text("status_msg")
         return fields + (f", status_msg {status_msg[:200]!r}" if status_msg else "")
 
+    @property
+    def has_ports(self) -> bool:
+        """Its addresses are of use; a stopped one may still list the last ones (F3.3)."""
+        return self.actual_status == "running"
+
     def ssh(self) -> dict[str, t.Any] | None:
-        """Where ssh answers: the published port 22, else the proxy; None when the API tells neither (F3.3)."""
+        """Where ssh answers: the published port 22, else the proxy; None unless it runs and the API tells (F3.3)."""
         return self.direct() or self.proxy()
 
     def direct(self) -> dict[str, t.Any] | None:
         """The published port 22; None unless the instance runs and publishes it."""
-        with contextlib.suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            # Docker may publish IPv6 on a port of its own, and public_ipaddr is an IPv4 address.
-            published = min(self.row["ports"]["22/tcp"], key=lambda entry: ":" in entry.get("HostIp", ""))
-            port = int(published["HostPort"])
-            if host := self.text("public_ipaddr"):
-                return {"host": host, "port": port, "user": "root", "via": "direct"}
-        return None
+        return address.direct(self.row) if self.has_ports else None
 
     def proxy(self) -> dict[str, t.Any] | None:
-        """Vast.ai's proxy, which has an address before the container does; jupyter instances are one port further."""
-        with contextlib.suppress(ArithmeticError, LookupError, TypeError, ValueError):
-            shift = 1 if "jupyter" in (self.text("image_runtype") or "") else 0
-            if host := self.text("ssh_host"):
-                return {"host": host, "port": int(self.row["ssh_port"]) + shift, "user": "root", "via": "proxy"}
-        return None
+        """Vast.ai's proxy; None unless the instance runs."""
+        return address.proxy(self.row) if self.has_ports else None
 
     def result(self) -> dict[str, t.Any]:
         """The documented key `instance`: the same for every module and plugin, without secrets."""
@@ -195,9 +188,10 @@ class Instance:
             "actual_status": self.text("actual_status"),
             "intended_status": self.text("intended_status"),
             "status_msg": self.text("status_msg"),
-            "public_ipaddr": self.text("public_ipaddr"),
+            "public_ipaddr": address.checked_host(self.row.get("public_ipaddr")),
             "ssh": self.ssh(),
             **{field: self.row.get(field) for field in RESULT_FIELDS},
+            "ports": address.published_ports(self.row.get("ports")) if self.has_ports else None,
         }
 
 
@@ -206,49 +200,4 @@ def read(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> list
 
     Raises ProtocolError unless the listing is well formed and complete, so that absence can be concluded from it.
     """
-    found: dict[int, Instance] = {}
-    tokens: set[str] = set()
-    params = {
-        "select_filters": json.dumps(filters),
-        "order_by": json.dumps([{"col": "id", "dir": "asc"}]),
-        "limit": str(PAGE_SIZE),
-    }
-    for number in range(1, MAX_PAGES + 1):
-        page = client.call(LIST, params=params)
-        for instance in _rows(client, page, number):
-            if instance.id in found:
-                raise _malformed(client, f"page {number} lists instance {instance.id} a second time")
-            found[instance.id] = instance
-        token = page.get("next_token")
-        if token is None or token == "":
-            _check_complete(client, page, len(found))
-            return list(found.values())
-        if not isinstance(token, str) or token in tokens:
-            raise _malformed(client, f"page {number} names no new page")
-        tokens.add(token)
-        params["after_token"] = token
-    raise _malformed(client, f"it has more than {MAX_PAGES} pages")
-
-
-def _rows(client: Client, page: t.Mapping[str, t.Any], number: int) -> c.Iterator[Instance]:
-    rows = page.get("instances")
-    if not isinstance(rows, list):
-        raise _malformed(client, f"page {number} has no list of instances")
-    for row in rows:
-        key = row.get("id") if isinstance(row, dict) else None
-        if not isinstance(key, int) or isinstance(key, bool):
-            raise _malformed(client, f"page {number} has a row without an id")
-        yield Instance(key, row)
-
-
-def _check_complete(client: Client, last_page: t.Mapping[str, t.Any], count: int) -> None:
-    total = last_page.get("total_instances")
-    if isinstance(total, int) and count < total:
-        raise _malformed(client, f"it announces {total} instances and shows {count}")
-
-
-def _malformed(client: Client, what: str) -> ProtocolError:
-    return ProtocolError(
-        f"The listing of instances cannot be relied on: {what}. Nothing is concluded from it; run the task again.",
-        Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
-    )
+    return [Instance(key, row) for key, row in read_all(client, LISTING, filters).items()]

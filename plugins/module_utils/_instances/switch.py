@@ -14,13 +14,12 @@ from .._core.plan import Change, Plan, body
 from .._core.resource import Item, Ref, Write
 from .find import reread
 from .instance import PAGE_SIZE, Instance
-from .watch import Watch, warn_of_foreign
 
 MANAGE = Route("PUT", "/api/v0/instances/{id}/", 1.0)
 BULK = Route("PUT", "/api/v0/instances/", 4.0)
-"""The change of many (F3.6); its interval is longer (L-A)."""
+"""The change of many (F3.6); its interval is longer (F2.4)."""
 IDS_IN_A_CHANGE = 64
-"""So many ids the API takes in one change (L-A)."""
+"""So many ids the API takes in one change (F3.6)."""
 SHOWN_WITHIN = 5.0
 """For how many seconds an accepted change may stay invisible before it is sent once more."""
 
@@ -68,6 +67,7 @@ def switch(
         return
     # What a task without changes does not need.
     from .._core.converge import converge
+    from .watch import warn_of_foreign
 
     converge(client, kind, items, waits, deadline)
     warn_of_foreign(client, items)
@@ -123,6 +123,8 @@ class Switch:
     def judge(self, item: Move, now: float) -> bool:
         """Whether it is in the state. Raises Unavailable when it cannot get there any more."""
         if item.memory is None:
+            from .watch import Watch
+
             item.memory = Watch(self.want, item.seen, now)
         reached: bool = item.memory.see(item.seen, now, may_queue=self.queues and item.unavailable is not None)
         return reached

@@ -23,16 +23,10 @@ import requests
 import urllib3.exceptions
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import clock, pacing, replies
-from ansible_collections.vastai.cloud.tests.simulator import (
-    Simulator,
-    commands,
-    instances,
-    lifecycle,
-    listing,
-    serverless,
-)
+from ansible_collections.vastai.cloud.tests.simulator import Simulator, lifecycle
 from ansible_collections.vastai.cloud.tests.simulator import server as simulator_server
 from ansible_collections.vastai.cloud.tests.simulator.application import Outcome
+from ansible_collections.vastai.cloud.tests.simulator.journal import Entry
 from ansible_collections.vastai.cloud.tests.simulator.model import Account, Instance, Row
 from ansible_collections.vastai.cloud.tests.simulator.reply import Reply
 from ansible_collections.vastai.cloud.tests.simulator.request import Request
@@ -49,6 +43,7 @@ GROUP = 0
 """Stands for an endpoint group among the ids that some work was done on."""
 
 ACCOUNT: Row = {
+    "options": {"page_size": PAGE},
     "instances": [
         {"id": 1, "label": "web", "gpu_name": "H100 SXM"},
         {"id": 2, "label": "batch", "state": "stopped", "files": {"/workspace/model.bin": 4096}},
@@ -154,14 +149,13 @@ class World:
     def __init__(self, home: pathlib.Path) -> None:
         self.clock = FakeClock()
         self.home = home
-        self.simulator = Simulator(ACCOUNT, KEY, clock=self.clock.now, sleep=self.clock.sleep)
-        self._handle = self.simulator.application.handle
+        self.simulator = Simulator(
+            ACCOUNT, KEY, clock=self.clock.now, sleep=self.clock.sleep, on_asked=self._asked, on_done=self._note
+        )
         self._log: list[Sent] = []
         self._happened: list[tuple[int, Event]] = []
         self._events: list[Event] = []
-        self._done: set[int] = set()
         self._unreachable = 0
-        self._crash: Exception | None = None
 
     @contextlib.contextmanager
     def open(self) -> c.Iterator[World]:
@@ -174,14 +168,9 @@ class World:
             mock.patch.dict(os.environ, clean, clear=True),
             mock.patch.object(clock.Clock, "now", self.clock.now),
             mock.patch.object(clock.Clock, "sleep", self.clock.sleep),
-            mock.patch.object(pacing, "time", wall),
+            mock.patch.object(pacing, "machine_time", self.clock.now),
             mock.patch.object(replies, "time", wall),
             mock.patch.object(simulator_server, "time", types.SimpleNamespace(sleep=self._drip)),
-            mock.patch.object(listing, "MAX_LIMIT", PAGE),
-            mock.patch.object(instances, "carry_out", self._noting(instances.carry_out)),
-            mock.patch.object(commands, "run", self._noting_all(commands.run)),
-            mock.patch.object(serverless, "delete_workers", self._noting_all(serverless.delete_workers)),
-            mock.patch.object(self.simulator.application, "handle", self._answer),
             mock.patch.object(requests.adapters.HTTPAdapter, "send", self._sending(requests.adapters.HTTPAdapter.send)),
         ]
         with contextlib.ExitStack() as stack:
@@ -209,7 +198,7 @@ class World:
     def run(self, task: Task, faults: c.Iterable[Fault] = (), events: c.Iterable[Event] = ()) -> Run:
         """Run one task while these things go wrong; afterwards nothing goes wrong any more."""
         before, endpoints = self.facts(), set(self.account.endpoints)
-        self._log, self._happened, self._done = [], [], set()
+        self._log, self._happened = [], []
         self._events = [*events]
         self._unreachable = 0
         for fault in faults:
@@ -220,8 +209,8 @@ class World:
         began = self.clock.seconds
         result = run_module(task.module, check_mode=task.check, api_url=self.simulator.url, **task.options)
         seconds = self.clock.seconds - began
-        if self._crash is not None:
-            raise self._crash
+        for defect in self.simulator.application.defects:
+            raise defect
         self.simulator.clear_faults()
         self._events, self._unreachable = [], 0
         return Run(
@@ -247,37 +236,29 @@ class World:
         """The content of all that was written to the home."""
         return "".join(path.read_text() for path in self.home.rglob("*") if path.is_file())
 
-    def _answer(self, request: Request) -> Outcome:
-        try:
-            return self._noted_answer(request)
-        except Exception as error:
-            # It is raised in a thread of the server, where no test would see it.
-            self._crash = error
-            raise
-
-    def _noted_answer(self, request: Request) -> Outcome:
-        """A request: what somebody else does first, then the simulator, then a note of it."""
+    def _asked(self, _request: Request) -> None:
+        """What somebody else does first."""
         seq = len(self._log) + 1
         for event in [event for event in self._events if event.at == seq]:
             self._meddle(event, seq)
-        self._done = set()
-        outcome = self._handle(request)
-        entry = self.simulator.application._journal.entries[-1]
+
+    def _note(self, entry: Entry, outcome: Outcome) -> None:
+        """A note of each request and what came of it."""
         sent = Sent(
-            seq,
+            len(self._log) + 1,
             entry["method"],
             entry["path"],
             entry["body"],
             entry["write"],
             entry["fault"],
             entry["has_authorization"],
+            entry["status"],
         )
-        sent.status, sent.done = entry["status"], frozenset(self._done)
+        sent.done = frozenset(each["id"] if each["kind"] == "instance" else GROUP for each in entry["effects"])
         action = outcome.fault.action if outcome.fault else ""
         sent.lost = action in ("drop", "truncate")
         _note_body(sent, outcome.reply, dripping=action == "drip")
         self._log.append(sent)
-        return outcome
 
     def _meddle(self, event: Event, seq: int) -> None:
         application = self.simulator.application
@@ -289,23 +270,6 @@ class World:
     def _drip(self, _seconds: float) -> None:
         time.sleep(0.001)  # lets the reader take in what came before
         self.clock.sleep(DRIP_PAUSE)
-
-    def _noting(self, carry_out: c.Callable[..., Reply]) -> c.Callable[..., Reply]:
-        def noting(account: Account, instance: Instance, work: c.Callable[[], Reply]) -> Reply:
-            def noted() -> Reply:
-                self._done.add(instance.id)
-                return work()
-
-            return carry_out(account, instance, noted)
-
-        return noting
-
-    def _noting_all(self, work: c.Callable[..., t.Any]) -> c.Callable[..., t.Any]:
-        def noting(*arguments: t.Any) -> t.Any:
-            self._done.add(GROUP)
-            return work(*arguments)
-
-        return noting
 
     def _sending(self, send: c.Callable[..., requests.Response]) -> c.Callable[..., requests.Response]:
         """As a socket would have it: nothing listens, or the reply comes after the read timeout."""

@@ -28,7 +28,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     fake = FakeClock()
     monkeypatch.setattr(clocks.Clock, "now", lambda self: fake.now())
     monkeypatch.setattr(clocks.Clock, "sleep", lambda self, seconds: fake.sleep(seconds))
-    monkeypatch.setattr(f"{pacing.__name__}.time.time", fake.now)
+    monkeypatch.setattr(pacing, "machine_time", fake.now)
+    monkeypatch.setattr("time.time", fake.now)
     return fake
 
 

@@ -26,7 +26,7 @@ from ansible_collections.vastai.cloud.tests.unit.simulator.support import Api
         ({"instances": [{"id": 1}, {"id": 1}]}, r"instances\[1\].id: 1"),
         ({"instances": [{"behaviour": {"gpu": True}}]}, r"instances\[0\].behaviour: unknown 'gpu'"),
         ({"instances": [{"behaviour": {"vanishes": 1}}]}, r"behaviour.vanishes: 1 is not of type bool"),
-        ({"instances": [{"behaviour": {"refused_intended": "x"}}]}, r"'x' is none of running, stopped"),
+        ({"instances": [{"behaviour": {"queue_shows": "x"}}]}, r"'x' is none of intended, next_state"),
         ({"instances": [{"files": {"/a": "x"}}]}, r"files./a: expected a size"),
         ({"options": {"limit_style": "xml"}}, "options.limit_style: 'xml' is none of text, json, retry_after"),
         ({"timings": {"stop": True}}, "timings.stop: True is not of type float"),

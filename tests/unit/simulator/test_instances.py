@@ -98,14 +98,27 @@ def test_unknown_instance(api: Api) -> None:
         assert (reply.status_code, reply.json()["error"]) == (404, "no_such_instance")
 
 
-@pytest.mark.parametrize("intended", ["running", "stopped"])
-def test_gpu_taken(start: Callable[..., Api], clock: ManualClock, intended: str) -> None:
-    api = single(start, "stopped", gpu_available=False, refused_intended=intended)
+@pytest.mark.parametrize(
+    ("shows", "intended", "following"),
+    [
+        ("intended", "running", "stopped"),
+        ("next_state", "stopped", "running"),
+        ("both", "running", "running"),
+        ("nothing", "stopped", "stopped"),
+    ],
+)
+def test_gpu_taken(start: Callable[..., Api], clock: ManualClock, shows: str, intended: str, following: str) -> None:
+    api = single(start, "stopped", gpu_available=False, queue_shows=shows)
     reply = api.put(ONE, {"state": "running"})
     assert (reply.status_code, reply.json()) == (200, QUEUED)
-    assert api.state(1) == ("exited", intended, "stopped")
-    clock.step(600)
-    assert api.state(1) == ("exited", intended, "stopped")
+    for _time in range(2):
+        assert api.state(1) == ("exited", intended, "stopped")
+        assert api.row(1)["next_state"] == following
+        assert api.sim.account.instances[1].queued is True
+        clock.step(600)
+    api.put(ONE, {"state": "stopped"})
+    assert (api.state(1), api.row(1)["next_state"]) == (("exited", "stopped", "stopped"), "stopped")
+    assert api.sim.account.instances[1].queued is False
 
 
 def test_queued_start_happens_later_and_bills(start: Callable[..., Api], clock: ManualClock) -> None:
@@ -118,7 +131,7 @@ def test_queued_start_happens_later_and_bills(start: Callable[..., Api], clock: 
     clock.step(11)
     assert api.state(1) == ("running", "running", "running")
     api.put(ONE, {"state": "stopped"})
-    assert api.sim.describe()["instances"][0]["gpu_seconds"] == 10
+    assert api.sim.describe()["instances"][0]["gpu_seconds"] == 7
 
 
 def test_queued_start_is_taken_back_by_a_stop(start: Callable[..., Api], clock: ManualClock) -> None:
@@ -218,6 +231,13 @@ def test_bulk_change(api: Api, clock: ManualClock) -> None:
 
 
 def test_bulk_start_without_gpu(api: Api) -> None:
+    assert api.put("/api/v0/instances/", {"state": "running", "ids": [30104, 30105]}).json() == {"success": True}
+    assert api.state(30104)[2] == "running"
+    assert api.state(30105) == ("exited", "running", "stopped")
+
+
+def test_bulk_start_without_gpu_that_is_told(api: Api) -> None:
+    api.sim.account.options.bulk_unavailable = "told"
     assert api.put("/api/v0/instances/", {"state": "running", "ids": [30104, 30105]}).json() == QUEUED
     assert api.state(30104)[2] == "running"
 

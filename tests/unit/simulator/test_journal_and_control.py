@@ -30,6 +30,7 @@ def test_entry(api: Api) -> None:
         "user_agent": "me/1",
         "write": True,
         "fault": None,
+        "effects": [{"kind": "instance", "id": 30101, "did": "change", "changed": True}],
     }
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import typing as t
 
 import ansible.constants
@@ -31,7 +32,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import SELECTION_OPTIONS
 
-from ..harness import KEY, URL, Api, Undeclared, instance_row, list_query, listing, stopped_row
+from ..harness import KEY, URL, Api, FakeClock, Undeclared, instance_row, list_query, listing, stopped_row
 
 NAME = "vastai.cloud.vast_instances"
 LISTING = "/api/v1/instances/"
@@ -161,7 +162,7 @@ def test_each_instance_is_a_host_with_the_documented_variables(api: Api, source:
     assert hosts["train-01"]["vast_dph_total"] == 0.42
     assert hosts["dev"]["vast_actual_status"] == "exited"
     assert not {"vast_jupyter_token", "vast_extra_env", "vast_onstart"} & hosts["train-01"].keys()
-    assert warnings == []
+    assert [text for text in warnings if "No SSH address" not in text] == []
 
 
 def test_an_account_without_instances_is_an_empty_inventory(api: Api, source: Source, warnings: list[str]) -> None:
@@ -181,7 +182,7 @@ def test_the_listing_is_all_that_is_asked_for(api: Api, source: Source, count: i
     ("connect", "row", "host", "port"),
     [
         ("auto", instance_row(1), "203.0.113.7", 20022),
-        ("auto", stopped_row(1), "ssh4.vast.ai", 14711),
+        ("auto", instance_row(1, ports=None), "ssh4.vast.ai", 14711),
         ("direct", instance_row(1), "203.0.113.7", 20022),
         ("proxy", instance_row(1), "ssh4.vast.ai", 14711),
         ("proxy", instance_row(1, image_runtype="jupyter_direc ssh_direc ssh_proxy"), "ssh4.vast.ai", 14712),
@@ -197,14 +198,55 @@ def test_ssh_goes_where_connect_says(
 
 @pytest.mark.parametrize(
     ("connect", "row"),
-    [("direct", stopped_row(1)), ("proxy", instance_row(1, ssh_host=None)), ("auto", stopped_row(1, ssh_host=None))],
+    [
+        ("auto", stopped_row(1)),
+        ("auto", stopped_row(1, ports={"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": "20022"}]})),
+        ("auto", instance_row(1, actual_status="loading")),
+        ("auto", instance_row(1, ports=None, ssh_host=None)),
+        ("auto", instance_row(1, ports=None, ssh_host="-oProxyCommand=id", ssh_port=22)),
+        ("auto", instance_row(1, public_ipaddr="-oProxyCommand=id", ssh_port=0)),
+        ("direct", instance_row(1, ports=None)),
+        ("direct", instance_row(1, public_ipaddr="web")),
+        ("proxy", instance_row(1, ssh_host=None)),
+        ("proxy", instance_row(1, ssh_host="localhost")),
+        ("proxy", instance_row(1, ssh_port=True)),
+    ],
 )
-def test_a_host_that_cannot_be_reached_so_has_no_address(
-    api: Api, source: Source, connect: str, row: dict[str, t.Any]
+def test_a_host_that_cannot_be_reached_so_gets_an_address_that_leads_nowhere(
+    api: Api, source: Source, warnings: list[str], connect: str, row: dict[str, t.Any]
 ) -> None:
-    api.expect_listing(row)
-    found = source.write(connect=connect).read()["train-01"]
-    assert not {"ansible_host", "ansible_port", "ansible_user"} & found.keys()
+    api.expect_listing({**row, "label": "web"})
+    found = source.write(connect=connect).read()["web"]
+    assert found["ansible_host"] == "vast-1.has-no-ssh-address.invalid"
+    assert not {"ansible_port", "ansible_user"} & found.keys()
+    assert len(warnings) == 1
+    assert "No SSH address" in warnings[0]
+    assert ": web." in warnings[0]
+
+
+def test_hosts_without_an_address_are_told_in_one_warning(api: Api, source: Source, warnings: list[str]) -> None:
+    api.expect_listing(*[stopped_row(number, label=f"box-{number}") for number in range(1, 9)])
+    source.read()
+    assert len(warnings) == 1
+    assert "box-1, box-2, box-3, box-4, box-5 and 3 more" in warnings[0]
+
+
+@pytest.mark.parametrize("variable", ["ansible_host", "ansible_ssh_host"])
+@pytest.mark.parametrize("text", ["-oProxyCommand=id", "a b", "", "{{ 7*7 }}", "$(id)"])
+def test_an_address_that_compose_makes_is_no_option_of_ssh(
+    api: Api, source: Source, warnings: list[str], variable: str, text: str
+) -> None:
+    api.expect_listing(instance_row(1, status_msg=text))
+    found = source.write(compose={variable: "vast_status_msg"}).read()["train-01"]
+    assert found[variable] == "vast-1.has-no-ssh-address.invalid"
+    assert "compose gives train-01 no address" in warnings[0]
+
+
+@pytest.mark.parametrize("address", ["jump", "10.0.0.1", "2001:db8::1", "box.example.org"])
+def test_an_address_of_the_user_is_taken(api: Api, source: Source, warnings: list[str], address: str) -> None:
+    api.expect_listing(stopped_row(1))
+    assert source.write(compose={"ansible_host": f"'{address}'"}).read()["train-01"]["ansible_host"] == address
+    assert warnings == []
 
 
 @pytest.mark.parametrize("prefix", ["", "gpu_box_"])
@@ -286,19 +328,62 @@ def test_the_hostname_is_a_template_and_the_label_where_it_gives_nothing(
     assert source.write(hostname=hostname).read().names == [name]
 
 
-@pytest.mark.parametrize("label", ["my box", "größe-日本", "team/a", "a,b", "a:b", "[1:3]", "*", "!all", "{", "100%"])
-def test_a_label_is_the_name_as_it_stands(api: Api, source: Source, label: str) -> None:
+OLD_NAMES = ["my box", "team/a", "a,b", "a:b", "[1:3]", "*", "!all", "100%"]
+
+
+@pytest.mark.parametrize("label", ["train-01", "größe-日本", "a.b", "_x", "1", "a--b", "x-"])
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_label_of_safe_characters_is_the_name(api: Api, source: Source, label: str, safe: bool) -> None:
     labelled(api, label)
-    hosts = source.read()
+    assert source.write(safe_names=safe).read().names == [label]
+
+
+@pytest.mark.parametrize("label", OLD_NAMES)
+def test_other_labels_are_names_only_if_wanted(api: Api, source: Source, label: str) -> None:
+    labelled(api, label)
+    hosts = source.write(safe_names=False).read()
     assert hosts.names == [label]
-    assert hosts[label]["vast_label"] == label
     assert hosts.rendered(label, "vast_label") == label
 
 
 @pytest.mark.parametrize(
-    "label", [None, "", "   ", "\n", "a\nb", "\x1b[2J", "/etc/x", "../x", "a/../../x", ".", *HOSTILE]
+    "label",
+    [
+        *OLD_NAMES,
+        *HOSTILE,
+        "-oProxyCommand=touch x",
+        "~x",
+        "a\nb",
+        "\x1b[2J",
+        "/etc/x",
+        "a/../../x",
+        "@f",
+        "a&b",
+        "x" * 999,
+    ],
 )
-def test_an_instance_whose_label_cannot_be_a_name_is_called_by_its_id(
+@pytest.mark.parametrize("options", [{}, {"hostname": "{{ vast_label }}"}])
+def test_each_name_can_be_named_in_a_pattern(api: Api, source: Source, label: str, options: dict[str, t.Any]) -> None:
+    labelled(api, label, "other")
+    source.write(**options)
+    manager = InventoryManager(DataLoader(), sources=[str(source.path)])
+    name, other = manager.hosts
+    assert re.fullmatch(r"\w[\w.-]{0,99}", name)
+    assert manager.hosts[name].vars["vast_label"] == label
+    assert [host.name for host in manager.get_hosts(name)] == [name]
+    assert [host.name for host in manager.get_hosts(f"all:!{name}")] == [other]
+
+
+@pytest.mark.parametrize("label", ["-x", "~x", "/etc/x", "../x", "{x}", "#x", "a\nb", "\u202etxt", "x" * 101])
+def test_a_dangerous_label_never_stays_as_it_is(api: Api, source: Source, label: str) -> None:
+    labelled(api, label)
+    (name,) = source.write(safe_names=False).read().names
+    assert name != label
+    assert re.fullmatch(r"\w[\w.-]*", name)
+
+
+@pytest.mark.parametrize("label", [None, "", "   ", "\n", ".", "..", "/", "-", "*", "{{ }}", "\u202e"])
+def test_an_instance_whose_label_leaves_no_name_is_called_by_its_id(
     api: Api, source: Source, label: str | None
 ) -> None:
     labelled(api, label)
@@ -317,7 +402,8 @@ def test_an_instance_whose_label_cannot_be_a_name_is_called_by_its_id(
         ((None, "vast-1", None), ["vast-1-1", "vast-1-2", "vast-3"]),
         (("twin", " twin "), ["twin-1", "twin-2"]),
         (("localhost", "a"), ["localhost-1", "a"]),
-        (("127.0.0.1", "::1"), ["127.0.0.1-1", "::1-2"]),
+        (("127.0.0.1", "b"), ["127.0.0.1-1", "b"]),
+        (("my box", "my-box"), ["my-box-1", "my-box-2"]),
         (("all", "ungrouped"), ["all-1", "ungrouped-2"]),
     ],
 )
@@ -357,20 +443,38 @@ def test_a_label_that_is_also_a_group_gives_way_to_the_group(
     assert len(warnings) == 1
 
 
-def test_a_host_that_another_file_knows_by_hand_gets_the_variables(
-    api: Api, source: Source, warnings: list[str]
+@pytest.mark.parametrize("options", [{}, {"hostname": "{{ 'train-01' }}"}, {"hostvars_prefix": "other_"}])
+@pytest.mark.parametrize("variables", [{}, {"vast_id": 1}, {"vast_id": 2}, {"other_id": 1}])
+def test_a_host_that_another_source_has_made_is_not_touched(
+    api: Api, source: Source, warnings: list[str], options: dict[str, t.Any], variables: dict[str, t.Any]
 ) -> None:
     labelled(api, "train-01")
     inventory = InventoryData()
     inventory.add_group("trainers")
     inventory.add_host("train-01", "trainers")
-    inventory.set_variable("train-01", "mine", "kept")
+    for name, value in {"ansible_password": "SECRET", **variables}.items():
+        inventory.set_variable("train-01", name, value)
+    source.write(groups={"trainers": "true"}, **options)
     Plugin().parse(inventory, DataLoader(), str(source.path), cache=True)
-    assert list(inventory.hosts) == ["train-01"]
-    assert inventory.hosts["train-01"].vars["mine"] == "kept"
-    assert inventory.hosts["train-01"].vars["vast_id"] == 1
-    assert [host.name for host in inventory.groups["trainers"].hosts] == ["train-01"]
-    assert warnings == []
+    assert list(inventory.hosts) == ["train-01", "train-01-1"]
+    assert (
+        inventory.hosts["train-01"].vars.keys()
+        == {"inventory_file", "inventory_dir", "ansible_password"} | variables.keys()
+    )
+    assert "ansible_password" not in inventory.hosts["train-01-1"].vars
+    assert len(warnings) == 1
+
+
+def test_a_host_of_another_account_with_another_prefix_is_not_touched(
+    api: Api, source: Source, home: pathlib.Path
+) -> None:
+    other = Source(home / "other.vast.yml").write(hostvars_prefix="other_")
+    api.expect_listing(instance_row(1))
+    api.expect_listing(instance_row(2, public_ipaddr="203.0.113.8"))
+    hosts = source.read(str(other.path))
+    assert hosts.names == ["train-01", "train-01-2"]
+    assert "vast_id" not in hosts["train-01"]
+    assert hosts["train-01"]["ansible_host"] == "203.0.113.7"
 
 
 def test_a_host_that_another_file_knows_by_hand_is_never_taken_away(api: Api, source: Source) -> None:
@@ -380,9 +484,9 @@ def test_a_host_that_another_file_knows_by_hand_is_never_taken_away(api: Api, so
     inventory.set_variable("up", "mine", "kept")
     source.write(keyed_groups=[{"key": "'up'", "separator": ""}])
     Plugin().parse(inventory, DataLoader(), str(source.path), cache=True)
-    assert list(inventory.hosts) == ["up"]
+    assert list(inventory.hosts) == ["up", "up-1"]
     assert inventory.hosts["up"].vars["mine"] == "kept"
-    assert inventory.hosts["up"].vars["vast_id"] == 1
+    assert "vast_id" not in inventory.hosts["up"].vars
 
 
 def test_equal_labels_of_two_accounts_stay_two_hosts(api: Api, source: Source, home: pathlib.Path) -> None:
@@ -405,35 +509,156 @@ def test_the_same_instance_from_two_files_is_one_host(api: Api, source: Source, 
 # What Vast.ai says is never a template
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_what_the_api_says_is_never_a_template(api: Api, source: Source, text: str) -> None:
-    ports = {"22/tcp": [{"HostIp": text, "HostPort": "20022"}]}
-    api.expect_listing(instance_row(1, label=text, status_msg=text, gpu_name=text, public_ipaddr=text, ports=ports))
-    hosts = source.write(
+JINJA_HEADER = """#jinja2: variable_start_string:'[[', variable_end_string:']]', a:'[[7*7]]'x"""
+TEXTS = (
+    *HOSTILE,
+    JINJA_HEADER,
+    "#jinja2: block_start_string:'x'\n%x",
+    "[[ 7*7 ]]",
+    "lookup('pipe', 'id')",
+    "a | b",
+    "9**9",
+    "\\",
+    "\x1b[2J",
+)
+TEXT_FIELDS = ("status_msg", "gpu_name", "image_uuid", "template_name", "cpu_name", "geolocation", "verification")
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_the_api_says_is_never_a_template(
+    api: Api, source: Source, home: pathlib.Path, text: str, cached: bool
+) -> None:
+    api.expect_listing(instance_row(1, label=text, **dict.fromkeys(TEXT_FIELDS, text)))
+    cache = {"cache": True, "cache_plugin": "jsonfile", "cache_connection": str(home / "cache")} if cached else {}
+    source.write(
         compose={"copied": "vast_label", "joined": "'is ' ~ vast_label", "listed": "[vast_label, vast_status_msg]"},
-        groups={"found": "vast_label | length > 3"},
-    ).read()
-    assert hosts.groups["found"] == ["vast-1"]
-    for name in ("vast_label", "vast_status_msg", "vast_gpu_name", "vast_ssh.host", "ansible_host", "copied"):
-        assert hosts.rendered("vast-1", name) == text, name
-    assert hosts.rendered("vast-1", "vast_ports['22/tcp'][0].HostIp") == text
-    assert hosts.rendered("vast-1", "joined") == f"is {text}"
-    assert hosts.rendered("vast-1", "listed") == [text, text]
+        groups={"found": "vast_label | length > 0"},
+        hostname="box",
+        **cache,
+    )
+    hosts = [source.read() for number in range(2 if cached else 1)][-1]
+    assert hosts.groups["found"] == ["box"]
+    for name in ("vast_label", "copied", *[f"vast_{field}" for field in TEXT_FIELDS]):
+        assert hosts.rendered("box", name) == text.strip() or name in ("vast_label", "copied"), name
+        assert hosts.rendered("box", f"[{name}]")[0] in (text, text.strip()), name
+    assert hosts.rendered("box", "joined") == f"is {text}"
+    assert hosts.rendered("box", "listed") == [text, text]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("field", [*TEXT_FIELDS, "public_ipaddr", "ssh_host", "ssh_port", "ports", "image_runtype"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_of_the_api_is_left_that_ansible_would_render(api: Api, source: Source, field: str, text: str) -> None:
+    """Whatever is not wrapped on ansible-core 2.18, or is trusted since 2.19, has harmless characters only."""
+    value = {text: text, "22/tcp": [{"HostIp": text, "HostPort": text}]} if field == "ports" else text
+    api.expect_listing(instance_row(1, **{field: value}))
+    bare = list(renderable(source.read()["train-01"]))
+    assert [each for each in bare if set(each) & set("{}[]#|*%~^\\`<>") or each.strip() == text] == []
+
+
+def renderable(value: t.Any) -> c.Iterator[str]:
+    """The texts in variables that Ansible would take for templates."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from renderable(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from renderable(each)
+    elif isinstance(value, str) and not hasattr(value, "__UNSAFE__") and is_trusted(value):
+        yield str(value)
+
+
+def is_trusted(value: str) -> bool:
+    """Whether a template would be rendered; before ansible-core 2.19 always."""
+    check = getattr(template, "is_trusted_as_template", None)
+    return True if check is None else bool(check(value))
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_no_name_of_a_host_or_group_holds_a_template(api: Api, source: Source, text: str) -> None:
     api.expect_listing(instance_row(1, label="a", gpu_name=text))
     hosts = source.write(hostname="{{ vast_gpu_name }}", keyed_groups=[{"key": "vast_gpu_name"}]).read()
-    assert hosts.names == ["vast-1"]
-    assert not any(mark in name for name in hosts.groups for mark in "{}%#")
+    assert not any(
+        set(name) - set("-._") and not re.fullmatch(r"[\w.-]+", name) for name in (*hosts.names, *hosts.groups)
+    )
 
 
-def test_what_cannot_be_a_template_stays_plain_text(api: Api, source: Source) -> None:
-    """Else `ansible-inventory --list` of ansible-core 2.18 wraps each text in an object."""
-    labelled(api, "train-01")
-    label = source.read()["train-01"]["vast_label"]
-    assert type(label).__name__ in ("str", "_AnsibleTaggedStr")
+@pytest.mark.parametrize(
+    "label",
+    ["train-01", "my box", "a/b:c,d", "Iceland, IS", "Intel(R) Xeon(R) Gold 6330 CPU @ 2.00GHz", "it's", "größe", ""],
+)
+def test_what_cannot_be_a_template_stays_plain_text(api: Api, source: Source, label: str) -> None:
+    """Else `ansible-inventory --list` wraps each text in an object."""
+    labelled(api, label)
+    (variables,) = source.read().variables.values()
+    assert variables["vast_label"] == (label or None)
+    assert not label or label in list(renderable(variables))
+    own = {name: value for name, value in variables.items() if name.startswith(("vast_", "ansible_"))}
+    texts = [name for name, value in own.items() if isinstance(value, str)]
+    assert [name for name in texts if own[name] not in list(renderable(own))] == []
+
+
+ODD: tuple[t.Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    float("nan"),
+    float("inf"),
+    10**400,
+    "",
+    "x",
+    "\ud800",
+    [],
+    {},
+    [{}],
+    {"a": [1]},
+    ["x"] * 3,
+)
+FIELDS = [name for name in instance_row(1) if name != "id"] + ["machine_id", "geolocation", "is_bid"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_row_with_odd_values_never_costs_the_inventory(api: Api, source: Source, field: str) -> None:
+    odd_rows = [instance_row(number, **{field: value}) for number, value in enumerate(ODD, 1)]
+    api.expect("GET", LISTING, json.dumps(listing(*odd_rows, instance_row(99, label="good"))), query=list_query({}))
+    hosts = source.read()
+    assert sorted(hosts.by_id()) == [*range(1, len(ODD) + 1), 99]
+    assert hosts["good"]["ansible_host"] == "203.0.113.7"
+    shown = json.dumps(hosts.variables, allow_nan=False, default=str, ensure_ascii=False)
+    assert shown.encode()
+
+
+PORTS: tuple[t.Any, ...] = (
+    *ODD,
+    *({"22/tcp": value} for value in ODD),
+    *(
+        {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": value}]}
+        for value in (*ODD, "1e999", "0", "65536", "-1", " 22", "२२")
+    ),
+    *({"22/tcp": [{"HostIp": value, "HostPort": "22"}]} for value in ODD),
+)
+
+
+def test_a_bad_port_never_costs_the_inventory(api: Api, source: Source) -> None:
+    numbered = [instance_row(number, label=f"n{number}", ports=ports) for number, ports in enumerate(PORTS, 1)]
+    expect_pages(api, [*numbered, instance_row(len(PORTS) + 1, label="good")])
+    hosts = source.read()
+    assert len(hosts.names) == len(PORTS) + 1
+    assert all(isinstance(hosts[name]["ansible_port"], int) for name in hosts.names)
+    assert hosts["good"]["ansible_port"] == 20022
+
+
+@pytest.mark.parametrize(
+    ("key", "group"), [("vast_machine_id", "m_7"), ("vast_num_gpus", "m_0"), ("vast_is_bid", "m_True")]
+)
+def test_numbers_and_booleans_name_groups(api: Api, source: Source, key: str, group: str) -> None:
+    api.expect_listing(instance_row(1, label="a", machine_id=7, num_gpus=0, is_bid=True))
+    hosts = source.write(keyed_groups=[{"key": key, "prefix": "m"}], compose={"copied": key}, strict=True).read()
+    assert hosts.groups[group] == ["a"]
+    assert hosts["a"]["copied"] == hosts["a"][key]
+    assert type(hosts["a"]["copied"]) is not str
 
 
 # The options
@@ -476,8 +701,26 @@ def test_filters_are_for_the_api_where_it_can_and_hold_in_any_case(
         ({"filters": {"machine_id": {"a": 1}}}, ["filters", "machine_id"]),
         ({"filters": {"label_prefix": "x" * 1025}}, ["1024"]),
         ({"filter": {"label": ["a"]}}, ["There is no option filter"]),
+        *[({"filters": {name: None}}, [f"filters: {name} must not be empty"]) for name in SELECTION_OPTIONS],
+        *[({"filters": {name: ""}}, [f"filters: {name} must not be empty"]) for name in SELECTION_OPTIONS],
+        ({"filters": {"label": [None]}}, ["filters: label must not be empty"]),
+        ({"filters": {"label": []}}, ["filters: label must not be empty"]),
+        ({"filters": {"label_prefix": "{{ none }}"}}, ["filters"]),
+        ({"filters": {"label_prefix": "{{ undefined_team }}-"}}, ["filters.label_prefix", "undefined_team"]),
+        ({"filters": {"label_prefix": "{{ team"}}, ["filters.label_prefix", "cannot be rendered"]),
+        ({"filters": {"label": ["a", "{% x"]}}, ["filters.label", "cannot be rendered"]),
+        ({"api_url": "{{ undefined_url }}"}, ["api_url", "undefined_url"]),
+        ({"api_url": ""}, ["api_url must not be empty"]),
+        ({"ca_path": "{{ undefined_path }}"}, ["ca_path", "undefined_path"]),
+        ({"api_key": "{{ undefined_key }}"}, ["api_key", "undefined_key"]),
+        ({"api_key": ""}, ["api_key must not be empty"]),
+        ({"api_key": "{{ '' }}"}, ["api_key must not be empty"]),
+        ({"compose": {"x": "{{ vast_label }}"}}, ["compose.x", "without braces"]),
+        ({"groups": {"x": " {{ true }}"}}, ["groups.x", "without braces"]),
+        ({"keyed_groups": [{"key": "{{ vast_label }}"}]}, ["keyed_groups[0].key", "without braces"]),
         ({"hostvars_prefix": "my-"}, ["hostvars_prefix", "my-"]),
-        ({"hostvars_prefix": "{{ x }}"}, ["hostvars_prefix"]),
+        ({"hostvars_prefix": "{{ undefined_prefix }}"}, ["hostvars_prefix", "undefined_prefix"]),
+        ({"hostvars_prefix": "{{ x"}, ["hostvars_prefix", "cannot be rendered"]),
         ({"api_url": "ftp://x"}, ["api_url"]),
         ({"api_timeout": 0}, ["api_timeout"]),
         ({"ca_path": "/no/such/file"}, ["ca_path", "/no/such/file"]),
@@ -490,6 +733,52 @@ def test_a_mistake_in_the_file_is_named_before_anything_is_sent(
     assert [text for text in says if text not in refusal] == [], refusal
     assert refusal.endswith("[invalid]")
     assert api.calls == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["filters", "api_key", "api_url", "ca_path", "hostname", "connect", "compose", "keyed_groups", "api_timeout"],
+)
+def test_a_key_without_a_value_is_refused(api: Api, source: Source, name: str) -> None:
+    source.path.write_text(f"plugin: {NAME}\napi_key: {KEY}\napi_url: {URL}\n".replace(f"{name}: ", f"{name}x: "))
+    source.path.write_text(
+        "".join(
+            f"{each}: {value}\n" for each, value in {"plugin": NAME, "api_key": KEY, "api_url": URL, name: ""}.items()
+        )
+    )
+    assert f"{name} must not be empty; omit it instead. [invalid]" in source.refusal()
+    assert api.calls == []
+
+
+@pytest.mark.parametrize("name", ["cache_connection", "cache_prefix"])
+def test_an_option_of_the_cache_that_looks_like_a_template_is_refused(
+    api: Api, source: Source, home: pathlib.Path, name: str
+) -> None:
+    options = {"cache_connection": str(home / "cache"), name: str(home / "{{ x }}")}
+    refusal = source.write(cache=True, cache_plugin="jsonfile", **options).refusal()
+    assert f"{name} cannot be a template" in refusal
+
+
+def test_text_options_may_be_templates_with_extra_variables(
+    api: Api, source: Source, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = home / "ca.pem"
+    authority.touch()
+    extra = {"team": "dev", "url": URL, "authority": str(authority), "number": 2, "my_key": KEY}
+    monkeypatch.setattr("ansible.plugins.inventory.load_extra_vars", lambda loader: extra)
+    rows_found = [instance_row(1, label="dev-a"), instance_row(2, label="dev-b"), instance_row(3, label="b")]
+    query = list_query({"id": {"in": [2, 3]}, "label": {"in": ["dev-b"]}})
+    api.expect("GET", LISTING, listing(*rows_found), query=query)
+    hosts = source.write(
+        api_key="{{ my_key }}",
+        api_url="{{ url }}",
+        ca_path="{{ authority }}",
+        hostvars_prefix="{{ team }}_",
+        hostname="{{ team }}.{{ dev_id }}",
+        filters={"label_prefix": "{{ team }}-", "ids": ["{{ number }}", 3], "label": "{{ [team ~ '-b'] }}"},
+    ).read()
+    assert hosts.names == ["dev.2"]
+    assert hosts["dev.2"]["dev_label"] == "dev-b"
 
 
 @pytest.mark.parametrize(
@@ -565,6 +854,36 @@ def test_a_file_is_known_by_the_end_of_its_name(home: pathlib.Path, name: str, w
     assert Plugin().verify_file(str(path)) is False
     path.touch()
     assert Plugin().verify_file(str(path)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "warned"),
+    [
+        ("fleet.yml", f"---\n# boxes\nplugin: {NAME}\n", True),
+        ("fleet.yaml", f"plugin:  '{NAME}'  # ours\n", True),
+        ("fleet.yml", 'plugin: "vastai.cloud.vast_instances"', True),
+        ("fleet.yml", "plugin: hetzner.hcloud.hcloud\n", False),
+        ("fleet.yml", f"# plugin: {NAME}\nall:\n", False),
+        ("fleet.yml", f"plugin: {NAME}_more\n", False),
+        ("fleet.json", f"plugin: {NAME}\n", False),
+        ("fleet.vast.yml", f"plugin: {NAME}\n", False),
+    ],
+)
+def test_a_file_of_this_plugin_with_another_name_is_told_how_to_be_called(
+    home: pathlib.Path, warnings: list[str], name: str, content: str, warned: bool
+) -> None:
+    path = home / name
+    path.write_text(content)
+    Plugin().verify_file(str(path))
+    assert [f"Rename it, for example to {path.stem}.vast.yml" in text for text in warnings] == [True] * warned
+
+
+def test_a_folder_or_binary_file_is_not_ours(home: pathlib.Path, warnings: list[str]) -> None:
+    (home / "folder.yml").mkdir()
+    (home / "binary.yml").write_bytes(bytes(range(256)) * 100)
+    assert not Plugin().verify_file(str(home / "folder.yml"))
+    assert not Plugin().verify_file(str(home / "binary.yml"))
+    assert warnings == []
 
 
 # Failures
@@ -652,7 +971,7 @@ def test_from_the_cache_nothing_is_asked_and_all_is_the_same(api: Api, cached: c
     before = cached().read()
     after = cached().read()
     assert after.variables == before.variables
-    assert after.rendered("vast-1", "vast_label") == HOSTILE[0]
+    assert after.rendered("7-7", "vast_label") == HOSTILE[0]
     assert len(api.calls) == 1
 
 
@@ -742,6 +1061,92 @@ def test_the_cache_holds_neither_key_nor_secret(api: Api, cached: c.Callable[...
     assert not any(secret in f"{path.name} {content}" for secret in (KEY, "SECRET", "jupyter_token"))
 
 
+def test_the_cache_is_for_its_owner_only(api: Api, cached: c.Callable[..., Source], home: pathlib.Path) -> None:
+    labelled(api, "a")
+    cached().read()
+    (path,) = (home / "cache").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_cache_that_stays_readable_for_others_is_warned_of(
+    api: Api,
+    cached: c.Callable[..., Source],
+    home: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    warnings: list[str],
+) -> None:
+    labelled(api, "a")
+    monkeypatch.setattr(vast_instances, "make_private", lambda path: False)
+    cached().read()
+    (path,) = (home / "cache").iterdir()
+    assert warnings == [f"The cache file {path} is readable for others; run chmod 600 on it."]
+
+
+@pytest.mark.parametrize("spoil", ["write", "link"])
+def test_a_cache_that_others_can_write_is_not_believed(
+    api: Api, cached: c.Callable[..., Source], home: pathlib.Path, warnings: list[str], spoil: str
+) -> None:
+    labelled(api, "a")
+    labelled(api, "b")
+    cached().read()
+    (path,) = (home / "cache").iterdir()
+    if spoil == "write":
+        path.chmod(0o666)
+    else:
+        path.rename(home / "elsewhere")
+        path.symlink_to(home / "elsewhere")
+    assert cached().read().names == ["b"]
+    assert "is not used" in warnings[0]
+
+
+MALFORMED: tuple[t.Any, ...] = (
+    *(None, 5, "x", {}, {"a": 1}, [None], [[]], [{}], [{"id": "1"}], [{"id": True}], [{"id": 1.0}], [{"id": 1}] * 2),
+    *(
+        {"__ansible_unsafe": "x"},
+        [{"id": 1, "label": {"__ansible_vault": "x"}}],
+        {"__payload__": "x"},
+        {"__payload__": 5},
+    ),
+)
+
+
+@pytest.mark.parametrize("content", MALFORMED)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_malformed_cache_is_read_anew(
+    api: Api, cached: c.Callable[..., Source], home: pathlib.Path, content: t.Any, packed: bool
+) -> None:
+    labelled(api, "a")
+    labelled(api, "b")
+    cached().read()
+    (path,) = (home / "cache").iterdir()
+    path.write_text(json.dumps({"__payload__": json.dumps(content)} if packed else content), encoding="utf-8")
+    assert cached().read().names == ["b"]
+
+
+def test_a_corrupt_cache_is_read_anew(api: Api, cached: c.Callable[..., Source], home: pathlib.Path) -> None:
+    labelled(api, "a")
+    labelled(api, "b")
+    cached().read()
+    (path,) = (home / "cache").iterdir()
+    path.write_bytes(b"{\xff")
+    assert cached().read().names == ["b"]
+
+
+def test_what_is_cached_is_checked_again(api: Api, cached: c.Callable[..., Source], home: pathlib.Path) -> None:
+    labelled(api, "a")
+    before = cached().read()
+    (path,) = (home / "cache").iterdir()
+    text = path.read_text(encoding="utf-8")
+    spoilt = text.replace("203.0.113.7", "-oProxyCommand=id").replace("ssh4.vast.ai", "-oProxyCommand=id")
+    path.write_text(spoilt.replace("RTX 4090", "{{ 7*7 }}"), encoding="utf-8")
+    after = cached().read()
+    assert before["a"]["ansible_host"] == "203.0.113.7"
+    assert after["a"]["ansible_host"] == "vast-1.has-no-ssh-address.invalid"
+    assert after["a"]["vast_public_ipaddr"] is None
+    assert after.rendered("a", "vast_gpu_name") == "{{ 7*7 }}"
+
+
 # The documentation
 
 
@@ -766,9 +1171,31 @@ def test_the_options_of_the_filters_are_those_of_the_modules(loaded: dict[str, t
 
 def test_the_connection_options_are_those_of_the_modules(loaded: dict[str, t.Any]) -> None:
     of_modules = yaml_load(ApiFragment.DOCUMENTATION)["options"]
+    shorter = {"api_timeout": 10, "retry_timeout": 15}
     for name, option in of_modules.items():
         own = loaded["options"][name]
-        assert (own["type"], own.get("default")) == (option["type"], option.get("default")), name
+        assert (own["type"], own.get("default")) == (option["type"], shorter.get(name, option.get("default"))), name
+
+
+def test_an_api_that_does_not_answer_fails_the_inventory_within_30_seconds(
+    api: Api, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time passes as if every connection hung for the whole timeout."""
+    clock = FakeClock()
+    monkeypatch.setattr(vast_instances, "Clock", lambda: clock)
+    timeouts: list[float] = []
+
+    def hang(*args: t.Any, timeout: t.Any, **options: t.Any) -> t.NoReturn:
+        seconds = max(timeout) if isinstance(timeout, tuple) else float(timeout)
+        timeouts.append(seconds)
+        clock.seconds += seconds
+        raise requests.ConnectTimeout("timed out")
+
+    monkeypatch.setattr(requests.Session, "request", hang)
+    start = clock.seconds
+    assert "[transport]" in source.refusal()
+    assert len(timeouts) > 1
+    assert clock.seconds - start <= 30
 
 
 def test_the_setting_it_recommends_exists(loaded: dict[str, t.Any]) -> None:

@@ -317,21 +317,35 @@ def groups(api: Api, *rows: dict[str, t.Any]) -> None:
     api.expect("GET", "/api/v0/endptjobs/", {"success": True, "results": list(rows)})
 
 
+def workers(api: Api, *ids: int) -> None:
+    """Declare the workers that the engine lists, and their instances."""
+    api.expect("POST", "/get_endpoint_workers/", [worker_row(number) for number in ids], body={"id": 77})
+    api.expect_listing(*[instance_row(number, label=None) for number in ids], id=list(ids))
+
+
 def deleting(api: Api) -> Result:
     groups(api, endpoint_row())
+    workers(api, 1)
     api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": True, "deleted_workers": [1], "failed_workers": []})
     groups(api)
     api.expect_listing(id=[1])
     return run_module("vast_endpoint", id=77, state="absent")
 
 
+def deleting_foreseen(api: Api) -> Result:
+    groups(api, endpoint_row())
+    workers(api, 1)
+    return run_module("vast_endpoint", id=77, state="absent", check_mode=True)
+
+
 def deleting_nothing(api: Api) -> Result:
-    groups(api)
+    groups(api, endpoint_row(78))
     return run_module("vast_endpoint", id=77, state="absent")
 
 
 def deleting_in_part(api: Api) -> Result:
     groups(api, endpoint_row())
+    workers(api, 1, 2)
     api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": True, "deleted_workers": [1], "failed_workers": [2]})
     groups(api)
     api.expect_listing(instance_row(2), id=[1, 2])
@@ -340,6 +354,7 @@ def deleting_in_part(api: Api) -> Result:
 
 def deleting_refused(api: Api) -> Result:
     groups(api, endpoint_row())
+    workers(api, 1)
     api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": False, "msg": "no"}, status=403)
     return run_module("vast_endpoint", id=77, state="absent")
 
@@ -415,7 +430,7 @@ def listing_endpoints_refused(api: Api) -> Result:
 
 
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
-    "vast_endpoint": [deleting, deleting_nothing, deleting_in_part, deleting_refused],
+    "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
     "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
     "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],

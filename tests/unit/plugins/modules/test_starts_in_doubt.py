@@ -20,6 +20,7 @@ LOST = requests.ConnectionError("Connection reset by peer")
 GATEWAY: dict[str, t.Any] = {"reply": "<html><title>502 Bad Gateway</title></html>", "status": 502}
 BROKEN: dict[str, t.Any] = {"reply": {"msg": "boom"}, "status": 500}
 REDIRECT: dict[str, t.Any] = {"reply": "", "status": 301, "headers": {"Location": "http://["}}
+NO_PAGE: dict[str, t.Any] = {"reply": "404 page not found", "status": 404}
 TAKEN = {
     "success": False,
     "error": "resources_unavailable",
@@ -76,7 +77,7 @@ def run(error_class: str, *says: str, name: str, **more: t.Any) -> Result:
 @each_module
 @pytest.mark.parametrize("shows", [QUEUED, NEXT, STALE])
 @pytest.mark.parametrize("wait", [True, False])
-@pytest.mark.parametrize("answer", [BROKEN, GATEWAY, REDIRECT, {"reply": LOST}, {}])
+@pytest.mark.parametrize("answer", [BROKEN, GATEWAY, REDIRECT, NO_PAGE, {"reply": LOST}, {}])
 def test_a_start_that_is_queued_whatever_was_answered_and_however_it_shows_is_cancelled(
     api: Api, module: str, shows: Row, wait: bool, answer: Row
 ) -> None:
@@ -98,7 +99,6 @@ def test_a_start_that_is_queued_whatever_was_answered_and_however_it_shows_is_ca
         {"reply": {"success": False, "error": "invalid_args", "msg": "state change queued"}, "status": 400},
         {"reply": {"msg": "Not allowed"}, "status": 403},
         {"reply": {"detail": "Unauthorized"}, "status": 401},
-        {"reply": "404 page not found", "status": 404},
     ],
 )
 @pytest.mark.parametrize("shows", [QUEUED, NEXT, STALE])

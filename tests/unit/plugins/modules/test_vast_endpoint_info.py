@@ -11,6 +11,11 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Deadline
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workers
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import Endpoint
+
 from ..harness import URL, Api, FakeClock, endpoint_row, fail_as, succeed
 
 GROUPS = "/api/v0/endptjobs/"
@@ -95,11 +100,7 @@ def test_no_key_of_a_group_workergroup_or_worker_is_returned(api: Api) -> None:
     [
         ({"ids": [78]}, [78]),
         ({"ids": [79, 77]}, [77, 79]),
-        ({"ids": [5]}, []),
-        ({"ids": []}, [77, 78, 79]),
         ({"name": "llama-prod"}, [77, 79]),
-        ({"name": "Llama-prod"}, []),
-        ({"name": ""}, []),
         ({"ids": [79], "name": "llama-prod"}, [79]),
         ({"ids": [78], "name": "llama-prod"}, []),
     ],
@@ -114,6 +115,51 @@ def test_returns_those_that_fit_and_asks_for_the_workers_of_those_only(
         expect_workers(api, [], group=number)
     result = info(check_mode=check_mode, **options)
     assert [group["id"] for group in result["endpoints"]] == found
+    assert result.warnings == []
+
+
+@every_mode
+@pytest.mark.parametrize("options", [{"ids": []}, {"name": ""}, {"ids": [], "name": "llama-prod", "missing": "fail"}])
+def test_what_is_given_and_empty_is_an_empty_result_and_no_listing_of_everything(
+    api: Api, options: Row, check_mode: bool
+) -> None:
+    assert info(check_mode=check_mode, **options)["endpoints"] == []
+
+
+MISSING = [
+    ({"ids": [77, 5]}, [77], "There is no endpoint group 5 in this account."),
+    (
+        {"name": "Lama-prod"},
+        [],
+        "There is no endpoint group named 'Lama-prod' in this account. Did you mean 'llama-prod'?",
+    ),
+    ({"name": "unlike"}, [], "There is no endpoint group named 'unlike' in this account."),
+]
+
+
+@every_mode
+@pytest.mark.parametrize("missing", [None, "warn", "ignore"])
+@pytest.mark.parametrize(("options", "found", "says"), MISSING)
+def test_what_is_named_and_does_not_exist_is_told(
+    api: Api, options: Row, found: list[int], says: str, missing: str | None, check_mode: bool
+) -> None:
+    expect_groups(api, endpoint_row(77), endpoint_row(78, endpoint_name="other"))
+    if found:
+        expect_workergroups(api)
+    for number in found:
+        expect_workers(api, [], group=number)
+    result = info(check_mode=check_mode, missing=missing, **options)
+    assert [group["id"] for group in result["endpoints"]] == found
+    assert result.warnings == ([] if missing == "ignore" else [says])
+
+
+@every_mode
+@pytest.mark.parametrize(("options", "found", "says"), MISSING)
+def test_what_is_named_and_does_not_exist_may_be_a_failure(
+    api: Api, options: Row, found: list[int], says: str, check_mode: bool
+) -> None:
+    expect_groups(api, endpoint_row(77), endpoint_row(78, endpoint_name="other"))
+    failure("not_found", says, missing="fail", check_mode=check_mode, **options)
 
 
 @every_mode
@@ -176,7 +222,6 @@ def test_workers_come_as_a_bare_list_or_under_their_name(api: Api, reply: t.Any)
 @pytest.mark.parametrize(
     "reply",
     [
-        {"error_msg": "no workers are ready"},
         {"workers": None},
         {"workers": {"1001": worker_row()}},
         {"workers": ["1001"]},
@@ -200,10 +245,11 @@ def test_workers_that_the_engine_does_not_tell_are_null(api: Api, reply: t.Any) 
         (200, '"Invalid key or endpoint"', "Invalid key or endpoint"),
         (200, "not json", "not json"),
         (200, {"success": False, "msg": "rejected"}, "rejected"),
+        (200, {"error_msg": "no workers are ready"}, "no workers are ready"),
         (401, {"error": "unauthorized"}, "The API key is wrong"),
         (403, {"error": "forbidden"}, "lacks the permission"),
         (404, b"", "no message"),
-        (500, {"msg": "boom"}, "boom"),
+        (400, {"error_msg": "no such group"}, "no such group"),
     ],
 )
 def test_an_error_of_the_engine_is_a_warning_and_the_other_groups_are_asked_for(
@@ -239,6 +285,56 @@ def test_an_engine_that_cannot_be_reached_is_waited_for_once_and_not_for_every_g
     assert clock.now() == begin
 
 
+@pytest.mark.parametrize(("status", "reply"), [(500, {"msg": "boom"}), (502, "<html></html>"), (429, "too frequent")])
+def test_an_engine_that_fails_is_asked_once_for_all_groups_that_are_left(
+    api: Api, clock: FakeClock, status: int, reply: t.Any
+) -> None:
+    expect_groups(api, *[endpoint_row(number) for number in range(77, 97)])
+    expect_workergroups(api)
+    expect_workers(api, [worker_row()])
+    expect_workers(api, reply, group=78, status=status)
+    begin = clock.now()
+    result = info(retry_timeout=1)
+    assert [group["workers"] is None for group in result["endpoints"]] == [False] + [True] * 19
+    (warning,) = result.warnings
+    assert "The workers of endpoint 78 (llama-prod) and of those after it are not known: " in warning
+    assert clock.now() - begin < 10
+
+
+def test_an_engine_that_answers_slowly_is_given_up_at_one_deadline(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = workers.ask
+
+    def slow(client: Client, group: Endpoint, deadline: Deadline) -> workers.Workers:
+        clock.sleep(50.0)
+        return asked(client, group, deadline)
+
+    monkeypatch.setattr(workers, "ask", slow)
+    expect_groups(api, *[endpoint_row(number) for number in range(77, 97)])
+    expect_workergroups(api)
+    for number in range(77, 81):
+        expect_workers(api, [], group=number)
+    result = info()
+    assert [group["workers"] for group in result["endpoints"]] == [[]] * 4 + [None] * 16
+    (warning,) = result.warnings
+    assert warning == (
+        "The workers of endpoint 81 (llama-prod) and of those after it are not known: the engine took too long."
+    )
+
+
+@every_mode
+@pytest.mark.parametrize("last", [77, 78])
+def test_a_warning_of_the_last_group_names_no_others(api: Api, last: int, check_mode: bool) -> None:
+    expect_groups(api, *[endpoint_row(number) for number in range(77, last + 1)])
+    expect_workergroups(api)
+    for number in range(77, last):
+        expect_workers(api, [], group=number)
+    expect_workers(api, {"msg": "boom"}, group=last, status=500)
+    (warning,) = info(check_mode=check_mode).warnings
+    assert warning.startswith(f"The workers of endpoint {last} (llama-prod) are not known: ")
+
+
 def test_a_lost_reply_of_the_engine_is_asked_for_again(api: Api) -> None:
     expect_groups(api, endpoint_row())
     expect_workergroups(api)
@@ -250,9 +346,20 @@ def test_a_lost_reply_of_the_engine_is_asked_for_again(api: Api) -> None:
     assert result.warnings == []
 
 
-def test_workergroups_are_listed_under_their_other_name_where_the_first_is_unknown(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("status", "reply"),
+    [
+        (404, {"success": False, "msg": "no such route"}),
+        (405, {"msg": "Method Not Allowed"}),
+        (410, {"success": False, "error": "deprecated_endpoint", "msg": "Use another."}),
+        (410, {"msg": "Gone"}),
+    ],
+)
+def test_workergroups_are_listed_under_their_other_name_where_the_first_is_unknown(
+    api: Api, status: int, reply: Row
+) -> None:
     expect_groups(api, endpoint_row())
-    api.expect("GET", WORKERGROUPS, {"success": False, "msg": "no such route"}, status=404)
+    api.expect("GET", WORKERGROUPS, reply, status=status)
     api.expect("GET", AUTOJOBS, {"success": True, "results": [workergroup_row()]})
     expect_workers(api, [])
     assert [each["id"] for each in info()["endpoints"][0]["workergroups"]] == [501]
@@ -263,7 +370,7 @@ def test_workergroups_are_listed_under_their_other_name_where_the_first_is_unkno
 def test_nothing_is_concluded_from_a_malformed_listing_of_workergroups(api: Api, path: str, results: t.Any) -> None:
     expect_groups(api, endpoint_row())
     if path == AUTOJOBS:
-        api.expect("GET", WORKERGROUPS, b"", status=404)
+        api.expect("GET", WORKERGROUPS, {"success": False, "msg": "no such route"}, status=404)
     api.expect("GET", path, {"success": True, "results": results})
     result = failure("protocol")
     assert result["msg"] == (
@@ -310,7 +417,14 @@ def test_a_listing_of_workergroups_that_fails_is_a_failure(api: Api, status: int
 
 
 @pytest.mark.parametrize(
-    ("options", "says"), [({"ids": ["llama"]}, "ids"), ({"id": 77}, "id"), ({"api_url": "vast.test"}, "api_url must")]
+    ("options", "says"),
+    [
+        ({"ids": ["llama"]}, "ids"),
+        ({"ids": [0]}, "id must be a positive number"),
+        ({"missing": "no"}, "missing"),
+        ({"id": 77}, "id"),
+        ({"api_url": "vast.test"}, "api_url must"),
+    ],
 )
 @every_mode
 def test_options_that_cannot_work_are_refused_before_any_request(

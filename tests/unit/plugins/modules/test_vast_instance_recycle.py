@@ -263,7 +263,7 @@ def test_a_look_that_fails_after_a_recycle_tells_that_it_was_sent(api: Api, repl
         (
             400,
             {"success": False, "error": "invalid_id", "msg": "Invalid instance id."},
-            "invalid",
+            "not_found",
             "Invalid instance id.",
         ),
         (403, {"msg": "Not allowed"}, "permission", "lacks the permission"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import multiprocessing
@@ -16,7 +17,7 @@ import typing as t
 import pytest
 import requests
 
-from ansible_collections.vastai.cloud.plugins.module_utils._api import pacing
+from ansible_collections.vastai.cloud.plugins.module_utils._api import pacing, private_files
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Exchange, RateLimited
@@ -26,8 +27,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.pacing import (
     Ledger,
     Pacer,
     Slot,
-    shared_directory,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._api.private_files import shared_directory
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 
 from ...harness import KEY, URL, Api, FakeClock
@@ -122,7 +123,7 @@ def test_a_very_long_hold_still_holds(wait: float) -> None:
     assert ledger.reserve(ROUTE, 1.0, NOW, 10_000.0) is None
 
 
-def test_a_clock_that_was_set_back_blocks_nobody() -> None:
+def test_slots_beyond_reach_are_of_another_run_of_the_machine_and_block_nobody() -> None:
     ledger = Ledger()
     ledger.hold(ROUTE, NOW, 0.0, 4.0)
     waits(ledger)
@@ -132,12 +133,51 @@ def test_a_clock_that_was_set_back_blocks_nobody() -> None:
 def test_a_ledger_survives_its_file() -> None:
     ledger = Ledger()
     ledger.hold(ROUTE, NOW, 5.0, 4.0)
-    assert Ledger.load(ledger.dump(NOW)).slots == ledger.slots
+    assert Ledger.load(json.loads(json.dumps(ledger.dump(NOW))), NOW).slots == ledger.slots
 
 
 def test_slots_of_the_past_are_not_written() -> None:
     ledger = Ledger({"old": Slot(NOW - 1), "queued": Slot(NOW + 1), "learned": Slot(interval=4.0, learned_at=NOW - 10)})
-    assert set(json.loads(ledger.dump(NOW))) == {"queued", "learned"}
+    assert set(ledger.dump(NOW)) == {"queued", "learned"}
+
+
+def test_a_merged_ledger_knows_what_either_knew() -> None:
+    one, other = Ledger(), Ledger()
+    waits(one, 2)
+    waits(other, 3)
+    other.hold("PUT /a/", NOW, 0.0, 4.0)
+    one.merge(other)
+    assert one.slots == other.slots
+    other.merge(Ledger())
+    assert one.slots == other.slots
+
+
+STRANGE = [
+    None,
+    5,
+    [1, 2],
+    {"GET /things/": None},
+    {"GET /things/": 5},
+    {"GET /things/": ["soon", 0, 0]},
+    {"GET /things/": [0, 0, 0, 0, 0]},
+    {"GET /things/": [[], {}, 0]},
+    {"GET /things/": [float("nan")] * 4},
+    {"GET /things/": [float("inf")] * 4},
+    {"GET /things/": [1e300, -1, -1, -1]},
+    {"GET /things/": [0, 1e300, 0, 0]},
+    {"GET /things/": [10**400, 0, 0]},
+]
+"""What may stand where slots are looked for."""
+
+
+@pytest.mark.parametrize("stored", STRANGE, ids=lambda stored: repr(stored)[:40])
+def test_whatever_is_stored_pacing_goes_on(stored: t.Any) -> None:
+    own = Ledger()
+    waits(own, 1)
+    ledger = Ledger.load(stored, NOW)
+    assert ledger.clearance(ROUTE, NOW) == 0
+    ledger.merge(own)
+    assert waits(ledger) == pytest.approx([1.05, 2.1])
 
 
 CORRUPT = [
@@ -148,31 +188,24 @@ CORRUPT = [
     b'"text"',
     b"\xff\xfe\x00",
     b"\0" * 100,
-    b'{"GET /things/": null}',
-    b'{"GET /things/": 5}',
-    b'{"GET /things/": ["soon", 0, 0]}',
-    b'{"GET /things/": [0, 0, 0, 0, 0]}',
-    b'{"GET /things/": [[], {}, 0]}',
-    b'{"GET /things/": [NaN, NaN, NaN, NaN]}',
-    b'{"GET /things/": [Infinity, Infinity, Infinity, Infinity]}',
-    b'{"GET /things/": [1e300, -1, -1, -1]}',
-    b'{"GET /things/": [0, 1e300, 0, 0]}',
-    b'{"GET /things/": [1' + b"0" * 400 + b", 0, 0]}",
     b"[" * 50_000,
+    b"x" * 70_000,
+    b'{"boot": 5}',
+    b'{"GET /things/": [1700000000.0, 1700000000.0, 0, 0]}',
+    *(json.dumps({"boot": stored}).encode() for stored in STRANGE),
 ]
-
-
-@pytest.mark.parametrize("content", CORRUPT, ids=lambda content: repr(content[:40]))
-def test_whatever_is_in_the_file_pacing_goes_on(content: bytes) -> None:
-    ledger = Ledger.load(content)
-    assert waits(ledger) == pytest.approx([0, 1.05])
-    assert ledger.clearance(ROUTE, NOW) == 0
 
 
 @pytest.fixture
 def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     """Where the pacers of a test meet; they make it themselves."""
     return tmp_path / "cache" / "meeting-place"
+
+
+@pytest.fixture(autouse=True)
+def boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is not started anew."""
+    monkeypatch.setattr(pacing, "boot_id", lambda: "boot")
 
 
 def pacer(folder: pathlib.Path, identity: str = f"{URL} {KEY}") -> Pacer:
@@ -211,7 +244,7 @@ def test_a_corrupt_file_is_replaced(folder: pathlib.Path, content: bytes) -> Non
     [file] = folder.iterdir()
     file.write_bytes(content)
     assert [reserve(pacer(folder)) for _task in range(2)] == pytest.approx([0, 1.05])
-    assert ROUTE in json.loads(file.read_text())
+    assert set(json.loads(file.read_text())["boot"]) == {ROUTE}
 
 
 def open_to_others(folder: pathlib.Path) -> None:
@@ -297,11 +330,12 @@ def test_a_lock_held_by_another_process_stops_nobody_for_long(
     own = pacer(folder)
     reserve(own)
     [file] = folder.iterdir()
-    monkeypatch.setattr(pacing, "MAX_LOCK_WAIT", 0.0)
+    monkeypatch.setattr(private_files, "MAX_LOCK_WAIT", 0.0)
     with file.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert [reserve(own) for _request in range(2)] == pytest.approx([0, 1.05])
-    assert reserve(own) == pytest.approx(1.05)
+        assert [reserve(own) for _request in range(2)] == pytest.approx([1.05, 2.1])
+    assert reserve(own) == pytest.approx(3.15)
+    assert reserve(pacer(folder)) == pytest.approx(4.2)
 
 
 def test_a_lock_that_is_released_in_time_is_taken(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,12 +347,87 @@ def test_a_lock_that_is_released_in_time_is_taken(folder: pathlib.Path, monkeypa
         assert reserve(pacer(folder)) == pytest.approx(1.05)
 
 
-def test_a_full_disk_stops_nobody(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Ledger, now: float) -> bytes:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ("pread", errno.EIO),
+        ("pread", errno.ESTALE),
+        ("pwrite", errno.ENOSPC),
+        ("pwrite", errno.EDQUOT),
+        ("pwrite", errno.EROFS),
+        ("open", errno.EMFILE),
+        ("open", errno.EACCES),
+        ("makedirs", errno.EROFS),
+        ("stat", errno.ESTALE),
+        ("fstat", errno.EIO),
+    ],
+)
+def test_a_fault_of_the_disk_stops_nobody_and_the_process_paces_itself(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    first = reserve(pacer(folder))
 
-    monkeypatch.setattr(Ledger, "dump", full)
-    assert reserve(pacer(folder)) == 0
+    def fails(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, call, fails)
+    own = pacer(folder)
+    taken = [reserve(own) for _request in range(3)]
+    monkeypatch.undo()
+    known = 1.05 if call == "pwrite" else 0.0
+    assert [first, *taken] == pytest.approx([0, known, known + 1.05, known + 2.1])
+
+
+def test_a_quota_that_shows_when_the_file_is_closed_stops_nobody(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = os.close
+
+    def fails(handle: int) -> None:
+        close(handle)
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "close", fails)
+    own = pacer(folder)
+    assert [reserve(own) for _request in range(2)] == pytest.approx([0, 1.05])
+
+
+@pytest.mark.parametrize("minutes", [-12, -5, -2, 2, 12, 600])
+def test_a_clock_that_is_set_changes_nothing(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    assert [reserve(pacer(folder)) for _task in range(2)] == pytest.approx([0, 1.05])
+    monkeypatch.setattr(time, "time", lambda: NOW + 60 * minutes)
+    assert [reserve(pacer(folder)) for _task in range(2)] == pytest.approx([2.1, 3.15])
+
+
+def test_the_clock_is_one_that_nobody_can_set_and_all_processes_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= pacing.machine_time() <= time.clock_gettime(time.CLOCK_BOOTTIME)
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME")
+    before = time.clock_gettime(time.CLOCK_MONOTONIC)
+    assert before <= pacing.machine_time() <= time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def test_each_run_of_a_machine_has_an_id(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(pacing, "BOOT_ID_FILE", str(tmp_path / "boot_id"))
+    assert pacing.boot_id() == "unknown"
+    (tmp_path / "boot_id").write_text("0b3c\n")
+    assert pacing.boot_id() == "0b3c"
+
+
+def test_slots_of_before_a_restart_block_nobody_and_those_of_other_machines_are_kept(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for name in ("one", "two", "three", "one", "four", "five"):
+        monkeypatch.setattr(pacing, "boot_id", lambda name=name: name)
+        found.append(reserve(pacer(folder)))
+    assert found == pytest.approx([0, 0, 0, 1.05, 0, 0])
+    [file] = folder.iterdir()
+    assert list(json.loads(file.read_text())) == ["three", "one", "four", "five"]
 
 
 def _take_slots(folder: pathlib.Path, count: int) -> list[float | None]:
@@ -331,20 +440,6 @@ def test_many_processes_at_once_get_slots_of_their_own(folder: pathlib.Path) -> 
         taken = pool.starmap(_take_slots, [(folder, 5)] * 8, chunksize=1)
     found = sorted(wait for waits_of_one in taken for wait in waits_of_one if wait is not None)
     assert found == pytest.approx([1.05 * number for number in range(40)])
-
-
-@pytest.mark.parametrize(
-    ("environ", "directory"),
-    [
-        ({"HOME": "/home/u"}, "/home/u/.cache/ansible-vastai-cloud"),
-        ({"HOME": "/home/u", "XDG_CACHE_HOME": ""}, "/home/u/.cache/ansible-vastai-cloud"),
-        ({"HOME": "/home/u", "XDG_CACHE_HOME": "/cache"}, "/cache/ansible-vastai-cloud"),
-        ({"HOME": "/home/u", "XDG_CACHE_HOME": "relative"}, None),
-        ({}, None),
-    ],
-)
-def test_processes_meet_below_the_cache_of_their_user(environ: dict[str, str], directory: str | None) -> None:
-    assert shared_directory(environ) == directory
 
 
 READ = Route("GET", "/api/v0/things/", 1.0)

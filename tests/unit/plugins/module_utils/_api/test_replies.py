@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import typing as t
-import urllib.parse
 
 import pytest
 
@@ -27,12 +27,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     UnknownOutcome,
     VastError,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import (
-    MAX_SHOWN,
-    Redactor,
-    Reply,
-    error_from_reply,
-)
+from ansible_collections.vastai.cloud.plugins.module_utils._api.redact import Redactor
+from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import Reply, error_from_reply
 
 from ...harness import KEY, FakeClock
 
@@ -42,9 +38,9 @@ def reply(body: t.Any = b"", status: int = 200, **headers: str) -> Reply:
     return Reply.parse(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
 
 
-def refused(answer: Reply, *, safe: bool = True) -> VastError:
-    exchange = Exchange("PUT", "https://vast.test/", answer.status)
-    return error_from_reply("PUT https://vast.test/", answer, exchange, Redactor(KEY), safe=safe)
+def refused(answer: Reply, *, safe: bool = True, url: str = "https://vast.test/", **more: str) -> VastError:
+    exchange = Exchange("PUT", url, answer.status)
+    return error_from_reply(f"PUT {url}", answer, exchange, Redactor([KEY]), safe=safe, **more)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +69,26 @@ def refused(answer: Reply, *, safe: bool = True) -> VastError:
         pytest.param([1, 2], "", id="list"),
         pytest.param(None, "", id="null"),
         pytest.param(b"", "", id="empty-body"),
-        pytest.param(b"caf\xe9", "caf\ufffd", id="invalid-utf-8"),
-        pytest.param(b'{"msg": "cut off', '{"msg": "cut off', id="half-an-object"),
+        pytest.param(b"caf\xe9", "4 bytes that are not JSON", id="invalid-utf-8"),
+        pytest.param(b'{"msg": "cut off', "16 bytes that are not JSON", id="half-an-object"),
+        pytest.param(b"HF_TOKEN=hf_abc", "15 bytes that are not JSON", id="an-assignment"),
+        pytest.param(b"api key: abc", "12 bytes that are not JSON", id="a-name-and-a-value"),
+        pytest.param(b"x" * 33, "33 bytes that are not JSON", id="no-word-is-that-long"),
+        pytest.param(b"word " * 41, "205 bytes that are not JSON", id="a-long-text"),
+        pytest.param(b"word " * 40, " ".join(["word"] * 40), id="a-short-text"),
+        pytest.param(b"<Error><Code>AccessDenied</Code></Error>", "40 bytes that are not JSON", id="xml"),
+        pytest.param(b" \n", "", id="blanks"),
+        pytest.param(
+            b"API requests too frequent: endpoint threshold=0.7",
+            "API requests too frequent: endpoint threshold=0.7",
+            id="the-text-of-a-429",
+        ),
+        pytest.param(
+            b"<html><title lang=en>" + b"very " * 39 + b"long</title>",
+            f"an HTML page titled {('very ' * 20).strip() + ' '!r}",
+            id="i-html-with-a-long-title",
+        ),
+        pytest.param(b"<html><title>never closed " + b"x" * 9000, "an HTML page", id="i-html-title-never-closed"),
     ],
 )
 def test_the_message_is_found_in_every_shape_of_body(body: t.Any, message: str) -> None:
@@ -112,9 +126,42 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (400, {"error": "invalid_args", "msg": "bad"}, Invalid),
         (400, {"error": "insufficient_credit", "msg": "bad"}, Invalid),
         (400, {"error": "no_such_workergroup", "msg": "gone"}, NotFound),
+        (400, {"error": "invalid_id", "msg": "Invalid instance id."}, NotFound),
+        (400, {"error": "invalid_args", "msg": "error 400/1001: invalid instance_id"}, NotFound),
+        (200, {"success": False, "error": "invalid_id", "msg": "Invalid instance id."}, NotFound),
+        (
+            200,
+            {"success": False, "error": "invalid_id", "msg": "Invalid instance id. Is the container started?"},
+            Invalid,
+        ),
+        (400, {"error": "invalid_args", "msg": "Endpoint 77 for user 5 not found."}, NotFound),
+        (404, {"msg": "Endpoint 77 for user 5 not found."}, NotFound),
+        (404, {"success": False, "msg": "No endpoints for user 5 found."}, NotFound),
+        (400, {"msg": "No endpoints for user found"}, Invalid),
+        (400, {"error": "missing_billing", "msg": "add a card"}, Invalid),
+        (
+            400,
+            {"error": "invalid_args", "msg": "Only the Template Creator may Update Existing Template."},
+            PermissionDenied,
+        ),
         (401, {"msg": "no key"}, AuthError),
         (401, {"msg": "Two Factor Authentication is required"}, AuthError),
         (401, b"", AuthError),
+        (401, {"error": "unauthorized", "msg": "Unauthorized"}, AuthError),
+        (
+            401,
+            {
+                "msg": "Authorization Error. Your key lacks the api.instances route access which is required for this "
+                "action."
+            },
+            PermissionDenied,
+        ),
+        (401, {"success": False, "msg": "Templates can ONLY be Deleted by their Creator"}, PermissionDenied),
+        (401, {"error": "Unauthorized", "msg": "Caller is not the owner of the volume"}, PermissionDenied),
+        (401, {"msg": "Unauthorized to access volume 5, or it does not exist"}, PermissionDenied),
+        (401, b"<html><title>401</title></html>", ProtocolError),
+        (403, b"<html><title>Attention Required</title></html>", ProtocolError),
+        (400, b"<html><title>400 Bad Request</title></html>", ProtocolError),
         (403, {"error": "auth_error", "msg": "This action requires login."}, AuthError),
         (403, {"msg": "This action requires login."}, AuthError),
         (403, {"error": "forbidden", "msg": "not yours"}, PermissionDenied),
@@ -124,10 +171,37 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (404, b"Invalid user key", AuthError),
         (404, {"msg": "Session expired. Please log in again."}, AuthError),
         (404, {"error": "no_such_instance", "msg": "gone"}, NotFound),
-        (404, b"<html><title>Not Found</title></html>", NotFound),
+        (404, b"<html><title>Not Found</title></html>", ProtocolError),
+        (404, b"", ProtocolError),
+        (404, b"404 page not found", ProtocolError),
+        (404, b"default backend - 404", ProtocolError),
+        (404, {}, ProtocolError),
+        (404, {"code": 5}, ProtocolError),
+        (404, ["gone"], ProtocolError),
+        (404, None, ProtocolError),
+        (404, {"message": "Not Found"}, ProtocolError),
+        (404, {"detail": "Not Found"}, ProtocolError),
+        (404, {"message": "no Route matched with those values"}, ProtocolError),
+        (404, {"message": "API Key not found."}, NotFound),
+        (404, {"msg": "Not found"}, NotFound),
+        (404, {"success": False, "message": "Not Found"}, NotFound),
+        (404, "API key not found", NotFound),
+        (404, {"error": "no_such_ask", "msg": "No ask by id 5 is available."}, Unavailable),
+        (404, {"error": "invalid_args", "msg": "error 404/3603: no_such_ask 5"}, Unavailable),
+        (404, {"error": "no_such_instance"}, NotFound),
+        (405, {"detail": "Method Not Allowed"}, Deprecated),
+        (405, b"<html><title>405</title></html>", Deprecated),
+        (405, b"", Deprecated),
+        (408, b"", ServerError),
         (409, {"error": "user_exists"}, Invalid),
         (410, {"error": "deprecated_endpoint", "msg": "use v1"}, Deprecated),
-        (410, {"error": "no_longer_available", "msg": "offer gone"}, Unavailable),
+        (410, {"success": False, "msg": "/api/v0/things/ is deprecated. Use /api/v1/things/ instead."}, Deprecated),
+        (410, {"msg": "Gone"}, Deprecated),
+        (410, {"error": "no_such_ask", "msg": "Instance type 5 is no longer available."}, Unavailable),
+        (410, {"error": "gone", "msg": "offer 5 is no longer available"}, Unavailable),
+        (410, b"", ProtocolError),
+        (410, b"<html><title>410 Gone</title></html>", ProtocolError),
+        (410, {"code": 410}, ProtocolError),
         (411, b"insufficient credit", Invalid),
         (422, {"msg": "duplicate"}, Invalid),
         (429, b"API requests too frequent", RateLimited),
@@ -137,6 +211,17 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (200, {"success": False, "error": "resources_unavailable", "msg": "queued"}, Unavailable),
         (200, {"success": False, "error": "auth_error", "msg": "Invalid user key"}, AuthError),
         (200, {"success": False, "msg": "no"}, Invalid),
+        *(
+            (status, {"success": False, **says}, Unavailable)
+            for status in (200, 400, 409)
+            for says in (
+                {"msg": "Required resources are currently unavailable, state change queued."},
+                {"error": "queued", "msg": "Required resources are currently unavailable, state change queued."},
+                {"error": "invalid_args", "msg": "State change queued"},
+                {"error": "resources_unavailable"},
+                {"message": "Resources are currently unavailable."},
+            )
+        ),
         (301, b"", ProtocolError),
         (307, b"", ProtocolError),
         (500, {"msg": "oops"}, ServerError),
@@ -220,65 +305,133 @@ def test_a_429_may_name_a_date(clock: FakeClock, ahead: float, wait: float) -> N
     assert found.wait == wait
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"key {KEY} is wrong",
-        "got api_key=s3cr3t&x=1",
-        "Authorization: Bearer s3cr3t",
-        "{'password': 's3cr3t'}",
-        '{"jupyter_token":"s3cr3t"}',
-        r"bad input {\"token\": \"s3cr3t\"}",
-        "https://files.test/log?X-Amz-Signature=s3cr3t",
-    ],
-)
-def test_secrets_in_texts_are_masked(text: str) -> None:
-    shown = Redactor(KEY).text(text)
-    assert KEY not in shown
-    assert "s3cr3t" not in shown
-    assert "********" in shown
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"api_key": "s3cr3t"},
-        {"instances": [{"jupyter_token": "s3cr3t"}]},
-        {"a": {"b": [{"extra_env": [["HF_TOKEN", "s3cr3t"]]}]}},
-        {"onstart": "export A=s3cr3t"},
-        {"image_login": "-u me -p s3cr3t"},
-        {"Authorization": "s3cr3t"},
-        {"msg": 'bad input {"token": "s3cr3t"}'},
-    ],
-)
-def test_secret_fields_are_masked_by_name_at_any_level(data: t.Any) -> None:
-    shown = Redactor(KEY).data(data)
-    assert "s3cr3t" not in shown
-    assert "********" in shown
-
-
-def test_what_is_no_secret_is_shown() -> None:
-    data = {"id": 5, "label": "train-01", "env": [], "num_gpus": 1, "ports": None}
-    assert json.loads(Redactor(KEY).data(data)) == data
-
-
-@pytest.mark.parametrize("key", ["0123456789abcdef", 'quote"and\\backslash', "per%cent/slash+plus"])
-def test_the_key_is_masked_however_it_is_written(key: str) -> None:
-    redactor = Redactor(key)
-    assert json.loads(redactor.data({f"a {key} b": [f"before {key} after"]})) == {
-        "a ******** b": ["before ******** after"]
-    }
-    assert redactor.text(f"?k={urllib.parse.quote(key, safe='')}") == "?k=********"
-
-
-def test_a_long_reply_is_cut_after_masking() -> None:
-    shown = Redactor(KEY).text("x" * (MAX_SHOWN - 10) + KEY + "y" * 5000)
-    assert len(shown) == 1024
-    assert KEY[:10] not in shown
-
-
-@pytest.mark.parametrize("depth", [100, 600, 900, 5_000, 100_000])
-def test_a_deeply_nested_reply_is_shown_and_breaks_nothing(depth: int) -> None:
-    answer = reply(b"[" * depth + b"]" * depth, 400)
-    assert Redactor(KEY).data(answer.data).startswith("[[[")
+@pytest.mark.parametrize("depth", [10, 64])
+@pytest.mark.parametrize(("begin", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_a_nested_reply_is_shown_and_breaks_nothing(begin: bytes, end: bytes, depth: int) -> None:
+    answer = reply(begin * depth + b"1" + end * depth, 400)
+    assert Redactor([KEY]).data(answer.data).startswith(begin.decode())
     assert refused(answer).__class__ is Invalid
+
+
+@pytest.mark.parametrize("depth", [65, 100, 600, 900, 5_000, 100_000])
+@pytest.mark.parametrize(("begin", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_a_reply_that_is_nested_too_deeply_is_described(begin: bytes, end: bytes, depth: int) -> None:
+    body = begin * depth + b"1" + end * depth
+    assert reply(body).data == f"{len(body)} bytes of JSON that is nested more than 64 times"
+
+
+def test_the_key_that_is_not_accepted_is_named_by_its_source() -> None:
+    answer = reply({"error": "auth_error", "msg": "Invalid user key"}, 404)
+    msg = refused(answer, key_source="the environment variable VAST_API_KEY").msg
+    assert "The API key from the environment variable VAST_API_KEY is wrong, expired or not accepted here; see" in msg
+
+
+@pytest.mark.parametrize(
+    ("url", "error"), [("https://vast.test/a/5/", Unavailable), ("https://vast.test/a/", Deprecated)]
+)
+def test_a_410_means_one_thing_or_the_route(url: str, error: type[VastError]) -> None:
+    assert refused(reply({"success": False, "msg": "contract ended"}, 410), url=url).__class__ is error
+    retired = reply({"success": False, "error": "deprecated_endpoint"}, 410)
+    assert refused(retired, url=url).__class__ is Deprecated
+
+
+@pytest.mark.parametrize("status", [404, 410, 403])
+def test_what_something_in_between_says_of_a_write_leaves_it_open(status: int) -> None:
+    found = refused(reply(b"<html><title>Sorry</title></html>", status), safe=False)
+    assert found.__class__ is ServerError
+    assert not found.repeatable
+    assert found.msg == (
+        f"Something between here and Vast.ai answered {status} to PUT https://vast.test/: an HTML page titled 'Sorry'. "
+        "It tells nothing of what was asked for. Check api_url. It may have been carried out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "ok"),
+    [
+        ({"success": "false"}, False),
+        ({"success": "False"}, False),
+        ({"success": 0}, False),
+        ({"success": "0"}, False),
+        ({"success": []}, False),
+        ({"error": "invalid_args"}, False),
+        ({"error_msg": "invalid key"}, False),
+        ({"success": None, "error": "invalid_args"}, False),
+        ({"success": True, "error": "a note"}, True),
+        ({"success": "true"}, False),
+        ({"success": 1}, False),
+        ({"error": None}, True),
+        ({"error": " "}, True),
+        ({"success": None}, True),
+    ],
+)
+def test_a_2xx_may_say_no_in_many_ways(body: t.Any, ok: bool) -> None:
+    assert reply(body).ok is ok
+
+
+@pytest.mark.parametrize("success", ["false", "true", 0, 1, [], "0"])
+def test_a_2xx_that_does_not_say_clearly_whether_it_succeeded_leaves_it_open(success: t.Any) -> None:
+    answer = reply({"success": success, "msg": "the text"})
+    assert refused(answer).__class__ is ProtocolError
+    assert refused(answer, safe=False).__class__ is UnknownOutcome
+    assert "the text. It does not say clearly whether it succeeded." in refused(answer, safe=False).msg
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("NaN", None),
+        ("Infinity", None),
+        ("-Infinity", None),
+        ("1e999", None),
+        ("-1e999", None),
+        ("1" * 400, None),
+        ("1" * 5000, None),
+        ("-" + "1" * 5000, None),
+        ("12345678901234567890", None),
+        ("1234567890123456789", 1234567890123456789),
+        ("-1234567890123456789", -1234567890123456789),
+        ("1.5", 1.5),
+        ("1e3", 1000.0),
+        ("-5", -5),
+        ("0", 0),
+    ],
+)
+def test_numbers_that_are_none_become_null(text: str, value: float | None) -> None:
+    assert reply(f'{{"a": [{text}]}}'.encode()).data == {"a": [value]}
+
+
+def test_half_characters_are_replaced_when_a_reply_is_parsed() -> None:
+    body = rb'{"a\ud800": ["\udfff x", {"b": "\ud83d\ude00 \uD83D"}], "c": 5}'
+    data = reply(body).data
+    assert data == {"a\ufffd": ["\ufffd x", {"b": "\U0001f600 \ufffd"}], "c": 5}
+    json.dumps(data, ensure_ascii=False).encode()
+    assert reply(b"\xed\xa0\x80").text == "\ufffd" * 3
+
+
+SECRETS = b'{"instances": [{"id": 5, "extra_env": [["HF_TOKEN", "s3cr3t"]], "image_login": "-u me -p s3cr3t", "ons'
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 410, 429, 500, 502])
+@pytest.mark.parametrize("body", [SECRETS, SECRETS[20:], SECRETS[60:90], b"<html>s3cr3t</html>", b"HF=s3cr3t"])
+def test_a_body_that_cannot_be_read_is_not_shown(status: int, body: bytes) -> None:
+    answer = reply(body, status)
+    assert "s3cr3t" not in answer.message + Redactor([KEY]).data(answer.data) + refused(answer).msg
+
+
+@pytest.mark.parametrize(
+    "unit", [b"<title>", b"<title", b"<html>", b"threshold", b"threshold  =", b"threshold=1", b" "]
+)
+def test_of_a_large_page_only_the_beginning_is_read(unit: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    search = re.search
+
+    def note(pattern: str, text: str, *flags: t.Any) -> re.Match[str] | None:
+        searched.append(len(text))
+        return search(pattern, text, *flags)
+
+    monkeypatch.setattr(re, "search", note)
+    answer = reply(b"<html>" + unit * (1_000_000 // len(unit)), 429)
+    refused(answer)
+    refused(reply(unit * (1_000_000 // len(unit)), 429))
+    assert max(searched) <= 4096

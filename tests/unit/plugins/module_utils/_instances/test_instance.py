@@ -12,9 +12,12 @@ import pytest
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     Ambiguous,
     Exchange,
+    Invalid,
     NotFound,
     ProtocolError,
+    VastError,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._api.listings import read_all
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance as instances
@@ -30,6 +33,10 @@ from ...harness import Api, FakeClock, instance_row, list_query, listing, make_c
 LIST = "/api/v1/instances/"
 BY_LABEL = {"label": {"eq": "train-01"}}
 OCI = "Error: OCI runtime create failed: no such device"
+
+
+NO_TOTALS: list[t.Any] = ["1", "3", 1.0, 3.0, None, True, -1, [1], {}]
+NO_WORDS: list[t.Any] = ["false", "true", 0, 1, []]
 
 
 def instance(**fields: t.Any) -> Instance:
@@ -81,6 +88,18 @@ def test_an_empty_listing_has_no_instances(api: Api) -> None:
         (listing(instance_row(1), instance_row(1)), "page 1 lists instance 1 a second time"),
         (listing(instance_row(1), total_instances=2), "it announces 2 instances and shows 1"),
         (listing(total_instances=1), "it announces 1 instances and shows 0"),
+        *(
+            (
+                listing(instance_row(1), total_instances=total),
+                "it does not say in total_instances how many instances there are",
+            )
+            for total in NO_TOTALS
+        ),
+        ({"success": True, "instances": []}, "it does not say in total_instances how many instances there are"),
+        (listing(success=None), "page 1 does not say that it succeeded"),
+        (listing(error="database"), "page 1 does not say that it succeeded"),
+        (listing(error_msg="database"), "page 1 does not say that it succeeded"),
+        (listing(*map(instance_row, range(1, 27))), "page 1 has 26 rows where 25 is the most"),
         (listing(next_token=5), "page 1 names no new page"),
         (listing(next_token=["a"]), "page 1 names no new page"),
     ],
@@ -90,7 +109,7 @@ def test_nothing_is_concluded_from_a_malformed_page(api: Api, page: t.Any, says:
     with pytest.raises(ProtocolError) as raised:
         read(make_client(), BY_LABEL)
     assert raised.value.msg == (
-        f"The listing of instances cannot be relied on: {says}. Nothing is concluded from it; run the task again."
+        f"The listing of instances cannot be relied on: {says}. It was ignored; run the task again."
     )
     assert raised.value.exchange == Exchange("GET", "https://vast.test/api/v1/instances/", 200)
 
@@ -112,8 +131,34 @@ def test_nothing_is_concluded_when_the_second_page_is_wrong(api: Api, page: t.An
         read(make_client(), BY_LABEL)
 
 
+@pytest.mark.parametrize(
+    ("page", "error"),
+    [
+        (listing(success=False), Invalid),
+        ({"error": "db", "instances": []}, Invalid),
+        *((listing(success=success), ProtocolError) for success in NO_WORDS),
+    ],
+)
+def test_a_listing_that_says_no_proves_nothing(api: Api, page: t.Any, error: type[VastError]) -> None:
+    expect_page(api, page)
+    with pytest.raises(error):
+        read(make_client(), BY_LABEL)
+
+
+def test_a_listing_need_not_say_that_it_succeeded_and_may_hold_an_empty_error(api: Api) -> None:
+    page = listing(instance_row(1), error=None)
+    del page["success"]
+    expect_page(api, page)
+    assert len(read(make_client(), BY_LABEL)) == 1
+
+
+def test_a_full_page_is_taken(api: Api) -> None:
+    expect_page(api, listing(*map(instance_row, range(1, 26))))
+    assert len(read(make_client(), BY_LABEL)) == 25
+
+
 def test_a_listing_without_an_end_is_given_up(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{read.__module__}.MAX_PAGES", 2)
+    monkeypatch.setattr(f"{read_all.__module__}.MAX_PAGES", 2)
     expect_page(api, listing(instance_row(1), next_token="a"))
     expect_page(api, listing(instance_row(2), next_token="b"), after="a")
     with pytest.raises(ProtocolError, match="more than 2 pages"):
@@ -292,6 +337,16 @@ def test_without_a_whole_address_ssh_answers_nowhere(row: dict[str, t.Any]) -> N
     assert Instance(4711, row).ssh() is None
 
 
+@pytest.mark.parametrize("status", ["exited", "loading", "created", "offline", "stopped", None])
+def test_the_last_ports_of_an_instance_that_does_not_run_are_not_shown(status: str | None) -> None:
+    result = instance(actual_status=status).result()
+    assert (result["ssh"], result["ports"]) == (None, None)
+
+
+def test_an_address_that_is_none_is_not_shown() -> None:
+    assert instance(public_ipaddr="-oProxyCommand=id").result()["public_ipaddr"] is None
+
+
 ROW = {
     "cur_state": "running",
     "next_state": "stopped",
@@ -333,7 +388,7 @@ ROW = {
 
 
 def test_the_result_passes_every_documented_field_on_as_it_is() -> None:
-    result = Instance(4711, {"id": 4711, **ROW}).result()
+    result = Instance(4711, {"id": 4711, "actual_status": "running", **ROW}).result()
     assert {field: value for field, value in result.items() if field in ROW} == ROW
 
 

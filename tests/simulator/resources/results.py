@@ -7,10 +7,12 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import commands
-from .model import Account, Instance, ResultFile
-from .reply import Reply, invalid_args, json_reply, refusal, s3_error, text_reply
-from .request import INVALID_BODY, Request
+from .. import commands
+from ..model import Account, Instance, ResultFile
+from ..reply import Reply, invalid_args, json_reply, refusal, s3_error, text_reply
+from ..request import INVALID_BODY, Request
+from ..resource import Resource
+from ..routes import V0, Route, reads
 
 ONLY_STOPPED = "Execute command only avail on stopped instances. Use ssh to run commands on running instances."
 EXECUTING = "Command is executing, wait a few seconds and then view the result_url"
@@ -32,7 +34,10 @@ def execute(account: Account, request: Request) -> Reply:
     except commands.CommandRefused:
         return invalid_args("Invalid command given.")
     path = writeable_path(instance)
+    before = dict(instance.files.entries)
     text = commands.run(command, instance.files, path)
+    if command.name == "rm":
+        account.note("files", instance.id, "rm", changed=before != instance.files.entries)
     url = store(account, request, text)
     return json_reply({"success": True, "writeable_path": path, "result_url": url, "msg": EXECUTING})
 
@@ -87,3 +92,12 @@ def fetch(account: Account, request: Request) -> Reply:
         result.refusals -= 1
         return s3_error(403, "AccessDenied", "Access Denied")
     return text_reply(result.text)
+
+
+RESOURCE = Resource(
+    routes=(
+        Route("PUT", f"{V0}/instances/command/{{id}}/", execute, "instance_write", 1.5, writes),
+        Route("PUT", f"{V0}/instances/request_logs/{{id}}/", request_logs, "instance_read", 0.0, reads),
+        Route("GET", "/results/{name}", fetch, "open"),
+    )
+)

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .model import Account, Instance, Row
-from .reply import Reply, json_reply
-from .request import Request
+from ..model import Account, Instance, Row
+from ..reply import Reply, json_reply
+from ..request import Request
+from ..resource import Resource
+from ..routes import Route, reads
 
 STATUSES = {"running": "idle", "loading": "loading", "exited": "stopped", "rebooting": "rebooting"}
 
@@ -81,3 +83,15 @@ def worker_row(instance: Instance) -> Row:
 def log_levels(name: str) -> Row:
     line = f"{name}: no load\n"
     return {"info0": line, "info1": line, "trace": "", "debug": ""}
+
+
+CALLS = {
+    "get_endpoint_workers": endpoint_workers,
+    "get_workergroup_workers": workergroup_workers,
+    "get_endpoint_logs": endpoint_logs,
+    "get_workergroup_logs": workergroup_logs,
+    "get_autogroup_logs": workergroup_logs,
+}
+RESOURCE = Resource(
+    routes=tuple(Route("POST", f"/{name}/", call, "engine", 0.0, reads, bare=True) for name, call in CALLS.items())
+)

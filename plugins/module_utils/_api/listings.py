@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Listings that come in pages: all of one or none of it, so that absence can be concluded from what they lack."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import json
+import typing as t
+
+from .client import Client, Route
+from .errors import Exchange, ProtocolError
+from .replies import says_no
+
+MAX_PAGES = 1000
+
+Row = t.Mapping[str, t.Any]
+
+
+class Listing(t.NamedTuple):
+    """A route that lists rows with ids by pages of at most `page_size`, under `rows`; `total` is where it counts them.
+
+    `noun`: what messages call the rows.
+    """
+
+    route: Route
+    rows: str
+    total: str
+    noun: str
+    page_size: int
+
+
+def read_all(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[int, Row]:
+    """All rows that match the filters of the API (F3.1), by their ids, from every page.
+
+    Raises ProtocolError unless the listing is well formed and proves by its own count that it is complete.
+    """
+    found: dict[int, Row] = {}
+    tokens: set[str] = set()
+    params = {
+        "select_filters": json.dumps(filters),
+        "order_by": json.dumps([{"col": "id", "dir": "asc"}]),
+        "limit": str(listing.page_size),
+    }
+    for number in range(1, MAX_PAGES + 1):
+        page = client.call(listing.route, params=params)
+        for key, row in _rows(client, listing, page, number):
+            if key in found:
+                raise malformed(client, listing, f"page {number} lists {listing.noun} {key} a second time")
+            found[key] = row
+        token = page.get("next_token")
+        if token is None or token == "":
+            _check_complete(client, listing, page, len(found))
+            return found
+        if not isinstance(token, str) or token in tokens:
+            raise malformed(client, listing, f"page {number} names no new page")
+        tokens.add(token)
+        params["after_token"] = token
+    raise malformed(client, listing, f"it has more than {MAX_PAGES} pages")
+
+
+def malformed(client: Client, listing: Listing, what: str) -> ProtocolError:
+    """The failure of a listing from which nothing may be concluded."""
+    return ProtocolError(
+        f"The listing of {listing.noun}s cannot be relied on: {what}. It was ignored; run the task again.",
+        Exchange(listing.route.method, client.settings.api_url + listing.route.path, 200),
+    )
+
+
+def _rows(client: Client, listing: Listing, page: Row, number: int) -> c.Iterator[tuple[int, Row]]:
+    rows = page.get(listing.rows)
+    if not isinstance(rows, list):
+        raise malformed(client, listing, f"page {number} has no list of {listing.noun}s")
+    if page.get("success", True) is not True or says_no({**page, "success": None}):
+        raise malformed(client, listing, f"page {number} does not say that it succeeded")
+    if len(rows) > listing.page_size:
+        raise malformed(client, listing, f"page {number} has {len(rows)} rows where {listing.page_size} is the most")
+    for row in rows:
+        key = row.get("id") if isinstance(row, dict) else None
+        if not isinstance(key, int) or isinstance(key, bool):
+            raise malformed(client, listing, f"page {number} has a row without an id")
+        yield key, row
+
+
+def _check_complete(client: Client, listing: Listing, last_page: Row, count: int) -> None:
+    total = last_page.get(listing.total)
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise malformed(client, listing, f"it does not say in {listing.total} how many {listing.noun}s there are")
+    if count < total:
+        raise malformed(client, listing, f"it announces {total} {listing.noun}s and shows {count}")

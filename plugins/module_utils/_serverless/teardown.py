@@ -1,0 +1,510 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Deleting an endpoint group, and the proof that none of its workers is left billing. Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import dataclasses
+import re
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.clock import Deadline, Waits, rounds
+from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome, VastError
+from .._core.plan import Change, Plan
+from .._instances.instance import Instance
+from .._instances.instance import read as read_instances
+from . import workers as engine
+from .endpoints import Endpoint, is_id
+from .endpoints import read as read_endpoints
+from .leaks import Leak, Memory
+
+DELETE = Route("DELETE", "/api/v0/endptjobs/{id}/", 3.0)
+FIRST_LOOK = 3.2
+"""Seconds after a delete before the first poll: the listing's own minimum interval (F2.4), and a little."""
+SHOWN_WITHIN = 12.0
+"""For how many seconds a deleted endpoint group may still be listed before the deletion counts as not done."""
+ENGINE_WITHIN = 30.0
+"""For how many seconds the engine may hold up a deletion; what it does not tell, the reply may."""
+BEYOND = 60.0
+"""For how many seconds beyond `wait_timeout` what became of the deletion is looked up."""
+PROVING = 15.0
+"""For how many seconds the proof goes on at least, even beyond `wait_timeout`."""
+IDS_AT_ONCE = 200
+"""How many ids are asked for at once: they travel in the address."""
+ABSENT_TEXT = r"\b(?:routegroup|endpoint)\b.{0,80}\bnot found"
+"""How the deletion of what does not exist is refused, by old servers and by new ones (F4.1, L-A)."""
+NOT_DONE_TEXT = "delete update failed"
+"""How a deletion is refused that did nothing and may be sent again (L-J)."""
+WORKER_FIELDS = ("gpu_name", "actual_status", "intended_status", "cur_state")
+"""Fields of a worker's instance that are passed on as the API has them."""
+TODO = (
+    "Destroy what is left in the console or with the official client (vastai destroy instance ID), then run this task "
+    "again: it fails until complete listings show that they are gone."
+)
+
+
+@dataclasses.dataclass
+class Suspects:
+    """The instances that have to be proven gone before a task may be green.
+
+    `owed` are those that were left over: by an earlier task, by the user's word, or because Vast.ai failed to delete
+    them, which are also in `failed`. `gap` says why the group that is there may have more workers, `older` that those
+    before it may have had; `seen` are the instances as last listed.
+    """
+
+    workers: set[int] = dataclasses.field(default_factory=set)
+    owed: set[int] = dataclasses.field(default_factory=set)
+    failed: set[int] = dataclasses.field(default_factory=set)
+    gap: str = ""
+    older: bool = False
+    statuses: dict[int, str] = dataclasses.field(default_factory=dict)
+    seen: dict[int, Instance] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ids(self) -> set[int]:
+        """All of them."""
+        return self.workers | self.owed
+
+    def results(self) -> list[dict[str, t.Any]] | None:
+        """The documented key `workers`; None while it is not known which ones there are."""
+        return None if self.gap else self.describe(self.ids)
+
+    def describe(self, ids: c.Iterable[int]) -> list[dict[str, t.Any]]:
+        """These workers, without secrets, as they were last seen."""
+        return [self._result(worker) for worker in sorted(ids)]
+
+    def _result(self, worker: int) -> dict[str, t.Any]:
+        row = self.seen[worker].row if worker in self.seen else {}
+        return {
+            "id": worker,
+            "status": self.statuses.get(worker),
+            **{field: row.get(field) for field in WORKER_FIELDS},
+            "dph_total": _price(row),
+        }
+
+
+@dataclasses.dataclass
+class Deletion:
+    """What became of the group, and the ids of its workers as the reply names them.
+
+    `done`: this task deleted it, and nobody else. `gap` says why the reply does not name all workers.
+    """
+
+    deleted_workers: list[int] = dataclasses.field(default_factory=list)
+    failed_workers: list[int] = dataclasses.field(default_factory=list)
+    done: bool = False
+    gap: str = ""
+    doubt: VastError | None = None
+
+    def result(self) -> dict[str, list[int]]:
+        """The documented keys."""
+        return {"deleted_workers": self.deleted_workers, "failed_workers": self.failed_workers}
+
+
+@dataclasses.dataclass
+class Case:
+    """One task for one endpoint group: what is there, what earlier tasks left over, and what becomes of it.
+
+    `groups` are all of the account, `named` the ids that the user calls leftover workers.
+    """
+
+    wanted: str
+    groups: c.Sequence[Endpoint]
+    found: Endpoint | None
+    leaks: c.Sequence[Leak] = ()
+    named: frozenset[int] = frozenset()
+    suspects: Suspects = dataclasses.field(default_factory=Suspects)
+    deletion: Deletion = dataclasses.field(default_factory=Deletion)
+
+    @property
+    def others(self) -> list[Endpoint]:
+        """The endpoint groups that this task leaves alone."""
+        return [group for group in self.groups if group is not self.found]
+
+    @property
+    def display_name(self) -> str:
+        """How messages call the group."""
+        if self.found is not None:
+            return self.found.display_name
+        return self.leaks[0].display_name if self.leaks else self.wanted
+
+    @property
+    def state(self) -> str:
+        """What became of the group, for messages."""
+        return (
+            f"{self.display_name} is deleted" if self.deletion.done else f"{self.display_name} does not exist any more"
+        )
+
+    def failure(self) -> dict[str, t.Any]:
+        """The keys of a failure after the deletion."""
+        endpoint = None if self.found is None else self.found.result()
+        return {"endpoint": endpoint, "changed": self.deletion.done, **self.deletion.result()}
+
+
+def survey(client: Client, case: Case, deadline: Deadline) -> None:
+    """Learn which workers have to go before anything is deleted: by the engine, the memory, the option `workers`.
+
+    Raises Invalid for named ones that cannot be leftover workers.
+    """
+    found = case.found
+    suspects = case.suspects = Suspects() if found is None else _ask_engine(client, found, deadline)
+    suspects.owed |= case.named
+    for leak in case.leaks:
+        suspects.owed |= leak.workers | leak.failed
+        suspects.failed |= leak.failed
+        # The engine says anew which workers a group has that is still there; named ones are the user's word.
+        suspects.older |= leak.unknown and not case.named and (found is None or leak.id != found.id)
+    if suspects.ids:
+        suspects.seen = {instance.id: instance for instance in look(client, suspects.ids)}
+    if case.named:
+        _check_named(client, case)
+
+
+def _ask_engine(client: Client, group: Endpoint, deadline: Deadline) -> Suspects:
+    try:
+        told = engine.ask(client, group, deadline.bounded(ENGINE_WITHIN))
+    except VastError as error:
+        told = engine.Workers(None, (), error.msg)
+    return Suspects(
+        workers=set(told.ids),
+        gap=f"The serverless engine did not list its workers: {told.reason.rstrip('.')}." if told.reason else "",
+        statuses={
+            row["id"]: str(row["status"]) for row in told.rows or () if is_id(row.get("id")) and row.get("status")
+        },
+    )
+
+
+def _check_named(client: Client, case: Case) -> None:
+    seen = case.suspects.seen
+    if labelled := [seen[each] for each in sorted(case.named) if each in seen and seen[each].label]:
+        raise Invalid(
+            f"workers must not name an instance that has a label of its own, as {labelled[0].display_name} has. "
+            "Nothing was changed."
+        )
+    endpoints = engine.owners(client, case.others).endpoints
+    if taken := [each for each in sorted(case.named) if each in endpoints]:
+        raise Invalid(
+            f"workers must not name a worker of another endpoint, as {taken[0]} is one of endpoint "
+            f"{endpoints[taken[0]]}. Nothing was changed."
+        )
+
+
+def look(client: Client, ids: c.Iterable[int]) -> list[Instance]:
+    """Those of these instances that exist, by complete listings."""
+    wanted = sorted(ids)
+    found: list[Instance] = []
+    try:
+        for start in range(0, len(wanted), IDS_AT_ONCE):
+            found += read_instances(client, {"id": {"in": wanted[start : start + IDS_AT_ONCE]}})
+    except Invalid:
+        found = read_instances(client, {})
+    return [instance for instance in found if instance.id in wanted]
+
+
+def plan_absent(case: Case) -> Plan:
+    """Delete what is there. Pure."""
+    if case.found is None:
+        return Plan(case.wanted)
+    subject = case.found.display_name
+    before = {**case.found.result(), "workers": case.suspects.results()}
+    return Plan(subject, (Change("endpoint", before, None, f"delete {subject} with {_cargo(case.suspects)}"),))
+
+
+def _cargo(suspects: Suspects) -> str:
+    if suspects.gap:
+        return "its workergroups and workers"
+    if not suspects.workers:
+        return "its workergroups; it has no workers"
+    seen = [suspects.seen[each] for each in sorted(suspects.workers) if each in suspects.seen]
+    return f"its workergroups and workers {_named(suspects.workers)} ({_cost(seen)})"
+
+
+def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> None:
+    """Delete the group, if it is there, and prove its workers and the leftover ones gone.
+
+    What has to be proven is remembered before the group is deleted, and forgotten once it is proven; a refusal changes
+    nothing about that, since somebody else may delete the group before the next task. Raises Leaked for workers that
+    still exist, and UnknownOutcome when it is not known which ones there were.
+    """
+    group = case.found
+    if group is not None:
+        remember(memory, group, case.suspects)
+        try:
+            case.deletion = delete(client, group, lambda named: note(memory, group, case.suspects, named), deadline)
+        except VastError as error:
+            told = {"endpoint": group.result(), **error.result}
+            if error.result.get("changed") or _is_doubt(error) or _says_absent(error):
+                told["workers"] = case.suspects.results()
+            raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
+        if case.deletion.gap:
+            note(memory, group, case.suspects, case.deletion)
+    prove(client, case, waits, deadline)
+    settled = {leak.id for leak in case.leaks} | ({group.id} if group is not None else set())
+    if settled:
+        memory.forget(settled, case.suspects.ids if waits.wait else case.suspects.owed)
+
+
+def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
+    """The workers of a group whose deletion ended in doubt, for the message."""
+    if "workers" not in told or not suspects.ids:
+        return ""
+    seen = [suspects.seen[each] for each in sorted(suspects.ids) if each in suspects.seen]
+    return (
+        f" Its workers {_named(suspects.ids)} may go on billing ({_cost(seen)}); the next task for it looks for them."
+    )
+
+
+def remember(memory: Memory, group: Endpoint, suspects: Suspects) -> None:
+    """Keep what has to be proven of a group, for whoever comes after an interruption."""
+    workers, failed = frozenset(suspects.workers), frozenset(suspects.workers & suspects.failed)
+    memory.remember(Leak(group.id, group.endpoint_name, workers, failed, bool(suspects.gap)))
+
+
+def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion) -> None:
+    """Add what the reply says of the workers, and remember it. What it does not say, the engine may have said."""
+    suspects.workers |= {*deletion.deleted_workers, *deletion.failed_workers}
+    suspects.owed |= set(deletion.failed_workers)
+    suspects.failed |= set(deletion.failed_workers)
+    if suspects.gap and not deletion.gap:
+        suspects.gap = ""
+    elif suspects.gap and deletion.gap not in suspects.gap:
+        suspects.gap = f"{suspects.gap} {deletion.gap}"
+    remember(memory, group, suspects)
+
+
+def delete(client: Client, group: Endpoint, on_reply: c.Callable[[Deletion], None], deadline: Deadline) -> Deletion:
+    """Delete a group and see it gone from the listing; `on_reply` is told at once what the reply names.
+
+    After a doubt it is sent once more, and only when listings have shown that it was not carried out. That it does not
+    exist counts only together with listings that lack it.
+    """
+    outcome = _attempt(client, group, None, on_reply, deadline)
+    if isinstance(outcome, VastError):
+        outcome = _attempt(client, group, outcome, on_reply, deadline)
+    if isinstance(outcome, VastError):
+        raise _still_listed(group, outcome)
+    return outcome
+
+
+def _attempt(
+    client: Client,
+    group: Endpoint,
+    doubt: VastError | None,
+    on_reply: c.Callable[[Deletion], None],
+    deadline: Deadline,
+) -> Deletion | VastError:
+    """Send it once; returns the error after which listings show that nothing was carried out, the graver one of two."""
+    limit = Deadline(client.clock, deadline.remaining + BEYOND)
+    try:
+        reply = client.call(DELETE, ids={"id": group.id}, deadline=deadline)
+    except VastError as error:
+        if _says_absent(error) and _is_gone(client, group, error, limit):
+            gap = "The reply that names its workers went to somebody else."
+            return Deletion(done=doubt is not None, gap=gap, doubt=doubt)
+        if not _is_doubt(error):
+            if doubt is None:
+                raise
+            raise _still_listed(group, doubt, f" The second deletion was refused: {error.msg}") from error
+        if _is_gone(client, group, error, limit):
+            return Deletion(done=True, gap=error.msg, doubt=error)
+        return error if doubt is None or isinstance(doubt, Invalid) else doubt
+    deletion = _deletion(reply)
+    on_reply(deletion)
+    _check_gone(client, group, deletion, limit)
+    return deletion
+
+
+def _is_doubt(error: VastError) -> bool:
+    """Whether a deletion may have been carried out, or did nothing and may be sent again."""
+    return isinstance(error, (UnknownOutcome, ServerError)) or NOT_DONE_TEXT in error.msg.lower()
+
+
+def _says_absent(error: VastError) -> bool:
+    return isinstance(error, NotFound) or (
+        isinstance(error, Invalid) and re.search(ABSENT_TEXT, error.msg.lower()) is not None
+    )
+
+
+def _still_listed(group: Endpoint, doubt: VastError, more: str = "") -> VastError:
+    return doubt.with_context(f"{doubt.msg} {group.display_name} is still listed.{more}")
+
+
+def _is_gone(client: Client, group: Endpoint, doubt: VastError, limit: Deadline) -> bool:
+    try:
+        return _polled_gone(client, group, limit, looks=2)
+    except VastError as error:
+        raise doubt.with_context(
+            f"{doubt.msg} Whether {group.display_name} is gone could not be seen: {error.msg}"
+        ) from error
+
+
+def _polled_gone(client: Client, group: Endpoint, limit: Deadline, *, looks: int) -> bool:
+    """Whether so many listings in a row lack the group; one after a doubt may be a flicker."""
+    clean = 0
+    for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=FIRST_LOOK, timeout=SHOWN_WITHIN):
+        clean = clean + 1 if all(listed.id != group.id for listed in read_endpoints(client, limit)) else 0
+        if clean == looks:
+            return True
+    return False
+
+
+def _deletion(reply: t.Mapping[str, t.Any]) -> Deletion:
+    """What a reply says of the workers: ids, or objects with ids; new servers may leave the lists out (L-J)."""
+    deleted, deleted_gap = _ids(reply, "deleted_workers")
+    failed, failed_gap = _ids(reply, "failed_workers")
+    return Deletion(deleted, failed, done=True, gap=" ".join(gap for gap in (deleted_gap, failed_gap) if gap))
+
+
+def _ids(reply: t.Mapping[str, t.Any], key: str) -> tuple[list[int], str]:
+    listed = reply.get(key)
+    if not isinstance(listed, list):
+        return [], f"The reply to its deletion has no list of {key}."
+    found: list[t.Any] = [entry.get("id") if isinstance(entry, dict) else entry for entry in listed]
+    ids: list[int] = [each for each in found if is_id(each)]
+    return ids, "" if len(ids) == len(listed) else f"The reply to its deletion has {key} without an id."
+
+
+def _check_gone(client: Client, group: Endpoint, deletion: Deletion, limit: Deadline) -> None:
+    context: dict[str, t.Any] = {"changed": True, **deletion.result()}
+    try:
+        gone = _polled_gone(client, group, limit, looks=1)
+    except VastError as error:
+        workers = _named({*deletion.deleted_workers, *deletion.failed_workers}) or "(none named)"
+        raise error.with_context(
+            f"{error.msg} Vast.ai accepted the deletion of {group.display_name}; whether it and its workers {workers} "
+            "are gone is not proven. Run the task again.",
+            **context,
+        ) from error
+    if not gone:
+        raise ServerError(
+            f"Vast.ai accepted the deletion of {group.display_name}, but it is still listed after {SHOWN_WITHIN:g} s. "
+            "Run the task again.",
+            **context,
+        )
+
+
+def prove(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
+    """Poll until no worker exists any more; without waiting, look at the leftover ones only.
+
+    Raises Leaked, and UnknownOutcome when the deletion of this task left it open which workers there were.
+    """
+    suspects = case.suspects
+    ids = suspects.ids if waits.wait else suspects.owed
+    limit = Deadline(client.clock, max(PROVING, deadline.remaining) if waits.wait else 0.0)
+    try:
+        still = _poll(client, case, ids, waits.interval, limit) if ids else []
+        nameless = _nameless(client, case) if suspects.gap or suspects.older else []
+        suspects.seen.update((instance.id, instance) for instance in nameless)
+    except VastError as error:
+        raise error.with_context(
+            f"{error.msg} {case.state}; whether its workers {_named(suspects.ids) or '(none named)'} are gone is not "
+            "proven. Run the task again.",
+            **case.failure(),
+        ) from error
+    if still:
+        raise _leaked(case, still, waits)
+    if suspects.gap:
+        raise _unknown(case, nameless)
+    if nameless:
+        raise _leaked_nameless(case, nameless)
+
+
+def _poll(client: Client, case: Case, ids: c.Set[int], interval: float, limit: Deadline) -> list[Instance]:
+    """Those of the workers that do not go; empty when they are proven gone.
+
+    What only listings speak for must be missing from two in a row. What Vast.ai failed to delete does not go by
+    waiting.
+    """
+    looks = 1 if case.deletion.done and case.deletion.doubt is None and not ids & case.suspects.owed else 2
+    pause = min(FIRST_LOOK, interval)
+    clean = 0
+    if case.deletion.done:
+        client.clock.sleep(pause)
+    while True:
+        listed = look(client, ids)
+        case.suspects.seen.update((instance.id, instance) for instance in listed)
+        clean = 0 if listed else clean + 1
+        stuck = any(instance.id in case.suspects.failed for instance in listed)
+        if clean == looks or stuck or (listed and limit.expired):
+            return listed
+        client.clock.sleep(min(interval, limit.remaining) if listed else pause)
+
+
+def _nameless(client: Client, case: Case) -> list[Instance]:
+    """Instances that may be workers which nobody named: without a label, and not of another endpoint group."""
+    try:
+        rows = read_instances(client, {"label": {"in": ["", None]}})
+    except Invalid:
+        rows = read_instances(client, {})
+    unlabelled = [instance for instance in rows if not instance.label and instance.id not in case.suspects.ids]
+    owned = engine.owners(client, case.others).endpoints if unlabelled else {}
+    return [instance for instance in unlabelled if instance.id not in owned]
+
+
+def _leaked(case: Case, still: c.Sequence[Instance], waits: Waits) -> Leaked:
+    failed = [instance.id for instance in still if instance.id in case.suspects.failed]
+    after = f" after wait_timeout ({waits.timeout:g} s)" if waits.wait and not failed else ""
+    reported = f"Vast.ai reported that it failed to delete {_named(failed)}. " if failed else ""
+    ids = [instance.id for instance in still]
+    return Leaked(
+        f"{case.state}, but its workers {_named(ids)} still exist{after} and bill {_cost(still)}: {_described(still)}. "
+        f"{reported}{TODO}",
+        leaked_workers=case.suspects.describe(ids),
+        **case.failure(),
+    )
+
+
+def _leaked_nameless(case: Case, nameless: c.Sequence[Instance]) -> Leaked:
+    return Leaked(
+        f"{case.state}, but an earlier task could not learn which workers it had, and these instances without a label "
+        f"may be some: {_described(nameless)}. They bill {_cost(nameless)}. Destroy those that are workers, label the "
+        "others, and run the task again; or name its workers in the option workers.",
+        leaked_workers=case.suspects.describe(instance.id for instance in nameless),
+        **case.failure(),
+    )
+
+
+def _unknown(case: Case, nameless: c.Sequence[Instance]) -> UnknownOutcome:
+    doubt = case.deletion.doubt
+    seen = (
+        f"These instances without a label may be its workers, and bill {_cost(nameless)}: {_described(nameless)}."
+        if nameless
+        else "No instance without a label exists now."
+    )
+    return UnknownOutcome(
+        f"{case.state}, but which workers it had is not known. {case.suspects.gap} {seen} Destroy what is left, "
+        "and run the task again; if you know its workers, name them in the option workers.",
+        None if doubt is None else doubt.exchange,
+        leaked_workers=case.suspects.describe(instance.id for instance in nameless),
+        **case.failure(),
+    )
+
+
+def _price(row: t.Mapping[str, t.Any]) -> float | None:
+    value = row.get("dph_total")
+    return (
+        float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e6 else None
+    )
+
+
+def _cost(instances: c.Iterable[Instance]) -> str:
+    """What they cost, as far as the listing tells."""
+    prices = [_price(instance.row) for instance in instances]
+    known = [price for price in prices if price is not None]
+    if not known:
+        return "an unknown price"
+    return f"{'at least ' if len(known) < len(prices) else ''}{sum(known):.3f} $/h"
+
+
+def _described(instances: c.Iterable[Instance]) -> str:
+    return "; ".join(
+        f"{instance.display_name}: {instance.described}, {_cost([instance])}"
+        for instance in sorted(instances, key=lambda instance: instance.id)
+    )
+
+
+def _named(ids: c.Iterable[int]) -> str:
+    return ", ".join(str(number) for number in sorted(ids))

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Workergroups, which the API has under two names (F4.2). Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.errors import AuthError, Exchange, ProtocolError, VastError
+
+WORKERGROUPS = Route("GET", "/api/v0/workergroups/", 2.0)
+AUTOJOBS = Route("GET", "/api/v0/autojobs/", 2.0)
+"""The same under the name that the official client uses."""
+UNKNOWN_ROUTE = (404, 405, 410)
+"""How a server answers that has it under the other name."""
+RESULT_FIELDS = (
+    "id",
+    "min_load",
+    "target_util",
+    "cold_mult",
+    "test_workers",
+    "template_id",
+    "template_hash",
+    "search_query",
+    "gpu_ram",
+    "created_at",
+)
+"""Fields passed on as the API has them; `api_key` and `launch_args` hold secrets and stay out."""
+
+
+def read(client: Client) -> list[dict[str, t.Any]]:
+    """All workergroups of the account, as rows. Raises ProtocolError for a malformed listing."""
+    route = WORKERGROUPS
+    try:
+        reply = client.call(route)
+    except VastError as error:
+        status = error.exchange.status_code if error.exchange else None
+        if isinstance(error, AuthError) or status not in UNKNOWN_ROUTE:
+            raise
+        route = AUTOJOBS
+        reply = client.call(route)
+    rows = reply.get("results")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ProtocolError(
+            "The listing of workergroups cannot be relied on: it holds no list of them. Run the task again.",
+            Exchange(route.method, client.settings.api_url + route.path, 200),
+        )
+    return rows
+
+
+def results(rows: c.Iterable[t.Mapping[str, t.Any]], endpoint_id: int) -> list[dict[str, t.Any]]:
+    """The documented key `workergroups` of one endpoint group, without secrets."""
+    return [{field: row.get(field) for field in RESULT_FIELDS} for row in rows if row.get("endpoint_id") == endpoint_id]
