@@ -11,7 +11,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._core.plan import Change, Plan, body
-from .._core.resource import Item, Ref, Write
+from .._core.resource import Item, Kind, Ref, Write
 from .find import reread
 from .instance import PAGE_SIZE, Instance
 
@@ -73,7 +73,7 @@ def switch(
     warn_of_foreign(client, items)
 
 
-class Switch:
+class Switch(Kind[Instance]):
     """Instances that are started, stopped or labelled."""
 
     shown_within = SHOWN_WITHIN

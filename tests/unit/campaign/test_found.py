@@ -12,9 +12,6 @@ from .campaign import a_world, play
 from .steps import Event, Fault, Step, Task
 from .world import Run, World
 
-ONE_ENGINE = pytest.mark.xfail(reason="one engine", strict=True)
-"""What the two engines of instance and fleet do not hold."""
-
 
 @pytest.fixture
 def world() -> t.Iterator[World]:
@@ -75,7 +72,7 @@ def test_a_start_whose_outcome_cannot_be_seen_is_told(world: World) -> None:
     assert run.after[3].intended_status == "stopped"
 
 
-@pytest.mark.parametrize("task", [start(3), pytest.param(fleet(3), marks=ONE_ENGINE)])
+@pytest.mark.parametrize("task", [start(3), fleet(3)])
 def test_a_404_in_place_of_a_listing_does_not_leave_a_start_queued(world: World, task: Task) -> None:
     run = played(world, Step(task, (Fault("404", "listing", 1, 1),)))
     assert run.result.failed

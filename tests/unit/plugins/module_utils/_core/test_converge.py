@@ -23,7 +23,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
 from ansible_collections.vastai.cloud.plugins.module_utils._core import converge as engine
 from ansible_collections.vastai.cloud.plugins.module_utils._core.converge import converge, rolling
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
-from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item, Ref, Write, outcome
+from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item, Kind, Ref, Write, outcome
 
 SET = Route("PUT", "/things/{id}/", 1.0)
 SET_MANY = Route("PUT", "/things/", 1.0)
@@ -76,7 +76,7 @@ class Api:
         return {}
 
 
-class Lamps:
+class Lamps(Kind[Lamp]):
     """The kind."""
 
     want = "on"
@@ -120,15 +120,6 @@ class Lamps:
 
     def proven(self, item: Item[Lamp]) -> bool:
         return item.seen.light == "on"
-
-    def unavailable(self, item: Item[Lamp]) -> str:
-        return f"{item.name} has no power."
-
-    def undone(self, item: Item[Lamp]) -> str:
-        return f"{item.name} was cancelled."
-
-    def not_undone(self, item: Item[Lamp], reason: str, /) -> str:
-        return f"{item.name} may come on: {reason}"
 
 
 def lamp(number: int = 1, *, scarce: bool = False, changes: bool = True) -> Item[Lamp]:
@@ -225,9 +216,27 @@ def test_what_is_scarce_and_queued_is_undone(answer: Answer) -> None:
     work(api, item)
     assert api.sent[-1] == (1, {"light": "off"})
     assert isinstance(item.error, Unavailable)
-    assert item.error.msg.startswith("lamp 1 has no power.")
-    assert item.error.msg.endswith("lamp 1 was cancelled.")
+    assert item.error.msg.startswith("lamp 1 cannot be changed now, what it needs is taken.")
+    assert item.error.msg.endswith("The change of lamp 1 was cancelled.")
     assert item.changed is False
+
+
+def test_what_cannot_be_proven_to_be_undone_is_told() -> None:
+    api, item = Api([UnknownOutcome("lost.")] * 9, [waiting(1)]), lamp(scarce=True)
+    work(api, item)
+    assert item.error is not None
+    assert item.error.msg.endswith(
+        "That the change of lamp 1 is cancelled could NOT be confirmed: lost. It may come about later."
+    )
+    assert [body["light"] for _number, body in api.sent] == ["on", "on", "off", "off", "off"]
+    assert item.changed is True
+
+
+def test_what_vanishes_while_it_is_undone_is_told() -> None:
+    api, item = Api([Unavailable("taken.")], [waiting(1), {}]), lamp(scarce=True)
+    work(api, item)
+    assert item.error is not None
+    assert "taken. lamp 1 no longer exists" in item.error.msg
 
 
 def test_a_poll_that_fails_leaves_open_what_was_done() -> None:
