@@ -1,6 +1,21 @@
 PYTHON ?= python3
 
+# An older Python cannot even read the tools, which tell the rest themselves.
+OLD := $(shell $(PYTHON) -c 'import sys; print("" if sys.version_info >= (3, 7) else sys.version.split()[0])' 2>&1)
+ifneq ($(OLD),)
+ifeq ($(filter help clean,$(or $(MAKECMDGOALS),help)),)
+$(error Python 3.11 or newer is needed; $(PYTHON) says: $(OLD). With another: make PYTHON=/path/to/python3)
+endif
+endif
+
 .DEFAULT_GOAL := help
+# A name that is only the folder's (`tests`, `docs`) must not be answered with "up to date".
+.PHONY: tests tools playbooks plugins changelogs
+tests tools playbooks plugins changelogs:
+	@echo "There is no target '$@'. $(if $(filter tests,$@),Did you mean make test? )The targets are:" >&2
+	@$(MAKE) --no-print-directory help >&2
+	@exit 2
+
 .PHONY: help demo test lint units integration core matrix packaging docs faults mutants bench format build clean
 
 help: ## show these targets

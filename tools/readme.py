@@ -149,10 +149,9 @@ class Terminal:
     @contextlib.contextmanager
     def simulator(self, command: list[str]) -> Iterator[Simulator]:
         """A simulator that runs as long as the block."""
-        with (
-            tempfile.NamedTemporaryFile(dir=SCRATCH, suffix=".log") as printed,
-            workspace.started(command, env=self.env, cwd=self.folder, stdout=printed.file),
-        ):
+        with contextlib.ExitStack() as stack:
+            printed = stack.enter_context(tempfile.NamedTemporaryFile(dir=SCRATCH, suffix=".log"))
+            stack.enter_context(workspace.started(command, env=self.env, cwd=self.folder, stdout=printed.file))
             text = ""
             until = time.monotonic() + START_LIMIT
             while time.monotonic() < until:

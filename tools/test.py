@@ -22,7 +22,7 @@ WORKERS = 2
 # In a run of everything the newest core takes all integration targets, the others those that lead an instance through
 # its life and list the inventory. The simulator and the random sequences know little of a core: the oldest takes them.
 SOME_UNITS: Part = {"units": ("tests/unit/plugins/",)}
-SOME_TARGETS: Part = {"integration": ("inventory_vast_instances", "vast_instance")}
+SOME_TARGETS: Part = {"integration": ("inventory_untrusted", "inventory_vast_instances", "vast_instance")}
 
 
 def parts(cores: Sequence[Core], *, of_everything: bool) -> dict[Core, Part]:

@@ -41,7 +41,10 @@ class ToolError(Exception):
 
 
 def require_python() -> None:
-    """Go on under a newer Python from PATH when this one is too old."""
+    """Go on under a newer Python from PATH when this one is too old.
+
+    Every tool has to parse on an old Python to get here: no parenthesized `with`, no `match`.
+    """
     if sys.version_info < (3, 11):
         _become_newer_python()
 

@@ -16,25 +16,27 @@ options:
     description:
       - The Vast.ai API key. Keys are made at U(https://cloud.vast.ai/manage-keys/).
       - If not given, the environment variable E(VAST_API_KEY) is used, then the key file of the official client,
-        C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key). Both are those of the
-        machine that runs the module, which is usually the controller.
+        C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key), then that of its older
+        releases, C(~/.vast_api_key). All are those of the machine that runs the module, which is usually the
+        controller. An option that is given and empty is refused.
     type: str
   api_url:
     description:
-      - The address of the API. If not given, the environment variable E(VAST_URL) is used if it is set.
+      - The address of the API, without a path. If not given, the environment variable E(VAST_URL) is used if it is
+        set, else V(https://console.vast.ai).
     type: str
-    default: https://console.vast.ai
   api_timeout:
     description:
-      - For how many seconds to wait for a reply, and for the whole of its body, before it counts as lost.
+      - For how many seconds to wait for the whole reply before it counts as lost; at most 3600. Connecting may take 10
+        seconds more. Raise it for a slow connection.
     type: int
     default: 60
   retry_timeout:
     description:
-      - For how many seconds one request may be tried again, waiting for its turn included. V(0) tries once.
-      - A refusal for being too frequent (429) and a failure to connect are tried again for every request. After a
+      - For how many seconds to wait for the whole reply before it counts as lost; at most 3600. Connecting may take 10
+        seconds more. Raise it for a slow connection.
         lost reply or an error of the gateway only reading requests are; a request that changes something is never
-        repeated before a look at what became of it.
+        repeated before the module has polled what became of it.
     type: int
     default: 120
   api_pacing:
@@ -46,7 +48,7 @@ options:
     default: true
   validate_certs:
     description:
-      - Whether to verify the certificate of the API. V(false) gives the key to whoever answers.
+      - Whether to verify the certificate of the API. V(false) lets anyone who intercepts the connection read the key.
     type: bool
     default: true
   ca_path:

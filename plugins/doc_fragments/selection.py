@@ -16,17 +16,22 @@ options:
     elements: int
   label:
     description:
-      - Labels; an instance fits when it carries one of them exactly. The empty string stands for no label. Write a
-        label with a comma as an item of a YAML list.
+      - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
+        with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
     type: list
     elements: str
   label_prefix:
     description:
-      - What the label begins with.
+      - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
     type: str
+  unlabelled:
+    description:
+      - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+    type: bool
+    default: false
   status:
     description:
-      - Values of RV(instances[].actual_status). A stopped instance shows V(exited).
+      - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
     type: list
     elements: str
     choices:
@@ -48,7 +53,7 @@ options:
     elements: str
   machine_id:
     description:
-      - The ids of machines.
+      - The ids of the machines that the instances are on.
     type: list
     elements: int
 """

@@ -17,6 +17,6 @@ options:
   label:
     description:
       - The label of the instance. Exactly one instance must carry it; when several do the task fails and lists their
-        ids. Upper and lower case matter.
+        ids. Upper and lower case matter. An empty label is refused; an instance without one is selected by O(id).
     type: str
 """

@@ -11,17 +11,18 @@ class ModuleDocFragment:
 options:
   wait:
     description:
-      - Whether to wait until the state is reached. V(false) returns as soon as the change shows.
+      - Whether to wait until the state is reached. V(false) returns as soon as the listing shows the change.
     type: bool
     default: true
   wait_timeout:
     description:
-      - For how many seconds to wait. The wait ends early when the instance is gone or can no longer get there.
+      - For how many seconds to wait, at most 604800 (a week). The wait ends early when the instance no longer exists or
+        can no longer reach the state.
     type: int
     default: 600
   wait_interval:
     description:
-      - How many seconds to let pass between two looks.
+      - How many seconds to let pass between two polls, at most 3600.
     type: float
     default: 5.0
 """

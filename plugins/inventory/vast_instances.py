@@ -38,18 +38,15 @@ options:
       - vastai.cloud.vast_instances
   api_key:
     description:
-      - The Vast.ai API key. If not given, the key file of the official client is used,
-        C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key).
+      - The Vast.ai API key. If not given, the environment variable E(VAST_API_KEY) is used, then the key file of the
+        official client, C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key), then
+        that of its older releases, C(~/.vast_api_key).
     type: str
-    env:
-      - name: VAST_API_KEY
   api_url:
     description:
-      - The address of the API.
+      - The address of the API, without a path. If not given, the environment variable E(VAST_URL) is used if it is
+        set, else V(https://console.vast.ai).
     type: str
-    default: https://console.vast.ai
-    env:
-      - name: VAST_URL
   api_timeout:
     description:
       - For how many seconds to wait for a reply. With the defaults of this and O(retry_timeout), which are lower than
@@ -82,6 +79,7 @@ options:
     type: dict
     default: {}
     suboptions:
+      # shared: selection
       ids:
         description:
           - The ids of the instances.
@@ -89,14 +87,19 @@ options:
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly. The empty string stands for no label. Write
-            a label with a comma as an item of a YAML list.
+          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
+            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - What the label begins with.
+          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
         type: str
+      unlabelled:
+        description:
+          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+        type: bool
+        default: false
       status:
         description:
           - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
@@ -121,9 +124,10 @@ options:
         elements: str
       machine_id:
         description:
-          - The ids of machines.
+          - The ids of the machines that the instances are on.
         type: list
         elements: int
+      # end
   hostname:
     description:
       - A template for the name of a host; the host variables and the extra variables can be used in it.
@@ -192,6 +196,15 @@ cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/vast-inventory
 cache_timeout: 120
+
+---
+# The boxes of one team: ansible-playbook -i team.vast.yml -e team=vision ...
+plugin: vastai.cloud.vast_instances
+filters:
+  label_prefix: "{{ team }}-"
+keyed_groups:
+  - key: vast_machine_id
+    prefix: machine
 """
 
 import collections
@@ -204,14 +217,13 @@ import weakref
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.module_utils.ansible_release import __version__ as ansible_version
-from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.vars import combine_vars
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import DependencyError, Invalid, VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
@@ -279,8 +291,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             self._check(config)
             rows = self._rows(path, cache)
-        except DependencyError:
-            raise AnsibleParserError(missing_required_lib("requests")) from None
         except VastError as error:
             # Without its cause, which newer releases of ansible-core would say a second time.
             raise AnsibleParserError(f"{error.msg} [{error.error_class}]") from None
@@ -356,7 +366,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         agent = f"ansible-core/{ansible_version}"
         client = Client(settings, agent=agent, warn=self.display.warning, clock=Clock())
         # Whatever the API says passes through here, before it is cached or shown.
-        rows = [checked_row(instance.row) for instance in select_instances(client, selection)]
+        rows = [client.redactor.clean(checked_row(each.row)) for each in select_instances(client, selection)]
         if key:
             self._cache[key] = rows
         return rows
@@ -519,7 +529,8 @@ def is_meant_for(path: str, plugin: str) -> bool:
             head = file.read(MAX_HEAD)
     except OSError:
         return False
-    return re.search(rf"(?m)^plugin:[ \t]*[\"']?{re.escape(plugin)}[\"']?[ \t]*(#|$)", head) is not None
+    named = rf"""(?m)^[ \t{{]*["']?plugin["']?[ \t]*:[ \t]*["']?{re.escape(plugin)}["']?[ \t]*([,}}#]|$)"""
+    return re.search(named, head) is not None
 
 
 def has_marks(value: t.Any) -> bool:

@@ -290,6 +290,7 @@ actions:
   elements: str
   sample:
     - delete endpoint 77 (llama-prod) with its workergroups and workers
+# shared: plan
 diff:
   description: What changed or would change, as C(before) and C(after).
   returned: success
@@ -300,7 +301,7 @@ diff:
       returned: always
       type: str
     after_header:
-      description: The same.
+      description: What the diff is about, once more.
       returned: always
       type: str
     before:
@@ -311,6 +312,8 @@ diff:
       description: The same fields, as wanted.
       returned: always
       type: dict
+# end
+# shared: failure
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
@@ -343,6 +346,7 @@ response:
   description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
   returned: failure of a request
   type: str
+# end
 """
 
 import typing as t

@@ -231,6 +231,7 @@ endpoints:
           description: When its model was loaded.
           returned: always
           type: raw
+# shared: failure
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
@@ -263,6 +264,7 @@ response:
   description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
   returned: failure of a request
   type: str
+# end
 """
 
 import typing as t

@@ -25,8 +25,9 @@ extends_documentation_fragment:
 options:
   select:
     description:
-      - Which instances; all criteria must fit. At least one is needed, or O(select.all=true). An empty criterion is
-        refused, so that a template that gives nothing does not choose everything.
+      - Which instances; all criteria must fit. At least one is needed, or O(select.all=true).
+      - A criterion that is empty, null, or has an empty item is refused, so that a template that gives nothing does not
+        choose everything.
     type: dict
     required: true
     suboptions:
@@ -35,6 +36,7 @@ options:
           - Every instance of the account, workers of serverless endpoints included where Vast.ai lists them.
         type: bool
         default: false
+      # shared: selection
       ids:
         description:
           - The ids of the instances.
@@ -42,17 +44,22 @@ options:
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly. The empty string stands for no label. Write
-            a label with a comma as an item of a YAML list.
+          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
+            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - What the label begins with.
+          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
         type: str
+      unlabelled:
+        description:
+          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+        type: bool
+        default: false
       status:
         description:
-          - Values of RV(instances[].before.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
         type: list
         elements: str
         choices:
@@ -74,14 +81,18 @@ options:
         elements: str
       machine_id:
         description:
-          - The ids of machines.
+          - The ids of the machines that the instances are on.
         type: list
         elements: int
+      # end
   exclude:
     description:
-      - Which of them to leave alone; an instance is left alone when any of these criteria fits. An empty one fits none.
+      - Which of them to skip; an instance is skipped when any of these criteria fits.
+      - A criterion that is empty, null, or has an empty item is refused, so that a template that gives nothing does not
+        leave an instance without protection. With C({}) nothing is skipped.
     type: dict
     suboptions:
+      # shared: selection
       ids:
         description:
           - The ids of the instances.
@@ -89,17 +100,22 @@ options:
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly. The empty string stands for no label. Write
-            a label with a comma as an item of a YAML list.
+          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
+            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - What the label begins with.
+          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
         type: str
+      unlabelled:
+        description:
+          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+        type: bool
+        default: false
       status:
         description:
-          - Values of RV(instances[].before.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
         type: list
         elements: str
         choices:
@@ -121,9 +137,24 @@ options:
         elements: str
       machine_id:
         description:
-          - The ids of machines.
+          - The ids of the machines that the instances are on.
         type: list
         elements: int
+      # end
+  missing:
+    description:
+      - What to do when O(select) or O(exclude) name something that the account does not have, by a complete listing.
+        It is about each value of C(ids), C(label), C(gpu_name) and C(machine_id).
+      - V(fail) fails before anything is changed, class V(not_found), and names labels and GPUs that come near. A
+        mistyped label in O(exclude) would otherwise leave the instance that it means without protection.
+      - V(warn) goes on with a warning. V(ignore) goes on silently, and spares the requests that it takes to be sure.
+    type: str
+    choices:
+      - fail
+      - warn
+      - ignore
+    default: fail
+    version_added: 0.3.0
   state:
     description:
       - V(running) and V(stopped) as in M(vastai.cloud.vast_instance).
@@ -138,14 +169,14 @@ options:
   max_affected:
     description:
       - How many instances may change. When more would, the task fails before it sends anything.
-      - If not given, there is no limit.
+      - If not given, there is no limit. Null is refused.
     type: int
   batch:
     description:
-      - With O(state=recycled), how many to recycle at once. The next ones follow when the last ones run again, and none
-        after a failure. O(wait_timeout) bounds all batches together.
+      - How many to recycle at once. The next ones follow when the last ones run again, and none after a failure.
+        O(wait_timeout) bounds all batches together.
+      - It is one at a time if not given, and refused unless O(state=recycled).
     type: int
-    default: 1
 attributes:
   check_mode:
     support: full
@@ -329,43 +360,61 @@ cost:
       returned: always
       type: dict
       contains:
+        # shared: cost
         running:
           description: What the instances that hold their GPU pay, storage included.
           returned: always
           type: float
-        stopped:
-          description: What the other instances would add if they ran.
+        if_started:
+          description: What the other instances would pay if they were started. Nothing of it is paid now.
           returned: always
           type: float
         storage:
-          description: What those other instances pay for their disks meanwhile.
+          description: What those other instances pay for their disks now.
           returned: always
           type: float
         per_hour:
           description: What all of them pay now, the sum of C(running) and C(storage).
           returned: always
           type: float
+        unknown:
+          description: >-
+            The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
+            null, so that a comparison with a budget fails and does not pass.
+          returned: always
+          type: list
+          elements: int
+        # end
     after:
       description: After the module.
       returned: always
       type: dict
       contains:
+        # shared: cost
         running:
           description: What the instances that hold their GPU pay, storage included.
           returned: always
           type: float
-        stopped:
-          description: What the other instances would add if they ran.
+        if_started:
+          description: What the other instances would pay if they were started. Nothing of it is paid now.
           returned: always
           type: float
         storage:
-          description: What those other instances pay for their disks meanwhile.
+          description: What those other instances pay for their disks now.
           returned: always
           type: float
         per_hour:
           description: What all of them pay now, the sum of C(running) and C(storage).
           returned: always
           type: float
+        unknown:
+          description: >-
+            The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
+            null, so that a comparison with a budget fails and does not pass.
+          returned: always
+          type: list
+          elements: int
+        # end
 actions:
   description: What was planned, in order; one sentence each.
   returned: success, and when instances failed
@@ -386,6 +435,7 @@ diff:
       description: The state that is wanted.
       returned: always
       type: dict
+# shared: failure
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
@@ -418,6 +468,7 @@ response:
   description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
   returned: failure of a request
   type: str
+# end
 """
 
 import typing as t
@@ -429,12 +480,14 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
     run_module,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.renew import recycle
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.report import check_affected, plan_all, report
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
+    MISSING,
     SELECTION_OPTIONS,
     Selection,
-    select_instances,
+    choose,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch
 
@@ -446,9 +499,10 @@ OPTIONS: Spec = {
         "options": {"all": {"type": "bool", "default": False}, **SELECTION_OPTIONS},
     },
     "exclude": {"type": "dict", "options": SELECTION_OPTIONS},
+    "missing": {"type": "str", "choices": list(MISSING), "default": "fail"},
     "state": {"type": "str", "required": True, "choices": ["running", "stopped", "recycled"]},
     "max_affected": {"type": "int"},
-    "batch": {"type": "int", "default": 1},
+    "batch": {"type": "int"},
 }
 
 
@@ -461,18 +515,20 @@ def run(module: VastModule) -> dict[str, t.Any]:
         module.params["max_affected"],
         module.params["batch"],
     )
-    if limit is not None and limit < 0:
-        raise Invalid(f"max_affected must not be negative: {limit}.")
-    if batch < 1:
-        raise Invalid(f"batch must be at least 1, not {batch}.")
+    if limit is not None:
+        check_number(limit, "max_affected", 0, MAX_ID)
+    if batch is not None and state != "recycled":
+        raise Invalid(f"batch needs state=recycled; state={state} sends all at once.")
+    if batch is not None:
+        check_number(batch, "batch", 1, MAX_ID)
     if state == "recycled" and not waits.wait:
         raise Invalid("state=recycled needs wait=true: the next batch follows when the last one runs again.")
     module.connect()
-    chosen = [instance for instance in select_instances(module.client, select) if not exclude.matches_any(instance)]
+    chosen = choose(module.client, select, exclude, missing=module.params["missing"]).instances
     members = plan_all(chosen, state)
     check_affected(members, limit)
     if state == "recycled":
-        module.bring(recycle, members, waits, batch=batch)
+        module.bring(recycle, members, waits, batch=batch or 1)
     else:
         module.bring(switch, members, state, waits)
     return report(members, state, planned=module.check_mode)
@@ -480,11 +536,11 @@ def run(module: VastModule) -> dict[str, t.Any]:
 
 def selections(module: VastModule) -> tuple[Selection, Selection]:
     """Whom to choose and whom to leave alone. Raises Invalid when everybody is chosen without being asked for."""
-    select = Selection.from_options(module.params["select"])
+    select = Selection.from_options(module.params["select"], path="select.")
     if select.is_empty != module.params["select"]["all"]:
         raise Invalid("select needs at least one criterion, or all=true and none.")
-    exclude = module.params["exclude"] or {}
-    return select, Selection.from_options({name: value for name, value in exclude.items() if value})
+    select.check_all("select.")
+    return select, Selection.from_options(module.params["exclude"] or {}, path="exclude.")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Runs one of the few commands that Vast.ai allows on the disk of an instance, and returns what it printed.
   - Vast.ai runs them on stopped instances only, and only C(ls), C(rm) and C(du) are known to be allowed. The server
-    decides; this module explains its answer. On a running instance the task fails and tells where ssh answers.
+    decides; this module explains its answer. On a running instance the task fails and names its SSH address.
   - Vast.ai does not report an exit status, so none is returned. An error message of the command is part of RV(stdout).
 author:
   - vastai.cloud contributors (@vastai-cloud)
@@ -23,24 +23,27 @@ extends_documentation_fragment:
 options:
   command:
     description:
-      - The command, at most 512 characters.
+      - The command, at most 512 characters. Line ends after it, such as those of a YAML block, are left out.
       - C(ls) and C(du) without shell operators only look. They count as not changed and run in check mode too.
         Everything else counts as changed and is not sent in check mode.
     type: str
     required: true
   creates:
     description:
-      - A path on the disk of the instance. When it is there, the command is not run.
-      - It is asked for with C(ls) through the same API, in check mode too.
+      - An absolute path on the disk of the instance. When it exists, the command is skipped.
+      - C(ls) asks for it through the same API, in check mode too. The task fails when the output does not prove that
+        this very path exists, or does not. Characters that a shell could make more of, such as C(;), are refused.
     type: str
   removes:
     description:
-      - A path on the disk of the instance. When it is not there, the command is not run.
-      - It is asked for with C(ls) through the same API, in check mode too.
+      - An absolute path on the disk of the instance. When it does not exist, the command is skipped.
+      - C(ls) asks for it through the same API, in check mode too. The task fails when the output does not prove that
+        this very path exists, or does not. Characters that a shell could make more of, such as C(;), are refused.
     type: str
   result_timeout:
     description:
-      - For how many seconds to wait for the output of one command. Vast.ai writes it to a file, which takes a few.
+      - For how many seconds to wait for the output of one command, at most 86400. Vast.ai writes it to a file, which
+        takes a few.
     type: int
     default: 60
   strip_empty_ends:
@@ -110,10 +113,10 @@ stdout_lines:
   elements: str
   sample: ["8.0K\t/workspace"]
 msg:
-  description: Why the command was not run; on failure, what went wrong.
-  returned: when O(creates) or O(removes) made the command needless, and on failure
+  description: Why the command was skipped; on failure, what went wrong.
+  returned: when the command was skipped because of O(creates) or O(removes), and on failure
   type: str
-  sample: not run, since /workspace/checkpoints is not there
+  sample: "Skipped: /workspace/checkpoints does not exist."
 result_url:
   description: Where Vast.ai keeps the output for a while; left out when the address itself holds a secret.
   returned: when the command was run
@@ -134,6 +137,7 @@ instance:
     num_gpus: 1
     dph_total: 0.42
   contains:
+    # shared: instance
     id:
       description: >-
         The id of the instance; Vast.ai also calls it contract id.
@@ -141,7 +145,7 @@ instance:
       type: int
     label:
       description: >-
-        The label, or null.
+        The label of the instance, or null without one.
       returned: always
       type: str
     actual_status:
@@ -167,20 +171,20 @@ instance:
       type: str
     ssh:
       description: >-
-        SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
       returned: always
       type: dict
       contains:
         host:
-          description: The name or address.
+          description: The host name or IP address.
           returned: always
           type: str
         port:
-          description: The port.
+          description: The port of the SSH server.
           returned: always
           type: int
         user:
-          description: The user, V(root).
+          description: The user to log in as, V(root).
           returned: always
           type: str
         via:
@@ -189,12 +193,13 @@ instance:
           type: str
     cur_state:
       description: >-
-        The contract, V(running), V(stopped) or V(unloaded).
+        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
+        GPU and pays for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The contract state that is scheduled.
+        The state that is scheduled for the contract.
       returned: always
       type: str
     machine_id:
@@ -219,17 +224,17 @@ instance:
       type: str
     template_id:
       description: >-
-        The id of the template it was made from, or null.
+        The id of the template that the instance was made from, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of that template, or null.
+        The hash of the template that the instance was made from, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of that template, or null.
+        The name of the template that the instance was made from, or null.
       returned: always
       type: str
     num_gpus:
@@ -299,7 +304,7 @@ instance:
       type: float
     dph_base:
       description: >-
-        The same without storage.
+        The price in US dollars per hour without storage; of an interruptible instance its bid.
       returned: always
       type: float
     storage_total_cost:
@@ -309,12 +314,12 @@ instance:
       type: float
     is_bid:
       description: >-
-        Whether it is interruptible.
+        Whether the instance is interruptible, that is rented by a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid in US dollars per hour.
+        The lowest bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
@@ -329,12 +334,12 @@ instance:
       type: float
     geolocation:
       description: >-
-        Where the machine is.
+        The place of the machine, as a text.
       returned: always
       type: str
     country_code:
       description: >-
-        The same as a country code.
+        The country of the machine as a code of two letters.
       returned: always
       type: str
     verification:
@@ -363,6 +368,7 @@ instance:
         runs.
       returned: always
       type: dict
+    # end
 actions:
   description: What was done, or would be done in check mode, in order; one sentence each.
   returned: success
@@ -370,6 +376,7 @@ actions:
   elements: str
   sample:
     - "run rm -rf /workspace/cache on instance 4711 (train-01)"
+# shared: plan
 diff:
   description: What changed or would change, as C(before) and C(after).
   returned: success
@@ -380,7 +387,7 @@ diff:
       returned: always
       type: str
     after_header:
-      description: The same.
+      description: What the diff is about, once more.
       returned: always
       type: str
     before:
@@ -391,6 +398,8 @@ diff:
       description: The same fields, as wanted.
       returned: always
       type: dict
+# end
+# shared: failure
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
@@ -423,23 +432,21 @@ response:
   description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
   returned: failure of a request
   type: str
+# end
 """
 
 import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule, run_module
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import (
-    MAX_COMMAND,
     Output,
-    existence_command,
-    path_exists,
+    Wanted,
     plan_command,
     run_command,
+    skip_reason,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
 OPTIONS = {
     **TARGET_OPTIONS,
@@ -453,58 +460,24 @@ OPTIONS = {
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """Find the instance, ask for the paths, plan, stop here in check mode unless it only looks, run."""
-    target, command, timeout = (
-        Ref.from_options(module.params),
-        module.params["command"],
-        module.params["result_timeout"],
-    )
-    check_arguments(module)
+    target, wanted = Ref.from_options(module.params), Wanted.from_options(module.params)
     module.connect()
     instance = find(module.client, target)
-    reason = skip_reason(module, instance)
-    plan = Plan(instance.display_name) if reason else plan_command(instance, command)
-    if reason:
-        output = Output("")
-    elif module.check_mode and plan.changed:
-        output = Output("")
+    reason = skip_reason(module.client, instance, wanted)
+    plan = Plan(instance.display_name) if reason else plan_command(instance, wanted.command)
+    output = Output("")
+    if module.check_mode and plan.changed:
         if not instance.is_stopped:
             module.warn(
                 f"{instance.display_name} is not stopped now ({instance.described}); Vast.ai would refuse the command."
             )
-    else:
-        output = run_command(module.client, instance, command, timeout)
+    elif not reason:
+        output = run_command(module.client, instance, wanted.command, wanted.timeout)
     text = output.text.rstrip("\r\n") if module.params["strip_empty_ends"] else output.text
     result = {**plan.result(), "stdout": text, "stdout_lines": text.splitlines(), "instance": instance.result()}
     if output.public_url:
         result["result_url"] = output.public_url
     return {**result, "msg": reason} if reason else result
-
-
-def check_arguments(module: VastModule) -> None:
-    """Raises Invalid for a command or path that cannot be sent."""
-    if not module.params["command"].strip():
-        raise Invalid("command is empty.")
-    if module.params["result_timeout"] <= 0:
-        raise Invalid(f"result_timeout must be greater than 0, not {module.params['result_timeout']}.")
-    commands = {"command": module.params["command"]}
-    for option in ("creates", "removes"):
-        path = module.params[option]
-        if path is not None:
-            if not path.startswith("/") or not path.isprintable():
-                raise Invalid(f"{option} must be an absolute path without control characters, not {path!r}.")
-            commands[option] = existence_command(path)
-    for option, sent in commands.items():
-        if len(sent) > MAX_COMMAND:
-            raise Invalid(f"{option} makes a command of {len(sent)} characters; Vast.ai allows {MAX_COMMAND}.")
-
-
-def skip_reason(module: VastModule, instance: Instance) -> str | None:
-    """Why the command need not run, by O(creates) and O(removes)."""
-    for option, when in (("creates", True), ("removes", False)):
-        path = module.params[option]
-        if path is not None and path_exists(module.client, instance, path, module.params["result_timeout"]) is when:
-            return f"not run, since {path} {'is there' if when else 'is not there'}"
-    return None
 
 
 def main() -> None:

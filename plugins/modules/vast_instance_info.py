@@ -11,7 +11,10 @@ version_added: 0.2.0
 description:
   - Returns the instances of the account that fit all of the given criteria, from a complete listing. Without
     criteria it returns all.
+  - A criterion that is given and empty, or null, fits no instance, so that a template that gives nothing returns
+    nothing.
   - A listing that fails or is incomplete is a failure, never an empty list.
+  - A contract that Vast.ai has released, and still lists, is not returned; RV(unloaded) counts such ones.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -20,6 +23,28 @@ extends_documentation_fragment:
   - vastai.cloud.attributes
   - vastai.cloud.attributes.actiongroup
   - vastai.cloud.attributes.info
+options:
+  missing:
+    description:
+      - What to do when a criterion names something that the account does not have, by a complete listing. It is about
+        each value of O(ids), O(label), O(gpu_name) and O(machine_id).
+      - V(fail) fails, class V(not_found), and names labels and GPUs that come near. V(warn) says the same in a warning.
+        V(ignore) says nothing, and spares the requests that it takes to be sure.
+    type: str
+    choices:
+      - fail
+      - warn
+      - ignore
+    default: warn
+    version_added: 0.3.0
+  fields:
+    description:
+      - The keys of RV(instances) to return, for a result that stays short; C(id) is always among them. A name that no
+        instance has is refused.
+      - If not given, all of them are returned.
+    type: list
+    elements: str
+    version_added: 0.3.0
 seealso:
   - module: vastai.cloud.vast_fleet
   - plugin: vastai.cloud.vast_instances
@@ -34,6 +59,18 @@ EXAMPLES = r"""
 - name: Tell
   ansible.builtin.debug:
     msg: "{{ fleet.total }} instances at {{ fleet.cost.per_hour }} $/h: {{ fleet.labels }}"
+
+- name: A short list of what there is
+  vastai.cloud.vast_instance_info:
+    fields:
+      - label
+      - actual_status
+      - gpu_name
+      - dph_total
+
+- name: Boxes that nobody has labelled
+  vastai.cloud.vast_instance_info:
+    unlabelled: true
 
 - name: The running development boxes
   vastai.cloud.vast_instance_info:
@@ -56,7 +93,8 @@ EXAMPLES = r"""
 RETURN = r"""
 instances:
   description: >-
-    The instances that fit, by their ids. Each has the keys of RV(vastai.cloud.vast_instance#module:instance).
+    The instances that fit, by their ids. Each has the keys of RV(vastai.cloud.vast_instance#module:instance), or those
+    of them that O(fields) names.
   returned: success
   type: list
   elements: dict
@@ -68,6 +106,7 @@ instances:
       gpu_name: RTX 4090
       dph_total: 0.42
   contains:
+    # shared: instance
     id:
       description: >-
         The id of the instance; Vast.ai also calls it contract id.
@@ -75,7 +114,7 @@ instances:
       type: int
     label:
       description: >-
-        The label, or null.
+        The label of the instance, or null without one.
       returned: always
       type: str
     actual_status:
@@ -101,20 +140,20 @@ instances:
       type: str
     ssh:
       description: >-
-        SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
       returned: always
       type: dict
       contains:
         host:
-          description: The name or address.
+          description: The host name or IP address.
           returned: always
           type: str
         port:
-          description: The port.
+          description: The port of the SSH server.
           returned: always
           type: int
         user:
-          description: The user, V(root).
+          description: The user to log in as, V(root).
           returned: always
           type: str
         via:
@@ -123,12 +162,13 @@ instances:
           type: str
     cur_state:
       description: >-
-        The contract, V(running), V(stopped) or V(unloaded).
+        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
+        GPU and pays for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The contract state that is scheduled.
+        The state that is scheduled for the contract.
       returned: always
       type: str
     machine_id:
@@ -153,17 +193,17 @@ instances:
       type: str
     template_id:
       description: >-
-        The id of the template it was made from, or null.
+        The id of the template that the instance was made from, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of that template, or null.
+        The hash of the template that the instance was made from, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of that template, or null.
+        The name of the template that the instance was made from, or null.
       returned: always
       type: str
     num_gpus:
@@ -233,7 +273,7 @@ instances:
       type: float
     dph_base:
       description: >-
-        The same without storage.
+        The price in US dollars per hour without storage; of an interruptible instance its bid.
       returned: always
       type: float
     storage_total_cost:
@@ -243,12 +283,12 @@ instances:
       type: float
     is_bid:
       description: >-
-        Whether it is interruptible.
+        Whether the instance is interruptible, that is rented by a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid in US dollars per hour.
+        The lowest bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
@@ -263,12 +303,12 @@ instances:
       type: float
     geolocation:
       description: >-
-        Where the machine is.
+        The place of the machine, as a text.
       returned: always
       type: str
     country_code:
       description: >-
-        The same as a country code.
+        The country of the machine as a code of two letters.
       returned: always
       type: str
     verification:
@@ -297,11 +337,17 @@ instances:
         runs.
       returned: always
       type: dict
+    # end
 total:
   description: How many there are.
   returned: success
   type: int
   sample: 3
+unloaded:
+  description: How many more fit whose contract is released; they are destroyed and bill nothing.
+  returned: success
+  type: int
+  sample: 0
 labels:
   description: How many carry each label; the empty string stands for no label.
   returned: success
@@ -309,28 +355,37 @@ labels:
   sample: {train-01: 1, "": 2}
 cost:
   description: >-
-    US dollars per hour by the prices of the listing. A price that Vast.ai does not tell counts as nothing, and traffic,
-    volumes and serverless use are not in it.
+    US dollars per hour by the prices of the listing. Traffic, volumes and serverless use are not in it.
   returned: success
   type: dict
-  sample: {running: 0.84, stopped: 0.42, storage: 0.012, per_hour: 0.852}
+  sample: {running: 0.84, if_started: 0.42, storage: 0.012, per_hour: 0.852, unknown: []}
   contains:
+    # shared: cost
     running:
       description: What the instances that hold their GPU pay, storage included.
       returned: always
       type: float
-    stopped:
-      description: What the other instances would add if they ran.
+    if_started:
+      description: What the other instances would pay if they were started. Nothing of it is paid now.
       returned: always
       type: float
     storage:
-      description: What those other instances pay for their disks meanwhile.
+      description: What those other instances pay for their disks now.
       returned: always
       type: float
     per_hour:
       description: What all of them pay now, the sum of C(running) and C(storage).
       returned: always
       type: float
+    unknown:
+      description: >-
+        The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
+        null, so that a comparison with a budget fails and does not pass.
+      returned: always
+      type: list
+      elements: int
+    # end
+# shared: failure
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
@@ -363,37 +418,54 @@ response:
   description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
   returned: failure of a request
   type: str
+# end
 """
 
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule, run_module
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.cost import cost
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.fields import check_fields, some_of
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
+    MISSING,
     SELECTION_OPTIONS,
     Selection,
-    cost,
+    choose,
     count_by_label,
-    select_instances,
 )
+
+OPTIONS: Spec = {
+    **SELECTION_OPTIONS,
+    "missing": {"type": "str", "choices": list(MISSING), "default": "warn"},
+    "fields": {"type": "list", "elements": "str"},
+}
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """One complete listing, chosen from and summed up."""
-    selection = Selection.from_options(module.params)
+    selection, fields = Selection.from_options(module.params, looks=True), module.params["fields"]
+    selection.check_all()
+    check_fields(fields)
     module.connect()
-    instances = select_instances(module.client, selection)
+    instances, unloaded = choose(module.client, selection, missing=module.params["missing"])
+    sums = cost(instances)
+    if sums["unknown"]:
+        module.warn(
+            f"Vast.ai reports no price for {', '.join(map(str, sums['unknown'][:10]))}: sums of cost with it are null."
+        )
     return {
         "changed": False,
-        "instances": [instance.result() for instance in instances],
+        "instances": [some_of(instance.result(), fields) for instance in instances],
         "total": len(instances),
+        "unloaded": unloaded,
         "labels": count_by_label(instances),
-        "cost": cost(instances),
+        "cost": sums,
     }
 
 
 def main() -> None:
     """Run as a module."""
-    run_module(run, SELECTION_OPTIONS)
+    run_module(run, OPTIONS, criteria=SELECTION_OPTIONS)
 
 
 if __name__ == "__main__":

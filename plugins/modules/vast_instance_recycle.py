@@ -95,6 +95,7 @@ instance:
     num_gpus: 1
     dph_total: 0.42
   contains:
+    # shared: instance
     id:
       description: >-
         The id of the instance; Vast.ai also calls it contract id.
@@ -102,7 +103,7 @@ instance:
       type: int
     label:
       description: >-
-        The label, or null.
+        The label of the instance, or null without one.
       returned: always
       type: str
     actual_status:
@@ -128,20 +129,20 @@ instance:
       type: str
     ssh:
       description: >-
-        SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
       returned: always
       type: dict
       contains:
         host:
-          description: The name or address.
+          description: The host name or IP address.
           returned: always
           type: str
         port:
-          description: The port.
+          description: The port of the SSH server.
           returned: always
           type: int
         user:
-          description: The user, V(root).
+          description: The user to log in as, V(root).
           returned: always
           type: str
         via:
@@ -150,12 +151,13 @@ instance:
           type: str
     cur_state:
       description: >-
-        The contract, V(running), V(stopped) or V(unloaded).
+        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
+        GPU and pays for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The contract state that is scheduled.
+        The state that is scheduled for the contract.
       returned: always
       type: str
     machine_id:
@@ -180,17 +182,17 @@ instance:
       type: str
     template_id:
       description: >-
-        The id of the template it was made from, or null.
+        The id of the template that the instance was made from, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of that template, or null.
+        The hash of the template that the instance was made from, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of that template, or null.
+        The name of the template that the instance was made from, or null.
       returned: always
       type: str
     num_gpus:
@@ -260,7 +262,7 @@ instance:
       type: float
     dph_base:
       description: >-
-        The same without storage.
+        The price in US dollars per hour without storage; of an interruptible instance its bid.
       returned: always
       type: float
     storage_total_cost:
@@ -270,12 +272,12 @@ instance:
       type: float
     is_bid:
       description: >-
-        Whether it is interruptible.
+        Whether the instance is interruptible, that is rented by a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid in US dollars per hour.
+        The lowest bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
@@ -290,12 +292,12 @@ instance:
       type: float
     geolocation:
       description: >-
-        Where the machine is.
+        The place of the machine, as a text.
       returned: always
       type: str
     country_code:
       description: >-
-        The same as a country code.
+        The country of the machine as a code of two letters.
       returned: always
       type: str
     verification:
@@ -324,6 +326,7 @@ instance:
         runs.
       returned: always
       type: dict
+    # end
 actions:
   description: What was done, or would be done in check mode, in order; one sentence each.
   returned: success
@@ -333,6 +336,7 @@ actions:
     - >-
       recycle instance 4711 (train-01): a new container from a fresh pull of pytorch/pytorch:latest; its file system is
       lost
+# shared: plan
 diff:
   description: What changed or would change, as C(before) and C(after).
   returned: success
@@ -343,7 +347,7 @@ diff:
       returned: always
       type: str
     after_header:
-      description: The same.
+      description: What the diff is about, once more.
       returned: always
       type: str
     before:
@@ -354,6 +358,8 @@ diff:
       description: The same fields, as wanted.
       returned: always
       type: dict
+# end
+# shared: failure
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
@@ -386,6 +392,7 @@ response:
   description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
   returned: failure of a request
   type: str
+# end
 """
 
 import typing as t

@@ -19,7 +19,11 @@ except ImportError:
 
 TEMPLATE_MARKS = ("{{", "{%", "{#")
 MAX_INT = 2**63
-_HARMLESS = re.compile(r"""(?:[\w .,:;/@+=&!?'"$\n\t-]|\((?:R|TM)\))*""")
+_HARMLESS = re.compile(r"""[\w .,:;/@+=&!?'"$\n\t()-]*""")
+_CALL = re.compile(
+    r"""(?:\.\s*[^\W\d]\w*|['")]|\b(?:lookup|query|q|now|undef|range|dict|lipsum|cycler|joiner|namespace))\s*\("""
+)
+"""A call of a method, or of what Jinja and Ansible define; `PyTorch (NGC)` and `Xeon(R)` are none."""
 
 
 def is_harmless(text: str) -> bool:
@@ -27,7 +31,7 @@ def is_harmless(text: str) -> bool:
 
     `ansible-inventory --list` shows every other text as an object, `{"__ansible_unsafe": ...}`, for whoever reads it.
     """
-    return _HARMLESS.fullmatch(text) is not None
+    return _HARMLESS.fullmatch(text) is not None and _CALL.search(text) is None
 
 
 def untrusted(value: t.Any) -> t.Any:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 import typing as t
 
 
@@ -156,3 +159,16 @@ class DependencyError(VastError):
     """A Python library is missing on the interpreter that runs the module."""
 
     error_class = "dependency"
+
+
+def requests_missing(traceback: str) -> DependencyError:
+    """The failure of every module and plugin without requests, with the command that installs it."""
+    python = sys.executable or "python3"
+    ways = [f"{shlex.quote(python)} -m pip install requests"]
+    if "pipx" in sys.prefix.split(os.sep):
+        ways.insert(0, f"pipx inject {shlex.quote(os.path.basename(sys.prefix))} requests")
+    if sys.prefix == sys.base_prefix:
+        ways.append("the package python3-requests of your distribution")
+    return DependencyError(
+        f"The Python library requests is missing for {python}. Install it: {', or '.join(ways)}.", exception=traceback
+    )

@@ -31,12 +31,27 @@ class Listing(t.NamedTuple):
     page_size: int
 
 
+class Page(t.NamedTuple):
+    """The rows of one page by their ids, and the reply they came in."""
+
+    rows: dict[int, Row]
+    reply: Row
+
+
 def read_all(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[int, Row]:
     """All rows that match the filters of the API (F3.1), by their ids, from every page.
 
     Raises ProtocolError unless the listing is well formed and proves by its own count that it is complete.
     """
-    found: dict[int, Row] = {}
+    return {key: row for page in pages(client, listing, filters) for key, row in page.rows.items()}
+
+
+def pages(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> c.Iterator[Page]:
+    """The same page by page, each read when it is asked for; who stops before the end knows a part only.
+
+    Raises ProtocolError for a page that is not well formed, and before the last one for a listing that is incomplete.
+    """
+    found: set[int] = set()
     tokens: set[str] = set()
     params = {
         "select_filters": json.dumps(filters),
@@ -44,17 +59,21 @@ def read_all(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping
         "limit": str(listing.page_size),
     }
     for number in range(1, MAX_PAGES + 1):
-        page = client.call(listing.route, params=params)
-        for key, row in _rows(client, listing, page, number):
+        reply = client.call(listing.route, params=params)
+        page = Page({}, reply)
+        for key, row in _rows(client, listing, reply, number):
             if key in found:
                 raise malformed(client, listing, f"page {number} lists {listing.noun} {key} a second time")
-            found[key] = row
-        token = page.get("next_token")
+            found.add(key)
+            page.rows[key] = row
+        token = reply.get("next_token")
         if token is None or token == "":
-            _check_complete(client, listing, page, len(found))
-            return found
+            _check_complete(client, listing, reply, len(found))
+            yield page
+            return
         if not isinstance(token, str) or token in tokens:
             raise malformed(client, listing, f"page {number} names no new page")
+        yield page
         tokens.add(token)
         params["after_token"] = token
     raise malformed(client, listing, f"it has more than {MAX_PAGES} pages")

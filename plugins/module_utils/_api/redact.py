@@ -23,6 +23,8 @@ MAX_READ = 16 * MAX_SHOWN
 """How much of a text is read for a message."""
 MIN_RUN = 12
 """So many characters of a secret in a row are masked, wherever they stand."""
+MAX_HARMLESS = 256
+"""Longer texts are not remembered."""
 BLOCK = MIN_RUN // 2
 """Every run of MIN_RUN - 1 characters holds one of the blocks of this length that a secret is cut into, whole."""
 
@@ -78,6 +80,8 @@ class Redactor:
         self._seeds = [(form, start, seed) for form in sorted(self._forms) for start, seed in _seeds(form)]
         self._min_seed = min((len(seed) for _form, _start, seed in self._seeds), default=1)
         self._secret_names: dict[str, bool] = {}
+        self._harmless: set[str] = set()
+        """Texts without a secret in them: of many rows most say the same."""
 
     def text(self, text: str) -> str:
         """One text for a message: without secrets, made visible, at most MAX_SHOWN characters."""
@@ -100,13 +104,16 @@ class Redactor:
         if isinstance(value, c.Mapping):
             return {
                 self._by_value(name) if isinstance(name, str) else name: inner
-                for name, inner in self._fields(value, depth, hidden)
+                for name, inner in self._fields(value, depth, hidden, own)
             }
         if isinstance(value, (list, tuple, set, frozenset)):
             return self._items(list(value), depth, hidden, own)
         return MASK if hidden and not (value is None or isinstance(value, bool)) else value
 
-    def _fields(self, fields: c.Mapping[t.Any, t.Any], depth: int, hidden: bool) -> c.Iterator[tuple[t.Any, t.Any]]:
+    def _fields(
+        self, fields: c.Mapping[t.Any, t.Any], depth: int, hidden: bool, users: bool
+    ) -> c.Iterator[tuple[t.Any, t.Any]]:
+        """`users`: the user gave these names, so that they say nothing about the values."""
         if depth == 0:
             yield "...", "..."
             return
@@ -114,7 +121,8 @@ class Redactor:
         is_variable = "value" in fields and "key" in fields
         called = str(fields.get("name"))
         for name, value in fields.items():
-            secret = hidden or (self._is_secret(str(name), value) and not (is_variable and name == "key"))
+            told = not users and self._is_secret(str(name), value)
+            secret = hidden or (told and not (is_variable and name == "key"))
             secret = secret or (name == "value" and (is_variable or self._is_secret(called, value)))
             own = str(name).lower().rpartition("_")[2] in _OWN_NAMES
             yield name, self._clean(value, depth - 1, hidden=secret, own=own)
@@ -139,13 +147,13 @@ class Redactor:
     def _masked(self, text: str) -> str:
         text = self._by_value(text)
         low = text.lower()
-        if not any(word in low for word in (*_TEXT_WORDS, *_TEXT_MARKS)):
-            return text
-        return re.sub(_HIDDEN_IN_TEXTS, _mask_match, text, flags=re.IGNORECASE)
+        if any(word in low for word in (*_TEXT_WORDS, *_TEXT_MARKS)):
+            return re.sub(_HIDDEN_IN_TEXTS, _mask_match, text, flags=re.IGNORECASE)
+        return text
 
     def _by_value(self, text: str) -> str:
         """Mask every run of a secret in one pass for each of its blocks: the work grows with the text only."""
-        if len(text) < self._min_seed:
+        if len(text) < self._min_seed or text in self._harmless:
             return text
         low = _lower(text)
         found: list[tuple[int, int]] = []
@@ -156,7 +164,11 @@ class Redactor:
                 if end - begin >= min(MIN_RUN, len(form)):
                     found.append((begin, end))
                 at = low.find(seed, max(end - len(seed), at) + 1)
-        return _without(text, found) if found else text
+        if found:
+            return _without(text, found)
+        if len(text) <= MAX_HARMLESS:
+            self._harmless.add(text)
+        return text
 
 
 def _mask_match(match: re.Match[str]) -> str:
@@ -165,6 +177,9 @@ def _mask_match(match: re.Match[str]) -> str:
 
 
 def _is_secret_name(name: str) -> bool:
+    # The parts of a diff stand under what an instance is called: instance 4711 (token-server).
+    if re.fullmatch(r"[a-z]+ \d+ \(.*\)", name, re.DOTALL):
+        return False
     # jupyterToken and JUPYTER-TOKEN are jupyter_token.
     low = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]", "_", name[:256]).lower()
     if low.endswith(tuple(_SHOWN_NAMES)):

@@ -207,9 +207,9 @@ def error_from_reply(
     if reply.status == 429:
         return _refused_for_pace(answer, reply, exchange)
     if _is_login(reply, text):
-        source = f" from {key_source}" if key_source else ""
+        source = f" It came from {key_source}." if key_source else ""
         return AuthError(
-            f"{answer}. The API key{source} is wrong, expired or not accepted here; see "
+            f"{answer}. The API key is wrong, expired or not accepted here.{source} See "
             "https://cloud.vast.ai/manage-keys/.",
             exchange,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import typing as t
 import urllib.parse
 
@@ -16,11 +17,16 @@ DEFAULT_URL = "https://console.vast.ai"
 ENGINE_URL = "https://run.vast.ai"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_KEY_FILE_BYTES = 4096
+MAX_API_TIMEOUT = 3600
+MAX_RETRY_TIMEOUT = 86400
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The connection options shared by modules and plugins; seconds throughout."""
+    """The connection options shared by modules and plugins; seconds throughout.
+
+    `key_source` tells where the key comes from, for messages.
+    """
 
     api_key: str = dataclasses.field(repr=False)
     api_url: str = DEFAULT_URL
@@ -29,30 +35,32 @@ class Settings:
     api_pacing: bool = True
     validate_certs: bool = True
     ca_path: str | None = None
+    key_source: str = "the option api_key"
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Settings:
-        """Complete the options from the environment and the official client's key file (F1.1).
+        """Complete the options from the environment and the official client's key files (F1.1).
 
-        Raises AuthError without any key and Invalid for options that cannot work.
+        An option that is None was not given; an empty variable of the environment is not set. Raises AuthError without
+        any key and Invalid for options that cannot work, empty ones among them.
         """
-        key = options.get("api_key") or environ.get("VAST_API_KEY") or _key_from_file(environ)
-        url = options.get("api_url") or environ.get("VAST_URL") or DEFAULT_URL
-        if not options["api_timeout"] > 0:
-            raise Invalid(f"api_timeout must be greater than 0, not {options['api_timeout']}.")
-        if options["retry_timeout"] < 0:
-            raise Invalid(f"retry_timeout must not be negative: {options['retry_timeout']}.")
+        for name in ("api_key", "api_url", "ca_path"):
+            if options.get(name) is not None and not str(options[name]).strip():
+                raise Invalid(f"{name} must not be empty; omit it instead.")
+        key, key_source = _key(options.get("api_key"), environ)
+        url = options.get("api_url") or (environ.get("VAST_URL") or "").strip() or DEFAULT_URL
         ca_path = options.get("ca_path")
         if ca_path and not os.path.exists(ca_path):
             raise Invalid(f"ca_path: there is no file or folder {ca_path}.")
         return cls(
             api_key=_checked_key(key),
             api_url=_checked_url(url),
-            api_timeout=options["api_timeout"],
-            retry_timeout=options["retry_timeout"],
+            api_timeout=checked_number("api_timeout", options["api_timeout"], MAX_API_TIMEOUT),
+            retry_timeout=checked_number("retry_timeout", options["retry_timeout"], MAX_RETRY_TIMEOUT, zero=True),
             api_pacing=options["api_pacing"],
             validate_certs=options["validate_certs"],
-            ca_path=ca_path or None,
+            ca_path=ca_path,
+            key_source=key_source,
         )
 
     @property
@@ -78,11 +86,43 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _key_from_file(environ: t.Mapping[str, str]) -> str:
-    """The key that `vastai set api-key` stored, or nothing."""
-    config = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".config")
+def checked_number(name: str, value: t.Any, most: float, *, zero: bool = False) -> float:
+    """A positive number (or zero) up to `most`. Raises Invalid for anything else; a boolean is no number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Invalid(f"{name} must be a number, not {value!r:.40}.")
+    shown = value if isinstance(value, float) or abs(value) < 10**15 else "one of that many digits"
+    if not (value >= 0 if zero else value > 0):
+        raise Invalid(
+            f"{name} must not be negative: {shown}." if zero else f"{name} must be greater than 0, not {shown}."
+        )
+    if value > most:
+        raise Invalid(f"{name} must be at most {most:g}, not {shown}.")
+    return value
+
+
+def _key(option: str | None, environ: t.Mapping[str, str]) -> tuple[str, str]:
+    """The key and where it was found."""
+    if option is not None:
+        return option, "the option api_key"
+    if (value := environ.get("VAST_API_KEY", "")).strip():
+        return value, "the environment variable VAST_API_KEY"
+    for path in _key_files(environ):
+        if (value := _content(path)).strip():
+            return value, f"the file {path}"
+    return "", ""
+
+
+def _key_files(environ: t.Mapping[str, str]) -> tuple[str, str]:
+    """Where `vastai set api-key` stores the key, and where older releases of it did."""
+    home = environ.get("HOME") or os.path.expanduser("~")
+    config = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+    return os.path.join(config, "vastai", "vast_api_key"), os.path.join(home, ".vast_api_key")
+
+
+def _content(path: str) -> str:
+    """What stands in a key file; a FIFO in its place is not waited for."""
     try:
-        with open(os.path.join(config, "vastai", "vast_api_key"), encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             return file.read(MAX_KEY_FILE_BYTES)
     except (OSError, UnicodeDecodeError):
         return ""
@@ -102,14 +142,19 @@ def _checked_key(key: str) -> str:
 
 
 def _checked_url(url: str) -> str:
-    """The address without a trailing slash; a user, password or query in it would end up in results."""
+    """Scheme, host and port; a user, password or query in it would end up in results, and a path is the routes' own."""
     try:
         parts = urllib.parse.urlsplit(url.strip())
         scheme, host, port = origin(url.strip())
     except ValueError as error:
-        raise Invalid("api_url is not an address: look at its host and port.") from error
-    if scheme not in ("http", "https") or not host or " " in host or port is None:
+        raise Invalid("api_url is not an address: check its host and port.") from error
+    if scheme not in ("http", "https") or not host or port is None:
         raise Invalid("api_url must begin with https:// (or http:// for a server of your own) and name a host.")
-    if parts.username is not None or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise Invalid("api_url must hold neither a user name nor a query; the key belongs in api_key.")
-    return urllib.parse.urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", parts.netloc):
+        raise Invalid("api_url is not an address: its host holds a character that no host name has.")
+    bare = f"{scheme}://{parts.netloc}"
+    if parts.path.strip("/"):
+        raise Invalid(f"api_url must not hold a path; the modules know the paths. Write {bare}.")
+    return bare

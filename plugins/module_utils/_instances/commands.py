@@ -13,18 +13,50 @@ import urllib.parse
 
 from .._api.client import Client, Route
 from .._api.clock import rounds
+from .._api.downloads import fetch_result
 from .._api.errors import Exchange, Invalid, ProtocolError, UnknownOutcome, VastError, WaitTimeout
+from .._core.arguments import check_number, shortened
 from .._core.plan import Change, Plan
 from .instance import Instance
 
 COMMAND = Route("PUT", "/api/v0/instances/command/{id}/", 1.5)
+LOOK = COMMAND._replace(reads=True)
+"""The same for a command that only looks: it may be sent in check mode, and again after a lost reply."""
 MAX_COMMAND = 512
 """The API's limit on a command, in characters (published execute)."""
 FIRST_LOOK = 0.5
 """Seconds before the first look at a result, which takes a few to be written."""
 LOOK_INTERVAL = 1.0
+MAX_RESULT_TIMEOUT = 86_400
+"""Seconds; a day, the longest that an output may be waited for."""
 READ_ONLY = ("ls", "du")
 SHELL_OPERATORS = frozenset(";&|<>`$()\n\r")
+
+
+class Wanted(t.NamedTuple):
+    """What a task asks for: a command, the paths that make it needless, and seconds to wait for each output."""
+
+    command: str
+    creates: str | None
+    removes: str | None
+    timeout: float
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any]) -> Wanted:
+        """The options of the module. Raises Invalid for a command or path that cannot be sent.
+
+        The line ends after a command are those of a YAML block (`command: |`), and are left out.
+        """
+        command = options["command"].rstrip("\r\n")
+        if not command.strip():
+            raise Invalid("command must not be empty.")
+        check_number(options["result_timeout"], "result_timeout", 1, MAX_RESULT_TIMEOUT)
+        wanted = cls(command, options["creates"], options["removes"], options["result_timeout"])
+        _check_length("command", command)
+        for option, path in (("creates", wanted.creates), ("removes", wanted.removes)):
+            if path is not None:
+                _check_path(option, path)
+        return wanted
 
 
 class Output(t.NamedTuple):
@@ -57,9 +89,7 @@ def run_command(client: Client, instance: Instance, command: str, timeout: float
     """
     changed = not is_read_only(command)
     try:
-        # In check mode the client refuses to write.
-        route = COMMAND if client.writes or changed else COMMAND._replace(reads=True)
-        reply = client.call(route, ids={"id": instance.id}, body={"command": command})
+        reply = client.call(COMMAND if changed else LOOK, ids={"id": instance.id}, body={"command": command})
     except Invalid as error:
         raise _explained(instance, command, error) from error
     except UnknownOutcome as error:
@@ -67,7 +97,7 @@ def run_command(client: Client, instance: Instance, command: str, timeout: float
     result_url = _address(reply.get("result_url"))
     if result_url is None:
         raise ProtocolError(
-            f"The API took {command!r} for {instance.display_name} and named no result_url. The command may have run.",
+            f"The API accepted {command!r} for {instance.display_name} but named no result_url. It may have run.",
             Exchange(COMMAND.method, client.settings.api_url + COMMAND.path.format(id=instance.id), 200),
             changed=changed,
             instance=instance.result(),
@@ -91,14 +121,39 @@ def path_exists(client: Client, instance: Instance, path: str, timeout: float) -
     Raises ProtocolError when the text says neither.
     """
     text = run_command(client, instance, existence_command(path), timeout).text.strip()
-    if re.search(r"no such file or directory", text, re.IGNORECASE):
-        return False
-    if text.startswith("/") and text.rstrip("/").endswith(path.rstrip("/")):
+    plain = path.rstrip("/")
+    if text.rstrip("/") == plain:
         return True
+    # ls of GNU and of busybox, with and without quotes.
+    about = rf"ls: (?:cannot access )?(['\"\u2018]?){re.escape(plain)}/*['\"\u2019]?: no such file or directory"
+    if re.fullmatch(about, text, re.IGNORECASE):
+        return False
     raise ProtocolError(
         f"ls on {instance.display_name} does not tell whether {path} exists: {text[:200]!r}.",
         instance=instance.result(),
     )
+
+
+def skip_reason(client: Client, instance: Instance, wanted: Wanted) -> str | None:
+    """Why the command need not run, by the paths that it creates and removes; None when it has to."""
+    for path, when in ((wanted.creates, True), (wanted.removes, False)):
+        if path is not None and path_exists(client, instance, path, wanted.timeout) is when:
+            return f"Skipped: {path} {'exists' if when else 'does not exist'}."
+    return None
+
+
+def _check_path(option: str, path: str) -> None:
+    if not path.startswith("/") or not path.isprintable():
+        raise Invalid(f"{option} must be an absolute path without control characters, not {shortened(path)}.")
+    if not is_read_only(existence_command(path)):
+        operators = "".join(sorted(SHELL_OPERATORS & set(path)))
+        raise Invalid(f"{option} must not hold {operators}, which a shell could make more of.")
+    _check_length(option, existence_command(path))
+
+
+def _check_length(option: str, sent: str) -> None:
+    if len(sent) > MAX_COMMAND:
+        raise Invalid(f"{option} makes a command of {len(sent)} characters; Vast.ai allows {MAX_COMMAND}.")
 
 
 def existence_command(path: str) -> str:
@@ -133,7 +188,7 @@ def _explained(instance: Instance, command: str, error: Invalid) -> VastError:
 
 def _fetched(client: Client, instance: Instance, command: str, result_url: str, timeout: float) -> str:
     for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=LOOK_INTERVAL, timeout=timeout):
-        text = client.fetch_result(result_url)
+        text = fetch_result(client, result_url)
         if text is not None:
             return text
     raise WaitTimeout(

@@ -12,10 +12,7 @@ from .._api.client import Client
 from .._api.errors import Ambiguous, Invalid, NotFound
 from .._core import resource
 from .._core.arguments import check_id
-from .instance import MAX_LABEL, Instance, read
-
-IDS_IN_A_FILTER = 200
-"""How many ids are asked for at once: they travel in the address."""
+from .instance import IDS_IN_A_FILTER, MAX_LABEL, Instance, read
 
 TARGET_OPTIONS: dict[str, dict[str, t.Any]] = {
     "id": {"type": "int"},
@@ -35,8 +32,8 @@ class Ref(resource.Ref):
         check_id(instance_id)
         if label is not None and len(label) > MAX_LABEL:
             raise Invalid(f"label has {len(label)} characters; Vast.ai allows {MAX_LABEL}.")
-        if instance_id is None and not label:
-            raise Invalid("An empty label selects no instance; give its id.")
+        if instance_id is None and not (label or "").strip():
+            raise Invalid("label must not be empty; select the instance by id.")
         return cls(id=instance_id, label=label)
 
     @property
@@ -50,16 +47,26 @@ class Ref(resource.Ref):
 
 
 def find(client: Client, target: Ref) -> Instance:
-    """The instance that is meant. Raises NotFound, and Ambiguous when several carry the label."""
-    found = [instance for instance in read(client, target.filters) if target.matches(instance)]
+    """The instance that is meant. Raises NotFound, and Ambiguous when several carry the label.
+
+    One whose contract is released does not count: it cannot come back, and may lend its label to its successor.
+    """
+    matching = [instance for instance in read(client, target.filters) if target.matches(instance)]
+    found = [instance for instance in matching if not instance.is_unloaded]
     if len(found) == 1:
         return found[0]
     if target.id is not None:
-        raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).")
+        raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).{_gone(matching)}")
     if not found:
-        raise NotFound(f"No instance of this account carries the label {target.label!r} (by a complete listing).")
+        what = f"No instance of this account carries the label {target.label!r} (by a complete listing)."
+        raise NotFound(what + _gone(matching))
     ids = ", ".join(str(instance.id) for instance in found)
     raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
+
+
+def _gone(matching: list[Instance]) -> str:
+    names = ", ".join(instance.display_name for instance in matching)
+    return f" Destroyed and still listed: {names}." if matching else ""
 
 
 def reread(client: Client, items: c.Sequence[resource.Item[Instance]]) -> dict[resource.Ref, Instance]:

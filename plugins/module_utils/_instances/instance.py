@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import collections.abc as c
 import dataclasses
 import typing as t
 
+from .._api import listings
 from .._api.client import Client, Route
-from .._api.listings import Listing, read_all
+from .._api.listings import Listing
+from .._api.redact import visible
 from . import address
 
 LIST = Route("GET", "/api/v1/instances/", 1.0)
 PAGE_SIZE = 25
 """What the API gives at most (F3.1)."""
+IDS_IN_A_FILTER = 200
+"""How many ids, or labels, are asked for at once: they travel in the address."""
 LISTING = Listing(LIST, "instances", "total_instances", "instance", PAGE_SIZE)
 MAX_LABEL = 1024
 """The API's limit on a label, in characters (published manage instance)."""
@@ -105,7 +110,7 @@ class Instance:
     @property
     def display_name(self) -> str:
         """How messages call it."""
-        return f"instance {self.id}" + (f" ({self.label})" if self.label else "")
+        return f"instance {self.id}" + (f" ({visible(self.label)})" if self.label else "")
 
     @property
     def is_running(self) -> bool:
@@ -136,6 +141,11 @@ class Instance:
         )
 
     @property
+    def is_unloaded(self) -> bool:
+        """The contract was released: it is destroyed, bills nothing any more, and cannot come back (F3.4)."""
+        return self.word("cur_state") == "unloaded"
+
+    @property
     def is_lost(self) -> bool:
         """Its host does not answer."""
         return self.actual_status in ("offline", "unknown")
@@ -156,7 +166,8 @@ class Instance:
     def described(self) -> str:
         """The state as last seen, for messages."""
         fields = ", ".join(
-            f"{field} {self.word(field) or 'null'}" for field in ("actual_status", "intended_status", "cur_state")
+            f"{field} {visible(self.word(field) or 'null')}"
+            for field in ("actual_status", "intended_status", "cur_state")
         )
         if self.is_queued and not self.wants_running:
             fields += ", next_state running"
@@ -195,9 +206,27 @@ class Instance:
         }
 
 
+class Page(t.NamedTuple):
+    """One page of a listing, and what the API says about the whole of it."""
+
+    instances: list[Instance]
+    reply: t.Mapping[str, t.Any]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other page follows."""
+        return self.reply.get("next_token") in (None, "")
+
+
 def read(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[Instance]:
     """All instances that match the filters of the API (F3.1), from every page.
 
     Raises ProtocolError unless the listing is well formed and complete, so that absence can be concluded from it.
     """
-    return [Instance(key, row) for key, row in read_all(client, LISTING, filters).items()]
+    return [instance for page in pages(client, filters) for instance in page.instances]
+
+
+def pages(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> c.Iterator[Page]:
+    """The same page by page, each read when it is asked for; who stops before the end knows a part only."""
+    for page in listings.pages(client, LISTING, filters):
+        yield Page([Instance(key, row) for key, row in page.rows.items()], page.reply)

@@ -11,9 +11,9 @@ import typing as t
 from .._api.errors import Invalid
 from .._core.plan import Plan, combined
 from .._core.resource import Item, Ref
+from .cost import cost
 from .instance import Instance
 from .renew import is_under_way, to_recycle
-from .selection import cost
 from .switch import to_switch
 
 NAMED_AT_MOST = 20

@@ -15,7 +15,7 @@ from .._api.errors import Ambiguous, Exchange, Invalid, NotFound, ProtocolError
 
 LIST = Route("GET", "/api/v0/endptjobs/", 3.0)
 EMPTY_TEXT = r"no endpoints for user\b.{0,80}found"
-"""How an account without endpoint groups is refused, with the user's id or without it (F4.1, L-A)."""
+"""How an account without endpoint groups is refused, with the user's id or without it (F4.1)."""
 
 RESULT_FIELDS = (
     "endpoint_name",

@@ -35,9 +35,9 @@ PROVING = 15.0
 IDS_AT_ONCE = 200
 """How many ids are asked for at once: they travel in the address."""
 ABSENT_TEXT = r"\b(?:routegroup|endpoint)\b.{0,80}\bnot found"
-"""How the deletion of what does not exist is refused, by old servers and by new ones (F4.1, L-A)."""
+"""How the deletion of what does not exist is refused, by old servers and by new ones (F4.1)."""
 NOT_DONE_TEXT = "delete update failed"
-"""How a deletion is refused that did nothing and may be sent again (L-J)."""
+"""How a deletion is refused that did nothing and may be sent again (F4.1)."""
 WORKER_FIELDS = ("gpu_name", "actual_status", "intended_status", "cur_state")
 """Fields of a worker's instance that are passed on as the API has them."""
 TODO = (
@@ -352,7 +352,7 @@ def _polled_gone(client: Client, group: Endpoint, limit: Deadline, *, looks: int
 
 
 def _deletion(reply: t.Mapping[str, t.Any]) -> Deletion:
-    """What a reply says of the workers: ids, or objects with ids; new servers may leave the lists out (L-J)."""
+    """What a reply says of the workers: ids, or objects with ids; new servers may leave the lists out (F4.1)."""
     deleted, deleted_gap = _ids(reply, "deleted_workers")
     failed, failed_gap = _ids(reply, "failed_workers")
     return Deletion(deleted, failed, done=True, gap=" ".join(gap for gap in (deleted_gap, failed_gap) if gap))

@@ -11,6 +11,7 @@ import sys
 import time
 
 from .campaign import Broken, Tally, a_world, campaign
+from .registry import SUBJECTS
 
 PART = 500
 """So many sequences come from one seed; the next part has the next seed, so that a failure can be played alone."""
@@ -21,6 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Random tasks and faults against the simulator, held to invariants.")
     parser.add_argument("--examples", type=int, default=2000, metavar="N", help="how many sequences (2000)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="play the same again")
+    parser.add_argument("--only", nargs="+", choices=sorted(SUBJECTS), default=[*SUBJECTS], help="play these modules")
     options = parser.parse_args()
     tally, broken, seed, began = Tally(), None, options.seed, time.monotonic()
     with a_world() as world:
@@ -28,7 +30,9 @@ def main() -> int:
             seed = options.seed + first // PART
             say(f"seed {seed}: sequences {first + 1} to {min(first + PART, options.examples)}")
             try:
-                campaign(world, examples=min(PART, options.examples - first), seed=seed, tally=tally)
+                campaign(
+                    world, examples=min(PART, options.examples - first), seed=seed, tally=tally, modules=options.only
+                )
             except Broken as error:
                 broken = error
                 break
@@ -37,6 +41,7 @@ def main() -> int:
         ("tasks", tally.tasks),
         ("faults hit", tally.faults),
         ("events", tally.events),
+        ("ends", tally.ends),
         ("outcomes", tally.outcomes),
     ):
         show(title, counter)

@@ -18,168 +18,19 @@ from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from ..plugins.harness import KEY
-from .invariants import excuses, problems
-from .steps import EVENTS, KINDS, OWN_PLACES, Event, Fault, Step, Task
+from .invariants import problems, started
+from .registry import SUBJECTS
+from .steps import KINDS, OWN_PLACES, End, Fault, Meanwhile, Nature, Step, Task
 from .world import Fact, Run, World
 
-IDS = (1, 2, 3, 4, 5, 6, 99)
-LABELS = ("web", "batch", "taken", "twin", "renamed", "nobody")
-FILE = "/workspace/model.bin"
-COMMANDS: tuple[dict[str, t.Any], ...] = (
-    {"command": "ls /workspace"},
-    {"command": "du -sh /workspace"},
-    {"command": f"rm -f {FILE}", "removes": FILE},
-    {"command": f"rm {FILE}"},
-    {"command": f"rm -rf {FILE}", "removes": FILE, "creates": "/nowhere"},
-    {"command": "cat /etc/passwd"},
-)
+SOON = 5.0
+"""Seconds within which an accepted start has to show, or it may be given up."""
 SETTLE = 4000.0
 """Seconds in which the world comes to rest, and pacing forgets what it learned."""
-PATIENCE = {"wait_timeout": 400, "wait_interval": 20.0, "retry_timeout": 120, "api_timeout": 60, "api_pacing": True}
-
-
-def _connection() -> st.SearchStrategy[dict[str, t.Any]]:
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "retry_timeout": st.sampled_from((0, 20, 60)),
-            "api_timeout": st.sampled_from((10, 60)),
-            "api_pacing": st.just(False),
-        },
-    )
-
-
-def _waits() -> st.SearchStrategy[dict[str, t.Any]]:
-    patient = st.sampled_from(((40, 5.0), (40, 5.0), (10, 2.0), (300, 20.0)))
-    return st.builds(
-        lambda wait, pair: {"wait": wait, "wait_timeout": pair[0], "wait_interval": pair[1]},
-        st.sampled_from((True, True, True, False)),
-        patient,
-    )
-
-
-def _targets() -> st.SearchStrategy[dict[str, t.Any]]:
-    return st.one_of(
-        st.builds(lambda number: {"id": number}, st.sampled_from(IDS)),
-        st.builds(lambda label: {"label": label}, st.sampled_from(LABELS)),
-    )
-
-
-@st.composite
-def instance_tasks(draw: st.DrawFn) -> Task:
-    """Start, stop and label."""
-    options = {**draw(_targets()), **draw(_waits()), **draw(_connection())}
-    state = draw(st.sampled_from(("running", "running", "stopped", None)))
-    if "id" in options and (state is None or draw(st.booleans())):
-        options["label"] = draw(st.sampled_from(("web", "mine", "")))
-    elif state is None:
-        state = "running"
-    if state is not None:
-        options["state"] = state
-    if state == "running" and options["wait"]:
-        options["on_unavailable"] = draw(st.sampled_from(("fail", "fail", "wait")))
-    return Task("vast_instance", options, draw(_checks()))
-
-
-@st.composite
-def recycle_tasks(draw: st.DrawFn) -> Task:
-    """A fresh container."""
-    where = st.one_of(st.just({"id": 1}), st.just({"label": "web"}), st.just({"id": 6}), _targets())
-    options = {**draw(where), **draw(_waits()), **draw(_connection())}
-    statuses = draw(st.sampled_from(((), (), ("exited",), ("exited", "offline"))))
-    return Task("vast_instance_recycle", {**options, "only_if_status": list(statuses)}, draw(_checks()))
-
-
-@st.composite
-def exec_tasks(draw: st.DrawFn) -> Task:
-    """A remote command."""
-    where = st.one_of(st.just({"id": 2}), st.just({"label": "batch"}), _targets())
-    options = {**draw(where), **draw(st.sampled_from(COMMANDS)), **draw(_connection())}
-    return Task("vast_instance_exec", options, draw(_checks()))
-
-
-@st.composite
-def endpoint_tasks(draw: st.DrawFn) -> Task:
-    """No endpoint."""
-    which: dict[str, t.Any] = draw(
-        st.sampled_from(({"id": 40}, {"name": "llama"}, {"id": 41}, {"name": "leaky"}, {"id": 49}))
-    )
-    return Task("vast_endpoint", {**which, "state": "absent", **draw(_waits()), **draw(_connection())}, draw(_checks()))
-
-
-@st.composite
-def fleet_tasks(draw: st.DrawFn) -> Task:
-    """Many at once."""
-    select: dict[str, t.Any] = draw(
-        st.sampled_from(
-            (
-                {"all": True},
-                {"ids": [1, 2, 3]},
-                {"ids": [3, 5]},
-                {"ids": [2, 5, 99]},
-                {"label": ["twin", "batch"]},
-                {"label": [""]},
-                {"label_prefix": "t"},
-                {"status": ["running"]},
-                {"status": ["exited", "offline"]},
-                {"gpu_name": ["H100_SXM"]},
-            )
-        )
-    )
-    exclude = draw(st.sampled_from((None, None, {"ids": [1]}, {"label": ["taken"]}, {"status": ["offline"]})))
-    state = draw(st.sampled_from(("running", "stopped", "recycled")))
-    options = {"select": select, "exclude": exclude, "state": state, **draw(_waits()), **draw(_connection())}
-    if state == "recycled":
-        options |= {"wait": True, "batch": draw(st.sampled_from((1, 2, 5)))}
-    if draw(st.sampled_from((False, False, True))):
-        options["max_affected"] = draw(st.sampled_from((0, 1, 2, 9)))
-    return Task("vast_fleet", {name: value for name, value in options.items() if value is not None}, draw(_checks()))
-
-
-@st.composite
-def info_tasks(draw: st.DrawFn) -> Task:
-    """Looking only."""
-    module = draw(st.sampled_from(("vast_instance_info", "vast_endpoint_info")))
-    return Task(module, draw(_connection()))
-
-
-def _checks() -> st.SearchStrategy[bool]:
-    return st.sampled_from((False, False, False, True))
-
-
-def tasks() -> st.SearchStrategy[Task]:
-    """Any task; those on instances more often than others."""
-    return st.one_of(
-        instance_tasks(), fleet_tasks(), recycle_tasks(), exec_tasks(), endpoint_tasks(), instance_tasks(), info_tasks()
-    )
-
-
-ROUTES = {
-    "vast_instance": ("listing", "put", "put", "any"),
-    "vast_instance_recycle": ("listing", "put", "put", "any"),
-    "vast_fleet": ("listing", "put", "put", "any"),
-    "vast_instance_exec": ("listing", "put", "put", "result", "any"),
-    "vast_endpoint": ("endpoints", "delete", "delete", "listing", "any"),
-    "vast_endpoint_info": ("endpoints", "any"),
-    "vast_instance_info": ("listing", "any"),
-}
-"""What each module asks for."""
-
-
-@st.composite
-def faults(draw: st.DrawFn, module: str) -> Fault:
-    """Replies that go wrong: once or a few times, or until the task ends."""
-    routes = ROUTES[module]
-    special = [kind for kind in OWN_PLACES if OWN_PLACES[kind] in routes] or list(LOST)
-    refusals = [kind for kind in (*KINDS, "unreachable") if kind not in (*OWN_PLACES, *LOST)]
-    kind = draw(st.sampled_from(draw(st.sampled_from((LOST, LOST, refusals, refusals, special)))))
-    where = OWN_PLACES.get(kind) or draw(st.sampled_from(routes))
-    return Fault(kind, where, draw(st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))), draw(st.sampled_from(TIMES)))
-
-
 LOST = (
     "drop",
     "drop-after",
+    "drop-half",
     "truncate",
     "too-slow",
     "502",
@@ -195,41 +46,83 @@ LOST = (
 )
 """Kinds after which nobody knows whether the work was done."""
 TIMES = (1, 1, 1, 2, 3, 8, None)
-
-
-@st.composite
-def events(draw: st.DrawFn, task: Task) -> Event:
-    """Somebody else's doing, before one of the first requests; mostly to what the task is about."""
-    at = draw(st.sampled_from((1, 2, 2, 3, 3, 4, 5, 6, 8)))
-    if task.module == "vast_endpoint" and draw(st.sampled_from((True, True, False))):
-        kind = draw(st.sampled_from(("endpoint_deleted", "delete_fails", "lingers", "vanished")))
-        return Event(kind, draw(st.sampled_from((40, 41) if kind == "endpoint_deleted" else (91, 92, 93))), at)
-    meant = NAMED.get(task.options.get("id") or task.options.get("label") or 0, IDS[:-1])
-    target = draw(st.sampled_from(draw(st.sampled_from((meant, meant, IDS[:-1])))))
-    return Event(draw(st.sampled_from(EVENTS)), target, at)
-
-
-NAMED: dict[int | str, tuple[int, ...]] = {
-    **{number: (number,) for number in IDS[:-1]},
-    "web": (1,),
-    "batch": (2,),
-    "taken": (3,),
-    "twin": (4, 5),
+BEHAVIOURS: dict[str, tuple[t.Any, ...]] = {
+    "refusal": ("no_slug", "other_slug", "status_400", "silent"),
+    "queue_shows": ("next_state", "both", "nothing"),
+    "start_delay": (8.0, 30.0),
+    "stale_status": (25.0,),
+    "row_lag": (4.0,),
+}
+OPTIONS: dict[str, tuple[t.Any, ...]] = {
+    "bulk": (False,),
+    "bulk_unavailable": ("told",),
+    "texts": ("new",),
+    "ports_after_stop": ("kept",),
+    "no_endpoints": ("not_found", "list"),
+    "limit_style": ("json", "retry_after"),
+    "label_counts": (False,),
+    "worker_lists": (False,),
 }
 
 
+def natures() -> st.SearchStrategy[Nature]:
+    """The usual kind of account, and others that differ in one or two ways."""
+    differs = st.sampled_from([*OPTIONS, *BEHAVIOURS, "bulk"])
+    return st.one_of(
+        st.just(Nature()), st.lists(differs, min_size=1, max_size=2, unique=True).flatmap(_of_such_a_nature)
+    )
+
+
+def _of_such_a_nature(names: list[str]) -> st.SearchStrategy[Nature]:
+    options = {name: st.sampled_from(OPTIONS[name]) for name in names if name in OPTIONS}
+    behaviour = {name: st.sampled_from(BEHAVIOURS[name]) for name in names if name in BEHAVIOURS}
+    return st.builds(Nature, st.fixed_dictionaries(options), st.fixed_dictionaries(behaviour))
+
+
+def tasks(modules: c.Collection[str]) -> st.SearchStrategy[Task]:
+    """Any task of these modules, those of weighty subjects more often than others."""
+    played = [subject for subject in SUBJECTS.values() if subject.module in modules]
+    return st.one_of([subject.tasks() for subject in played for _time in range(subject.weight)])
+
+
 @st.composite
-def steps(draw: st.DrawFn) -> Step:
+def faults(draw: st.DrawFn, places: tuple[str, ...]) -> Fault:
+    """Replies that go wrong: once or a few times, or until the task ends."""
+    special = [kind for kind in OWN_PLACES if OWN_PLACES[kind] in places] or list(LOST)
+    refusals = [kind for kind in (*KINDS, "unreachable") if kind not in (*OWN_PLACES, *LOST)]
+    kind = draw(st.sampled_from(draw(st.sampled_from((LOST, LOST, refusals, refusals, special)))))
+    where = OWN_PLACES.get(kind) or draw(st.sampled_from(places))
+    return Fault(kind, where, draw(st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5))), draw(st.sampled_from(TIMES)))
+
+
+def ends() -> st.SearchStrategy[End | None]:
+    """Most tasks come to their own end."""
+    how = st.sampled_from(("kill", "kill", "SIGINT", "SIGTERM", "SIGHUP"))
+    from_outside = st.builds(End, how, st.sampled_from((1, 2, 2, 3, 3, 4, 5)), st.booleans())
+    return st.one_of(st.none(), st.none(), st.none(), from_outside)
+
+
+@st.composite
+def steps(draw: st.DrawFn, modules: c.Collection[str]) -> Step:
     """A task with up to three things that go wrong with replies, and up to two that others do."""
-    task = draw(tasks())
-    wrong = [draw(faults(task.module)) for _number in range(draw(st.sampled_from((0, 1, 1, 1, 2, 3))))]
-    meanwhile = [draw(events(task)) for _number in range(draw(st.sampled_from((0, 0, 1, 2))))]
-    return Step(task, tuple(wrong), tuple(meanwhile))
+    task = draw(tasks(modules))
+    subject = SUBJECTS[task.module]
+    wrong = [draw(faults(subject.places)) for _number in range(draw(st.sampled_from((0, 1, 1, 1, 2, 3))))]
+    moments = [
+        draw(st.sampled_from((1, 2, 2, 3, 3, 4, 5, 6, 8))) for _number in range(draw(st.sampled_from((0, 0, 1, 2))))
+    ]
+    events = [draw(subject.events(task, at)) for at in moments]
+    others = [Meanwhile(draw(tasks(modules)), draw(st.sampled_from((2, 2, 3, 4)))) for _one in range(draw(OTHERS))]
+    return Step(task, tuple(wrong), tuple(events), draw(ends()), tuple(others))
 
 
-def sequences() -> st.SearchStrategy[list[Step]]:
+OTHERS = st.sampled_from((0, 0, 0, 0, 1, 1, 2))
+
+
+def sequences(modules: c.Collection[str]) -> st.SearchStrategy[list[Step]]:
     """A short play."""
-    return st.sampled_from((1, 2, 3, 4)).flatmap(lambda count: st.lists(steps(), min_size=count, max_size=count))
+    lengths = st.sampled_from((1, 2, 3, 4))
+    return lengths.flatmap(lambda count: st.lists(steps(modules), min_size=count, max_size=count))
 
 
 @dataclasses.dataclass
@@ -241,6 +134,7 @@ class Tally:
     tasks: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     faults: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     events: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    ends: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     outcomes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def count(self, run: Run) -> None:
@@ -250,7 +144,9 @@ class Tally:
         self.faults.update(sent.fault for sent in run.sent if sent.fault)
         self.events.update(event.kind for _seq, event in run.events)
         how = "changed" if run.result.values.get("changed") else "unchanged"
-        self.outcomes[f"{run.task.module}: {run.result['error_class'] if run.result.failed else how}"] += 1
+        self.outcomes[f"{run.task.module}: {run.result.values.get('error_class') if run.result.failed else how}"] += 1
+        if run.ended:
+            self.ends[run.ended] += 1
         self.requests += len(run.sent)
 
 
@@ -258,16 +154,37 @@ class Broken(AssertionError):
     """An invariant does not hold."""
 
 
-def play(world: World, sequence: c.Sequence[Step], tally: Tally | None = None) -> None:
+def play(world: World, sequence: c.Sequence[Step], tally: Tally | None = None, nature: Nature | None = None) -> None:
     """Play a sequence and hold what has to hold after each task; raises Broken."""
     tally = tally or Tally()
     tally.sequences += 1
-    world.begin()
+    world.begin(nature)
     for step in sequence:
-        judge(world, world.run(step.task, step.faults, step.events), tally)
-    last = next((step.task for step in reversed(sequence) if not step.task.check and is_idempotent(step.task)), None)
+        take(world, step, tally)
+        # What rows show is of the last task by then.
+        world.pass_time(2 * world.nature.lag)
+    last = next(
+        (
+            step.task
+            for step in reversed(sequence)
+            if not step.task.check and SUBJECTS[step.task.module].is_idempotent(step.task)
+        ),
+        None,
+    )
     if last is not None:
         converge(world, last, tally)
+
+
+def take(world: World, step: Step, tally: Tally) -> Run:
+    """One step; a task that was killed is run again, and has to clean up."""
+    run, others = world.run(step.task, step.faults, step.events, step.end, step.meanwhile)
+    for each in (*others, run):
+        judge(world, each, tally)
+    if run.ended == "kill":
+        world.pass_time(2 * world.nature.lag)
+        run, _none = world.run(step.task, inherited=frozenset(started(run)))
+        judge(world, run, tally)
+    return run
 
 
 def judge(world: World, run: Run, tally: Tally, *more: str) -> None:
@@ -281,33 +198,24 @@ def judge(world: World, run: Run, tally: Tally, *more: str) -> None:
         raise Broken(described(run, found))
 
 
-def is_idempotent(task: Task) -> bool:
-    """Whether a second run of a task has nothing to do."""
-    if task.module == "vast_instance_exec":
-        return "removes" in task.options
-    if task.module in ("vast_instance_recycle", "vast_fleet"):
-        return bool(task.options.get("only_if_status")) or task.options.get("state") in ("running", "stopped")
-    return task.module in ("vast_instance", "vast_endpoint")
-
-
 def converge(world: World, task: Task, tally: Tally) -> None:
     """In a world that holds still one run gets there, or fails for a true reason; the next has nothing to do."""
     world.pass_time(SETTLE)
     world.facts()
     world.pass_time(SETTLE)
-    options = {**task.options, **(PATIENCE if task.module != "vast_instance_exec" else {}), "wait": True}
-    if task.module == "vast_instance_exec":
-        options = {**task.options, "retry_timeout": 120, "api_timeout": 60}
-    patient = Task(task.module, options)
+    subject = SUBJECTS[task.module]
+    patient = subject.patient(task)
     stubborn = stubborn_ones(world)
-    first = world.run(patient)
+    for each in world.account.instances.values():
+        each.behaviour.missing_listings = 0
+    first, _none = world.run(patient)
     if first.result.failed:
-        wrong = [] if excuses(first, stubborn) else [f"it does not converge: {first.result['msg']}"]
+        wrong = [] if subject.excuses(first, stubborn) else [f"it does not converge: {first.result['msg']}"]
         judge(world, first, tally, *wrong)
         return
     judge(world, first, tally)
     world.pass_time(SETTLE)
-    second = world.run(patient)
+    second, _none = world.run(patient)
     wrong = []
     if second.result.failed:
         wrong.append(f"the second run fails: {second.result['msg']}")
@@ -328,12 +236,15 @@ def stubborn_ones(world: World) -> set[int]:
         or each.behaviour.delete_fails
         or each.behaviour.lingers
         or each.behaviour.ignore_next_put > 1
+        or each.behaviour.start_delay > SOON
     }
 
 
 def described(run: Run, found: c.Iterable[str]) -> str:
     """All that it takes to understand a failure."""
     lines = [*(f"WRONG: {problem}" for problem in found), f"task: {run.task}"]
+    if run.ended:
+        lines.append(f"ended by {run.ended}")
     lines += [f"event before request {seq}: {event}" for seq, event in run.events]
     for sent in run.sent:
         done = f" done on {sorted(sent.done)}" if sent.done else ""
@@ -362,8 +273,17 @@ def a_world() -> c.Iterator[World]:
         yield world
 
 
-def campaign(world: World, *, examples: int, seed: int, tally: Tally) -> None:
-    """Play so many sequences; raises Broken with the smallest one that breaks an invariant."""
+def campaign(
+    world: World,
+    *,
+    examples: int,
+    seed: int,
+    tally: Tally,
+    modules: c.Collection[str] = tuple(SUBJECTS),
+    shrink: bool = True,
+) -> None:
+    """Play so many sequences; raises Broken with one that breaks an invariant, the smallest one with `shrink`."""
+    phases = (hypothesis.Phase.generate, *((hypothesis.Phase.shrink,) if shrink else ()))
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
@@ -371,11 +291,12 @@ def campaign(world: World, *, examples: int, seed: int, tally: Tally) -> None:
         deadline=None,
         database=None,
         print_blob=False,
+        report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
-        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        phases=phases,
     )
-    @hypothesis.given(sequences())
-    def one(sequence: list[Step]) -> None:
-        play(world, sequence, tally)
+    @hypothesis.given(sequences(modules), natures())
+    def one(sequence: list[Step], nature: Nature) -> None:
+        play(world, sequence, tally, nature)
 
     one()

@@ -12,8 +12,10 @@ import json
 import re
 import typing as t
 
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import is_read_only
-
+from .draws import ENDPOINTS, WORKERS
+from .registry import SUBJECTS
+from .subject import is_named
+from .subjects.vast_endpoint import endpoint_of
 from .world import GROUP, Fact, Run, Sent
 
 CLASSES = frozenset(
@@ -26,6 +28,8 @@ CLASSES = frozenset(
         "rate_limited",
         "quota",
         "unavailable",
+        "budget",
+        "leaked",
         "deprecated",
         "server",
         "transport",
@@ -68,18 +72,12 @@ def no_blind_repeat(run: Run) -> c.Iterator[str]:
             for work in [work for work in open_work if not _shows(work, number, row, sent)]:
                 del open_work[work]
         for work in works(sent):
-            if work in open_work and not _may_be_repeated(run, work):
+            # What cancels a start may be sent until it is proven: it does no harm, and the start may bill.
+            cancels = work[0] == "state" and work[2] != run.task.options.get("state")
+            if work in open_work and not cancels:
                 yield f"{work} was sent as request {open_work[work].seq} and again, blindly, as request {sent.seq}"
             if not is_refusal(sent):
                 open_work[work] = sent
-
-
-def _may_be_repeated(run: Run, work: Work) -> bool:
-    """Of a stop that cancels a start only a plain yes is believed, and a command that only reads does no harm."""
-    kind, _target, value = work
-    return (kind == "command" and is_read_only(str(value))) or (
-        run.task.options.get("state") == "running" and value == "stopped"
-    )
 
 
 def works(sent: Sent) -> c.Iterator[Work]:
@@ -91,14 +89,19 @@ def works(sent: Sent) -> c.Iterator[Work]:
         yield from ((field, int(found[1]), value) for field, value in body.items())
     elif sent.method == "PUT" and (found := RECYCLE.fullmatch(sent.path)):
         yield "recycle", int(found[1]), None
-    elif sent.method == "PUT" and (found := COMMAND.fullmatch(sent.path)):
+    elif sent.write and (found := COMMAND.fullmatch(sent.path)):
         yield "command", int(found[1]), body.get("command")
     elif sent.method == "DELETE" and (found := ENDPOINT.fullmatch(sent.path)):
         yield "delete", int(found[1]), None
 
 
 def is_refusal(sent: Sent) -> bool:
-    """Whether it was not carried out, and whoever sent it was told so: a gateway's word does not count."""
+    """Whether it was not carried out, and whoever sent it was told so: a gateway's word does not count.
+
+    A 429 asks for the same again, whatever was done.
+    """
+    if sent.status == 429 and not sent.lost:
+        return True
     if sent.done or sent.lost or sent.status is None:
         return False
     return 400 <= sent.status <= 501 or (sent.slug is not None and not works_by_halves(sent))
@@ -123,82 +126,15 @@ def _shows(work: Work, number: int, row: dict[str, t.Any], sent: Sent) -> bool:
 
 
 def success_is_true(run: Run) -> c.Iterator[str]:
-    """A run without error leaves what was asked for."""
-    if run.result.failed or run.task.check:
-        return
-    module, options, values = run.task.module, run.task.options, run.result.values
-    if module == "vast_instance":
-        number = values["instance"]["id"]
-        wanted_label = options.get("label") if options.get("id") else None
-        yield from _in_state(run, number, options.get("state"), wanted_label, options.get("wait", True))
-        if options.get("id") not in (None, number):
-            yield f"another instance was returned: {number}"
-    elif module == "vast_instance_recycle":
-        yield from _recycled(run, values["instance"]["id"], changed=values["changed"])
-    elif module == "vast_instance_exec":
-        number, path = values["instance"]["id"], options.get("removes")
-        gone = path is not None and options["command"].startswith("rm")
-        if gone and number in run.after and path in run.after[number].files and not run.touched(number):
-            yield f"{path} is still there"
-    elif module == "vast_endpoint":
-        yield from _endpoint_absent(run)
-    elif module == "vast_fleet":
-        yield from _fleet_in_state(run)
-
-
-def _in_state(run: Run, number: int, state: str | None, label: str | None, wait: bool) -> c.Iterator[str]:
-    if run.touched(number, run.seen_last(number) + 1):
-        return
-    fact = run.after.get(number)
-    if fact is None:
-        yield f"instance {number} is gone"
-        return
-    if label is not None and fact.label != label:
-        yield f"the label of {number} is {fact.label!r}, not {label!r}"
-    if state is not None and fact.intended_status != state:
-        yield f"instance {number} is meant to be {fact.intended_status}, not {state}"
-    if wait and state == "running" and (fact.actual_status, fact.cur_state) != ("running", "running"):
-        yield f"instance {number} does not run: {fact}"
-    if wait and state == "stopped" and fact.cur_state != "stopped":
-        yield f"instance {number} is not stopped: {fact}"
-
-
-def _recycled(run: Run, number: int, *, changed: bool) -> c.Iterator[str]:
-    if run.touched(number):
-        return
-    fact = run.after.get(number)
-    if changed and (fact is None or fact.generation == run.before[number].generation):
-        waited = run.task.options.get("wait", True)
-        if waited:
-            yield f"instance {number} has no new container: {fact}"
-    if changed and run.task.options.get("wait", True) and fact is not None and fact.actual_status != "running":
-        yield f"instance {number} does not run after the recycle: {fact}"
-
-
-def _endpoint_absent(run: Run) -> c.Iterator[str]:
-    options, values = run.task.options, run.result.values
-    left = options.get("id") or next((number for number, name in NAMES.items() if name == options.get("name")), 0)
-    if left in run.endpoints_after:
-        yield f"endpoint {left} is still there"
-    workers = {*values["deleted_workers"], *values["failed_workers"]}
-    if options.get("wait", True) and (listed := workers & set(run.after)):
-        yield f"workers {sorted(listed)} of the endpoint are still there"
-
-
-NAMES = {40: "llama", 41: "leaky"}
-
-
-def _fleet_in_state(run: Run) -> c.Iterator[str]:
-    state, wait = run.task.options["state"], run.task.options.get("wait", True)
-    for member in run.result["instances"]:
-        if state != "recycled":
-            yield from _in_state(run, member["id"], state, None, wait)
-        elif member["changed"]:
-            yield from _recycled(run, member["id"], changed=True)
+    """A run without error leaves what was asked for, and it is told of no start that is queued."""
+    if not run.result.failed and not run.task.check:
+        yield from SUBJECTS[run.task.module].success(run)
 
 
 def changed_is_true(run: Run) -> c.Iterator[str]:
     """Changed exactly when something was sent that was carried out; a failure may say that it does not know."""
+    if run.ended is not None:
+        return
     changed = bool(run.result.values.get("changed", False))
     if run.task.check:
         yield from _foreseen(run, changed=changed)
@@ -211,7 +147,8 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
     meddled = run.task.module != "vast_endpoint" and any(
         run.touched(number) or number not in run.after for number in asked
     )
-    if changed and not done and not meddled and not (run.result.failed and _unsure(run)):
+    in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
+    if changed and not done and not meddled and not in_doubt:
         yield "changed, and nothing was carried out"
     excused = run.result.failed and (meddled or _unsure(run) or not _differs(run, done))
     if not changed and done and not excused:
@@ -223,11 +160,18 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
 
 
 def _unsure(run: Run) -> bool:
-    return run.result["error_class"] == "unknown_outcome" or any(text in run.result["msg"] for text in UNSURE)
+    return run.result.values.get("error_class") == "unknown_outcome" or any(
+        text in run.result["msg"] for text in UNSURE
+    )
+
+
+def _accepted_a_recycle(run: Run) -> bool:
+    """Whether the API said yes to a recycle: no listing can prove for a while that it did nothing."""
+    return any(RECYCLE.fullmatch(sent.path) and sent.status == 200 and sent.slug is None for sent in run.writes)
 
 
 def _differs(run: Run, done: set[int]) -> bool:
-    if run.task.module == "vast_endpoint" and run.endpoints_before != run.endpoints_after:
+    if run.task.module == "vast_endpoint" and any(GROUP in sent.done for sent in run.writes):
         return True
     return any(_own(run.before.get(number)) != _own(run.after.get(number)) for number in done if number != GROUP)
 
@@ -238,37 +182,22 @@ def _own(fact: Fact | None) -> tuple[t.Any, ...] | None:
 
 def _foreseen(run: Run, *, changed: bool) -> c.Iterator[str]:
     """Where nobody meddled, check mode says what the state that it saw calls for."""
-    if run.result.failed or run.events:
+    if run.result.failed or run.events or run.lag:
         return
-    options, values = run.task.options, run.result.values
-    expected = None
-    if run.task.module == "vast_instance":
-        fact = run.before[values["instance"]["id"]]
-        label = options.get("label") if options.get("id") else None
-        expected = _to_do(fact, options.get("state")) or label not in (None, fact.label)
-    elif run.task.module == "vast_fleet" and options["state"] != "recycled":
-        expected = any(_to_do(run.before[member["id"]], options["state"]) for member in values["instances"])
-    elif run.task.module == "vast_endpoint":
-        expected = values["endpoint"] is not None
+    expected = SUBJECTS[run.task.module].foreseen(run)
     if expected is not None and changed is not expected:
         yield f"check mode foresees changed={changed}, and the state calls for {expected}"
 
 
-def _to_do(fact: Fact, state: str | None) -> bool:
-    if state == "running":
-        return fact.intended_status != "running" or fact.cur_state == "stopped"
-    return state == "stopped" and fact.intended_status != "stopped"
-
-
 def failure_is_told(run: Run) -> c.Iterator[str]:
     """A failure has a class from the list, and a message that names what it is about."""
-    if not run.result.failed:
+    if not run.result.failed or run.ended is not None:
         return
     values, options = run.result.values, run.task.options
     if values.get("error_class") not in CLASSES:
         yield f"error_class is {values.get('error_class')!r}"
     names = {str(options.get(key)) for key in ("id", "label", "name") if options.get(key)}
-    names |= {str(number) for number in run.before} | set(NAMES.values()) | {"/api/", "api_url"}
+    names |= {str(number) for number in run.before} | set(ENDPOINTS.values()) | {"/api/", "api_url"}
     if not values.get("url") and not any(name in values["msg"] for name in names):
         yield f"the message names nothing: {values['msg']}"
     if run.task.module == "vast_fleet":
@@ -279,32 +208,58 @@ def failure_is_told(run: Run) -> c.Iterator[str]:
 
 
 def absence_is_true(run: Run) -> c.Iterator[str]:
-    """What is said not to be there, by a complete listing, is not there; and whoever chooses all gets all."""
+    """What is said not to be there, by a complete listing, is there indeed not."""
     values, options = run.result.values, run.task.options
     there = {number for number in run.before if number in run.after and not run.touched(number)}
-    absent = run.result.failed and values["error_class"] == "not_found" and "complete listing" in values["msg"]
-    if absent and any(_is_named(number, run.before[number], options) for number in there):
+    absent = run.result.failed and values.get("error_class") == "not_found" and "complete listing" in values["msg"]
+    if absent and any(is_named(number, run.before[number], options) for number in there):
         yield f"it is there all the same: {values['msg']}"
-    if run.task.module == "vast_fleet" and not run.result.failed and not options.get("exclude"):
-        select = options["select"]
-        chosen = there if select.get("all") else there & set(select.get("ids", ()))
-        if missing := chosen - {member["id"] for member in values["instances"]}:
-            yield f"{sorted(missing)} are not among the chosen ones"
 
 
 def no_start_is_left_behind(run: Run) -> c.Iterator[str]:
-    """A start that failed for want of a GPU must not come about later, and bill."""
-    if not run.result.failed or run.task.check or run.task.options.get("state") != "running":
+    """A start that failed must not come about later, and bill; nor one of a run that was killed before."""
+    if not run.result.failed or run.task.check or run.ended == "kill":
         return
     for number, fact in run.after.items():
-        started = any(number in sent.done and ("state", number, "running") in works(sent) for sent in run.writes)
-        if not started or any(event.kind == "started" and event.target == number for _seq, event in run.events):
+        if not fact.queued or not (number in started(run) or number in run.inherited):
+            continue
+        if any(event.kind == "started" and event.target == number for _seq, event in run.events):
             continue
         if any(sent.fault == "404-instance" for sent in run.writes):
             continue  # the API itself says that it is not there
-        queued = fact.intended_status == "running" and fact.cur_state == "stopped"
-        if queued and "could NOT be confirmed" not in run.result["msg"]:
+        if "could NOT be confirmed" not in run.result["msg"] or str(number) not in run.result.text:
             yield f"the start of {number} is still queued, and the message does not say so: {run.result['msg']}"
+
+
+def what_bills_is_named(run: Run) -> c.Iterator[str]:
+    """Whatever a failed run has started, or failed to delete, is in its result by id."""
+    if not run.result.failed or run.task.check or run.ended is not None:
+        return
+    bills = {number for number in started(run) if number in run.after and run.after[number].bills_gpu}
+    if run.task.module == "vast_endpoint" and any(GROUP in sent.done for sent in run.writes):
+        known = run.told & WORKERS.get(endpoint_of(run.task.options), frozenset())
+        bills |= {number for number in known & set(run.after) if run.after[number].cur_state != "unloaded"}
+    unnamed = {number for number in bills if str(number) not in run.result.text and not run.touched(number)}
+    if unnamed:
+        yield f"{sorted(unnamed)} bill, and the result does not name them: {run.result['msg']}"
+
+
+def started(run: Run) -> set[int]:
+    """The instances whose start this run has carried out."""
+    return {
+        number
+        for sent in run.writes
+        for kind, number, value in works(sent)
+        if (kind, value) == ("state", "running") and number in sent.done
+    }
+
+
+def signals_are_told(run: Run) -> c.Iterator[str]:
+    """A task that starts things and is ended by a signal undoes that within a bounded time, and says what it did."""
+    if run.ended in (None, "kill") or not SUBJECTS[run.task.module].starts or not any(sent.done for sent in run.writes):
+        return
+    if run.result.failed and run.result.values.get("error_class") not in CLASSES:
+        yield f"{run.ended} ended it without a word: {run.result.values}"
 
 
 def no_secret_leaves(run: Run) -> c.Iterator[str]:
@@ -319,7 +274,7 @@ def it_is_bounded(run: Run) -> c.Iterator[str]:
     """Time and requests have an end, whatever happens."""
     options = run.task.options
     retry = options.get("retry_timeout", 120) + options.get("api_timeout", 60)
-    waited = options.get("wait_timeout", 600) if run.task.module not in ("vast_instance_exec",) else 180
+    waited = options.get("wait_timeout", 600) if SUBJECTS[run.task.module].waits else 180
     members = max(1, len(run.result.values.get("instances") or ()))
     seconds = waited * members + retry * (8 + 4 * (members - 1)) + 120
     if run.seconds > seconds:
@@ -336,47 +291,8 @@ CHECKS: tuple[c.Callable[[Run], c.Iterator[str]], ...] = (
     failure_is_told,
     absence_is_true,
     no_start_is_left_behind,
+    what_bills_is_named,
+    signals_are_told,
     no_secret_leaves,
     it_is_bounded,
 )
-
-
-NO_CONTAINER = (None, "created", "offline")
-"""In which no command can run."""
-
-
-def excuses(run: Run, stubborn: c.Collection[int]) -> bool:
-    """Whether a failure in a world that holds still is true: what it names is gone, taken, lost or stubborn."""
-    values, options = run.result.values, run.task.options
-    error_class = values["error_class"]
-    chosen = _chosen(run)
-    if error_class in ("not_found", "ambiguous"):
-        named = [fact for number, fact in run.before.items() if _is_named(number, fact, options)]
-        return len(named) != 1 or (error_class == "not_found" and not set(chosen) & set(run.after))
-    if error_class == "invalid":
-        stopped = any(run.before[number].intended_status == "stopped" for number in chosen)
-        queued = any(run.before[number].cur_state == "stopped" for number in chosen)
-        running = any(run.before[number].cur_state == "running" for number in chosen)
-        if run.task.module == "vast_instance_exec":
-            return running or any(run.before[number].actual_status in NO_CONTAINER for number in chosen)
-        return stopped or queued or "max_affected" in options
-    if run.task.module == "vast_endpoint":
-        return bool(set(stubborn) & set(run.after))
-    hopeless = {
-        number
-        for number in chosen
-        if run.before[number].actual_status in ("offline", "unknown", None, "created", "recycling", "loading")
-        or (run.before[number].actual_status == "exited" and run.before[number].intended_status == "running")
-    }
-    return error_class in ("unavailable", "server", "timeout") and bool((hopeless | set(stubborn)) & set(chosen))
-
-
-def _is_named(number: int, fact: Fact, options: dict[str, t.Any]) -> bool:
-    return number == options["id"] if options.get("id") else fact.label == options.get("label")
-
-
-def _chosen(run: Run) -> list[int]:
-    values = run.result.values
-    if "instances" in values:
-        return [member["id"] for member in values["instances"] if member["id"] in run.before]
-    return [number for number, fact in run.before.items() if _is_named(number, fact, run.task.options)]

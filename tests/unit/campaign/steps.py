@@ -64,12 +64,47 @@ class Event:
 
 
 @dataclasses.dataclass(frozen=True)
+class End:
+    """How a task is ended from outside, at its request number `at`: before it is sent, or after its reply.
+
+    `how`: SIGINT, SIGTERM, SIGHUP, or `kill`, after which the task does nothing any more; it is then run again.
+    """
+
+    how: str
+    at: int = 1
+    after: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Meanwhile:
+    """Another task that runs just before request number `at` of the first one."""
+
+    task: Task
+    at: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
 class Step:
     """One task, and what goes wrong while it runs."""
 
     task: Task
     faults: tuple[Fault, ...] = ()
     events: tuple[Event, ...] = ()
+    end: End | None = None
+    meanwhile: tuple[Meanwhile, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Nature:
+    """What kind of account it is: options of the simulator, and how its instances behave."""
+
+    options: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    behaviour: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def lag(self) -> float:
+        """Seconds by which rows are old."""
+        return float(self.behaviour.get("row_lag", 0.0))
 
 
 PLACES = {
@@ -102,6 +137,8 @@ KINDS: dict[str, dict[str, t.Any]] = {
     "404-key": _refusal(404, "auth_error", "Invalid user key"),
     "404-instance": _refusal(404, "no_such_instance", "No such instance."),
     "400-absent": _refusal(400, "invalid_args", "Routegroup not found for user"),
+    "404-html": _reply(HTML, 404),
+    "410-html": _reply(HTML, 410),
     "410-route": _refusal(410, "deprecated_endpoint", "Use another."),
     "400-leak": _reply(LEAK, 400),
     "500-leak": _reply(f"Traceback: token={KEY} password='SECRET-of-a-reply' in {KEY}", 500),
@@ -128,7 +165,16 @@ KINDS: dict[str, dict[str, t.Any]] = {
     "too-slow": {"action": "delay", "seconds": 200},
     "drip": {"action": "drip", "rate": 20000},
     "redirect": {"action": "redirect", "location": f"https://elsewhere.test/?api_key={KEY}"},
+    # Done by halves, or twice.
+    **{f"{status}-half": _refusal(status, **AFTER, parts=1) for status in (400, 403, 429, 500)},
+    "false-half": _refusal(200, **AFTER, parts=1),
+    "drop-half": {"action": "drop", **AFTER, "parts": 1},
+    "twice": {"action": "duplicate"},
     # A listing that cannot be relied on.
+    "total-text": {"action": "merge", "set": {"total_instances": "99"}},
+    "total-null": {"action": "merge", "set": {"total_instances": None, "next_token": None}},
+    "total-only": _reply({"success": True, "total_instances": 0, "next_token": None}),
+    "error-in-listing": _reply({"error": "internal", "instances": [], "total_instances": 0, "next_token": None}),
     "no-instances": {"action": "merge", "delete": ["instances"]},
     "null-instances": {"action": "merge", "set": {"instances": None}},
     "null-row": {"action": "merge", "set": {"instances.0": None}},
@@ -141,6 +187,7 @@ KINDS: dict[str, dict[str, t.Any]] = {
     "false-after": {"action": "merge", "set": {"success": False}},
     # Other replies with a part missing.
     "no-results": {"action": "merge", "delete": ["results"]},
+    "unknown-workers": {"action": "merge", "set": {"failed_workers": [9999]}},
     "no-workers-told": {"action": "merge", "delete": ["deleted_workers"]},
     "workers-not-ids": {"action": "merge", "set": {"failed_workers": ["x"]}},
     "no-result-url": {"action": "merge", "delete": ["result_url"]},
@@ -157,18 +204,40 @@ LISTING_KINDS = (
     "cut-short",
     "page-again",
     "bad-token",
+    "total-text",
+    "total-null",
+    "total-only",
+    "error-in-listing",
 )
 OWN_PLACES = {
     **dict.fromkeys(LISTING_KINDS, "listing"),
+    **dict.fromkeys(("429-half", "400-half", "403-half", "500-half", "false-half", "drop-half", "twice"), "put"),
     "no-results": "endpoints",
     "400-absent": "delete",
     "no-workers-told": "delete",
+    "unknown-workers": "delete",
     "workers-not-ids": "delete",
     "no-result-url": "put",
     "foreign-result-url": "put",
 }
 """Where the kinds belong that make sense in one place only."""
 
+CHANGES: dict[str, dict[str, t.Any]] = {
+    "gpu_taken": {"gpu_available": False},
+    "gpu_free": {"gpu_available": True},
+    "gpu_free_later": {"gpu_available": False, "gpu_free_after": 20.0},
+    "flickers": {"missing_listings": 1},
+    "flickers_twice": {"missing_listings": 2},
+    "lags": {"row_lag": 6.0},
+    "starts_late": {"start_delay": 30.0},
+    "stays_stale": {"stale_status": 40.0},
+    "refuses_silently": {"refusal": "silent"},
+    "refuses_without_slug": {"refusal": "no_slug"},
+    "refuses_with_400": {"refusal": "status_400"},
+    "queues_in_next_state": {"queue_shows": "next_state"},
+    "queues_unseen": {"queue_shows": "nothing"},
+}
+"""Events that change how an instance behaves from then on."""
 EVENTS = (
     "stopped",
     "started",
@@ -177,12 +246,10 @@ EVENTS = (
     "relabelled",
     "crashed",
     "offline",
-    "gpu_taken",
-    "gpu_free",
-    "gpu_free_later",
     "ignored",
     "stuck",
     "crash_on_start",
     "bulk_ignored",
     "vanishes",
+    *CHANGES,
 )

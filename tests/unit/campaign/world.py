@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import time
 import types
 import typing as t
@@ -32,7 +33,7 @@ from ansible_collections.vastai.cloud.tests.simulator.reply import Reply
 from ansible_collections.vastai.cloud.tests.simulator.request import Request
 
 from ..plugins.harness import KEY, FakeClock, Result, run_module
-from .steps import Event, Fault, Task
+from .steps import CHANGES, End, Event, Fault, Meanwhile, Nature, Task
 
 PAGE = 4
 """Rows on a page of the listing: so few that a handful of instances needs several."""
@@ -68,6 +69,7 @@ class Sent:
     """One request that reached the simulator, and what came of it.
 
     `done`: the instances it was carried out on. `rows`: what a page of the listing showed to whom asked.
+    `told`: the workers that it named.
     `lost`: the reply did not get through whole.
     """
 
@@ -82,6 +84,7 @@ class Sent:
     slug: str | None = None
     lost: bool = False
     done: frozenset[int] = frozenset()
+    told: frozenset[int] = frozenset()
     rows: dict[int, Row] = dataclasses.field(default_factory=dict)
 
     @property
@@ -100,6 +103,10 @@ class Fact:
     actual_status: str | None
     intended_status: str
     cur_state: str
+    next_state: str
+    queued: bool
+    bills_gpu: bool
+    flickers: bool
     generation: int
     files: tuple[str, ...]
 
@@ -107,7 +114,13 @@ class Fact:
     def short(self) -> str:
         """In a line."""
         status = f"actual {self.actual_status}, intended {self.intended_status}, contract {self.cur_state}"
-        return f"{self.label!r} {status}, container {self.generation}, {len(self.files)} files"
+        queued = ", start queued" if self.queued else ""
+        return f"{self.label!r} {status}{queued}, container {self.generation}, {len(self.files)} files"
+
+    @property
+    def is_asked_to_run(self) -> bool:
+        """Whether anything that it shows says so."""
+        return "running" in (self.intended_status, self.next_state)
 
     @property
     def own(self) -> tuple[t.Any, ...]:
@@ -117,7 +130,11 @@ class Fact:
 
 @dataclasses.dataclass
 class Run:
-    """One task, from the state before it to the state after it."""
+    """One task, from the state before it to the state after it.
+
+    `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs were
+    told of. `inherited`: the instances that a run which was killed had started.
+    """
 
     task: Task
     result: Result
@@ -128,6 +145,10 @@ class Run:
     sent: list[Sent]
     events: list[tuple[int, Event]]
     seconds: float
+    lag: float = 0.0
+    ended: str | None = None
+    told: frozenset[int] = frozenset()
+    inherited: frozenset[int] = frozenset()
 
     @property
     def writes(self) -> list[Sent]:
@@ -135,12 +156,43 @@ class Run:
         return [sent for sent in self.sent if sent.write]
 
     def touched(self, instance_id: int, since: int = 0) -> bool:
-        """Whether somebody else changed an instance or its fate during the task."""
-        return any(event.target == instance_id for seq, event in self.events if seq >= since)
+        """Whether somebody else changed an instance or its fate during the task, or listings lacked it."""
+        flickers = instance_id in self.before and self.before[instance_id].flickers
+        return flickers or any(event.target == instance_id for seq, event in self.events if seq >= since)
+
+    def showed_queue(self, instance_id: int) -> bool:
+        """Whether a listing that came after the last change of an instance showed that its start is queued."""
+        last = max((sent.seq for sent in self.writes if instance_id in sent.done), default=0)
+        rows = [sent.rows[instance_id] for sent in self.sent if sent.seq > last and instance_id in sent.rows]
+        return any(
+            row["cur_state"] == "stopped" and "running" in (row["intended_status"], row["next_state"]) for row in rows
+        )
 
     def seen_last(self, instance_id: int) -> int:
         """The last request whose reply showed the instance."""
         return max((sent.seq for sent in self.sent if instance_id in sent.rows), default=0)
+
+
+class Killed(BaseException):
+    """The task does nothing any more. No Exception, so that nothing takes it for a lost connection."""
+
+
+class Signalled(BaseException):
+    """What a signal does to a task that does not take it over."""
+
+
+@dataclasses.dataclass
+class Stage:
+    """What goes on while one task runs; another that runs meanwhile has its own."""
+
+    log: list[Sent] = dataclasses.field(default_factory=list)
+    happened: list[tuple[int, Event]] = dataclasses.field(default_factory=list)
+    events: list[Event] = dataclasses.field(default_factory=list)
+    meanwhile: list[Meanwhile] = dataclasses.field(default_factory=list)
+    others: list[Run] = dataclasses.field(default_factory=list)
+    end: End | None = None
+    ended: str | None = None
+    asked: int = 0
 
 
 class World:
@@ -152,10 +204,10 @@ class World:
         self.simulator = Simulator(
             ACCOUNT, KEY, clock=self.clock.now, sleep=self.clock.sleep, on_asked=self._asked, on_done=self._note
         )
-        self._log: list[Sent] = []
-        self._happened: list[tuple[int, Event]] = []
-        self._events: list[Event] = []
+        self._stages: list[Stage] = [Stage()]
         self._unreachable = 0
+        self._told: frozenset[int] = frozenset()
+        self.nature = Nature()
 
     @contextlib.contextmanager
     def open(self) -> c.Iterator[World]:
@@ -163,7 +215,9 @@ class World:
         home = str(self.home)
         clean = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         clean |= {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_CACHE_HOME": f"{home}/cache"}
-        wall = types.SimpleNamespace(time=self.clock.now, monotonic=time.monotonic, sleep=time.sleep)
+        wall = types.SimpleNamespace(
+            **{**vars(time), "time": self.clock.now, "clock_gettime": lambda _which: self.clock.now()}
+        )
         patches: list[contextlib.AbstractContextManager[t.Any]] = [
             mock.patch.dict(os.environ, clean, clear=True),
             mock.patch.object(clock.Clock, "now", self.clock.now),
@@ -176,6 +230,8 @@ class World:
         with contextlib.ExitStack() as stack:
             for patch in patches:
                 stack.enter_context(patch)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                stack.callback(signal.signal, number, signal.signal(number, _signalled))
             stack.enter_context(self.simulator)
             yield self
 
@@ -184,35 +240,67 @@ class World:
         """The live account."""
         return self.simulator.account
 
-    def begin(self) -> None:
-        """Back to the start: time, account and pacing."""
+    @property
+    def stage(self) -> Stage:
+        """Of the task that runs now."""
+        return self._stages[-1]
+
+    def begin(self, nature: Nature | None = None) -> None:
+        """Back to the start: time, account and all that was kept in files."""
         self.clock.seconds = BEGIN
         self.clock.slept.clear()
         self.simulator.reset()
-        shutil.rmtree(self.home / "cache", ignore_errors=True)
+        self.nature = nature or Nature()
+        self._told = frozenset()
+        self.simulator.set_options(**self.nature.options)
+        for number in self.account.instances if self.nature.behaviour else ():
+            self.simulator.set_instance(number, **self.nature.behaviour)
+        for each in self.home.iterdir():
+            shutil.rmtree(each, ignore_errors=True)
 
     def pass_time(self, seconds: float) -> None:
         """Let the world settle."""
         self.clock.seconds += seconds
 
-    def run(self, task: Task, faults: c.Iterable[Fault] = (), events: c.Iterable[Event] = ()) -> Run:
-        """Run one task while these things go wrong; afterwards nothing goes wrong any more."""
-        before, endpoints = self.facts(), set(self.account.endpoints)
-        self._log, self._happened = [], []
-        self._events = [*events]
+    def run(
+        self,
+        task: Task,
+        faults: c.Iterable[Fault] = (),
+        events: c.Iterable[Event] = (),
+        end: End | None = None,
+        meanwhile: c.Iterable[Meanwhile] = (),
+        inherited: frozenset[int] = frozenset(),
+    ) -> tuple[Run, list[Run]]:
+        """Run one task while these things go wrong; afterwards nothing goes wrong any more.
+
+        Gives its run, and those of the tasks that ran meanwhile.
+        """
         self._unreachable = 0
         for fault in faults:
             if fault.kind == "unreachable":
                 self._unreachable += fault.times or 2
             else:
                 self.simulator.add_fault(fault.rule())
-        began = self.clock.seconds
-        result = run_module(task.module, check_mode=task.check, api_url=self.simulator.url, **task.options)
-        seconds = self.clock.seconds - began
+        stage = Stage(events=[*events], meanwhile=[*meanwhile], end=end)
+        run = self._play(task, stage, inherited)
+        self.simulator.clear_faults()
+        self._unreachable = 0
+        return run, stage.others
+
+    def _play(self, task: Task, stage: Stage, inherited: frozenset[int] = frozenset()) -> Run:
+        before, endpoints, began = self.facts(), set(self.account.endpoints), self.clock.seconds
+        self._stages.append(stage)
+        try:
+            result = run_module(task.module, check_mode=task.check, api_url=self.simulator.url, **task.options)
+        except (Killed, Signalled) as ended:
+            if stage.ended is None:
+                raise KeyboardInterrupt from ended
+            result = Result(True, {"msg": ""})
+        finally:
+            self._stages.pop()
         for defect in self.simulator.application.defects:
             raise defect
-        self.simulator.clear_faults()
-        self._events, self._unreachable = [], 0
+        self._told = self._told.union(*(sent.told for sent in stage.log))
         return Run(
             task,
             result,
@@ -220,9 +308,13 @@ class World:
             self.facts(),
             endpoints,
             set(self.account.endpoints),
-            self._log,
-            self._happened,
-            seconds,
+            stage.log,
+            stage.happened,
+            self.clock.seconds - began,
+            self.nature.lag,
+            stage.ended,
+            self._told,
+            inherited,
         )
 
     def facts(self) -> dict[int, Fact]:
@@ -238,14 +330,15 @@ class World:
 
     def _asked(self, _request: Request) -> None:
         """What somebody else does first."""
-        seq = len(self._log) + 1
-        for event in [event for event in self._events if event.at == seq]:
+        stage = self.stage
+        seq = len(stage.log) + 1
+        for event in [event for event in stage.events if event.at == seq]:
             self._meddle(event, seq)
 
     def _note(self, entry: Entry, outcome: Outcome) -> None:
         """A note of each request and what came of it."""
         sent = Sent(
-            len(self._log) + 1,
+            len(self.stage.log) + 1,
             entry["method"],
             entry["path"],
             entry["body"],
@@ -258,14 +351,14 @@ class World:
         action = outcome.fault.action if outcome.fault else ""
         sent.lost = action in ("drop", "truncate")
         _note_body(sent, outcome.reply, dripping=action == "drip")
-        self._log.append(sent)
+        self.stage.log.append(sent)
 
     def _meddle(self, event: Event, seq: int) -> None:
         application = self.simulator.application
         with application._lock:
             lifecycle.advance(self.account)
             if meddle(self.account, event):
-                self._happened.append((seq, event))
+                self.stage.happened.append((seq, event))
 
     def _drip(self, _seconds: float) -> None:
         time.sleep(0.001)  # lets the reader take in what came before
@@ -277,6 +370,18 @@ class World:
         def sending(
             adapter: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **options: t.Any
         ) -> requests.Response:
+            stage = self.stage
+            stage.asked += 1
+            for other in [each for each in stage.meanwhile if each.at == stage.asked]:
+                self._let_run(other.task, stage)
+            self._maybe_end(stage, after=False)
+            response = sent(adapter, request, **options)
+            self._maybe_end(stage, after=True)
+            return response
+
+        def sent(
+            adapter: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **options: t.Any
+        ) -> requests.Response:
             if self._unreachable:
                 self._unreachable -= 1
                 refused = urllib3.exceptions.NewConnectionError(t.cast(t.Any, None), "Connection refused")
@@ -285,13 +390,41 @@ class World:
                 )
             began = self.clock.seconds
             response = send(adapter, request, **options)
-            if self.clock.seconds - began > options["timeout"][1] and "drip" not in (self._log[-1].fault or ""):
+            if self.clock.seconds - began > options["timeout"][1] and "drip" not in (self.stage.log[-1].fault or ""):
                 response.close()
-                self._log[-1].lost, self._log[-1].rows = True, {}
+                late = self.stage.log[-1]
+                late.lost, late.rows, late.told = True, {}, frozenset()
                 raise requests.ReadTimeout("Read timed out.", request=request)
             return response
 
         return sending
+
+    def _let_run(self, task: Task, stage: Stage) -> None:
+        """Another task, from its begin to its end; for the first one it is what somebody else does."""
+        run = self._play(task, Stage())
+        stage.others.append(run)
+        started = ("running",) if task.options.get("state") == "running" else ()
+        for number in {number for sent in run.writes for number in sent.done} - {GROUP}:
+            stage.happened.append((stage.asked, Event("started" if started else "changed", number, stage.asked)))
+        for number in set(run.before) - set(run.after) | (run.endpoints_before - run.endpoints_after):
+            stage.happened.append((stage.asked, Event("vanished", number, stage.asked)))
+
+    @staticmethod
+    def _maybe_end(stage: Stage, *, after: bool) -> None:
+        """End the task from outside when it is time to; one that was killed stays dead."""
+        end = stage.end
+        if stage.ended == "kill":
+            raise Killed
+        if end is None or stage.ended or (end.at, end.after) != (stage.asked, after):
+            return
+        stage.ended = end.how
+        if end.how == "kill":
+            raise Killed
+        os.kill(os.getpid(), signal.Signals[end.how])
+
+
+def _signalled(number: int, _frame: types.FrameType | None) -> t.NoReturn:
+    raise Signalled(signal.Signals(number).name)
 
 
 def _fact(instance: Instance) -> Fact:
@@ -301,6 +434,10 @@ def _fact(instance: Instance) -> Fact:
         row["actual_status"],
         row["intended_status"],
         row["cur_state"],
+        row["next_state"],
+        instance.queued,
+        instance.bills_gpu,
+        instance.behaviour.missing_listings > 0,
         instance.generation,
         tuple(sorted(instance.files.entries)),
     )
@@ -311,13 +448,21 @@ def _note_body(sent: Sent, reply: Reply, *, dripping: bool) -> None:
         body = json.loads(reply.content)
     except ValueError:
         return
+    if sent.path.startswith("/get_endpoint_workers") and isinstance(body, list) and not sent.lost:
+        sent.told = frozenset(row["id"] for row in body if isinstance(row, dict) and "id" in row)
     if not isinstance(body, dict) or sent.lost:
         return
+    named = [*_listed(body.get("deleted_workers")), *_listed(body.get("failed_workers"))]
+    sent.told = frozenset(number for number in named if isinstance(number, int))
     if body.get("success") is False and not dripping:
         sent.slug = str(body.get("error"))
     rows = body.get("instances", body.get("results"))
     if sent.method == "GET" and sent.status == 200 and isinstance(rows, list):
         sent.rows = {row["id"]: row for row in rows if isinstance(row, dict) and "id" in row}
+
+
+def _listed(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else []
 
 
 def meddle(account: Account, event: Event) -> bool:
@@ -327,29 +472,40 @@ def meddle(account: Account, event: Event) -> bool:
     instance = account.instances.get(event.target)
     if instance is None:
         return False
-    row, behaviour = instance.row, instance.behaviour
-    if event.kind == "stopped":
-        lifecycle.stop(account, instance)
-    elif event.kind == "started":
-        lifecycle.start(account, instance)
-    elif event.kind == "recycled":
-        lifecycle.recycle(account, instance, instance.files)
-    elif event.kind == "vanished":
-        lifecycle.remove(account, instance)
-    elif event.kind == "relabelled":
-        row["label"] = "renamed"
-    elif event.kind in ("crashed", "offline"):
-        instance.steps.clear()
-        instance.update({"actual_status": "exited" if event.kind == "crashed" else "offline"}, account.clock.now())
-    elif event.kind in ("gpu_taken", "gpu_free"):
-        behaviour.gpu_available = event.kind == "gpu_free"
-    elif event.kind == "gpu_free_later":
-        behaviour.gpu_available, behaviour.gpu_free_after = False, 20.0
-    elif event.kind == "ignored":
-        behaviour.ignore_next_put += 1
+    if event.kind in DOINGS:
+        DOINGS[event.kind](account, instance)
     else:
-        setattr(behaviour, event.kind, True)
+        for name, value in CHANGES.get(event.kind, {event.kind: True}).items():
+            setattr(instance.behaviour, name, value)
     return True
+
+
+def _show(changes: Row) -> c.Callable[[Account, Instance], None]:
+    def show(account: Account, instance: Instance) -> None:
+        instance.steps.clear()
+        instance.update(changes, account.clock.now())
+
+    return show
+
+
+def _relabel(account: Account, instance: Instance) -> None:
+    instance.update({"label": "renamed"}, account.clock.now())
+
+
+def _ignore(_account: Account, instance: Instance) -> None:
+    instance.behaviour.ignore_next_put += 1
+
+
+DOINGS: dict[str, c.Callable[[Account, Instance], t.Any]] = {
+    "stopped": lifecycle.stop,
+    "started": lifecycle.start,
+    "recycled": lambda account, instance: lifecycle.recycle(account, instance, instance.files),
+    "vanished": lifecycle.remove,
+    "relabelled": _relabel,
+    "crashed": _show({"actual_status": "exited"}),
+    "offline": _show({"actual_status": "offline"}),
+    "ignored": _ignore,
+}
 
 
 def _delete_endpoint(account: Account, endpoint_id: int) -> bool:

@@ -31,6 +31,10 @@ for each in NAMES:
     importlib.import_module(f"{MODULES}.{each}")
 
 
+NULL = object()
+"""An option that is given as null; None stands for one that is not given."""
+
+
 class FakeClock:
     """Time that passes only by sleeping; it stands in for every clock of the collection."""
 
@@ -123,6 +127,7 @@ def instance_row(instance_id: int = 4711, **fields: t.Any) -> dict[str, t.Any]:
         "gpu_name": "RTX 4090",
         "num_gpus": 1,
         "dph_total": 0.42,
+        "storage_total_cost": 0.01,
         "jupyter_token": "SECRET-jupyter-token",
         "extra_env": [["HF_TOKEN", "SECRET-env-value"]],
         "onstart": "export PASSWORD=SECRET-onstart",
@@ -188,8 +193,7 @@ def run_module(name: str, /, *, check_mode: bool = False, **options: t.Any) -> R
     """
     module = importlib.import_module(f"{MODULES}.{name}")
     arguments = {"api_key": KEY, "api_url": URL, **options, "_ansible_check_mode": check_mode, "_ansible_diff": True}
-    arguments = {name: value for name, value in arguments.items() if value is not None}
-
+    arguments = {name: None if value is NULL else value for name, value in arguments.items() if value is not None}
     warnings: list[str] = []
 
     def exit_json(task: t.Any, **values: t.Any) -> t.NoReturn:
@@ -292,7 +296,7 @@ class Undeclared(BaseException):
 
 
 class _Declared(registries.OrderedRegistry):
-    """Raises what no code under test takes for a lost connection, as it would the registry's own error."""
+    """Fails the test with what no code under test takes for a lost connection, as it would the registry's own error."""
 
     def find(self, request: t.Any) -> tuple[responses.BaseResponse | None, list[str]]:
         found, reasons = super().find(request)

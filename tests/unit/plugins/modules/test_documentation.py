@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import importlib
+import importlib.util
 import typing as t
 from unittest import mock
 
@@ -15,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import API_OPTIONS, Spec
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import SELECTION_OPTIONS
 
 from ..harness import (
     COLLECTION,
@@ -31,6 +33,7 @@ from ..harness import (
 )
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
+INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
 FRAGMENTS = "ansible_collections.vastai.cloud.plugins.doc_fragments"
 OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
@@ -61,7 +64,8 @@ def real_spec(name: str) -> tuple[Spec, dict[str, t.Any]]:
     with mock.patch.object(module, "run_module") as run_module:
         module.main()
     _run, *own = run_module.call_args.args
-    return {**API_OPTIONS, **own[0]}, dict(run_module.call_args.kwargs)
+    constraints = {name: value for name, value in run_module.call_args.kwargs.items() if name != "criteria"}
+    return {**API_OPTIONS, **own[0]}, constraints
 
 
 def real_validator(name: str, arguments: dict[str, t.Any]) -> ArgumentSpecValidator:
@@ -183,20 +187,28 @@ def test_its_options_are_documented_as_they_are(name: str) -> None:
     assert list(differences(documented(name, "options"), real_spec(name)[0], "")) == []
 
 
-def test_the_options_that_select_are_documented_alike_in_all_modules() -> None:
-    shared = without_texts(fragment("vastai.cloud.selection")["options"])
+def test_the_options_that_select_are_documented_alike_everywhere() -> None:
+    shared = fragment("vastai.cloud.selection")["options"]
     fleet = block("vast_fleet", "DOCUMENTATION")["options"]
-    assert without_texts(fleet["exclude"]["suboptions"]) == shared
-    assert without_texts(fleet["select"]["suboptions"]).keys() == {"all", *shared}
-    assert fleet["exclude"]["suboptions"].items() <= fleet["select"]["suboptions"].items()
+    inventory = yaml_load(importlib.import_module(INVENTORY).DOCUMENTATION)["options"]
+    assert fleet["exclude"]["suboptions"] == inventory["filters"]["suboptions"] == shared
+    assert fleet["select"]["suboptions"] == {"all": fleet["select"]["suboptions"]["all"], **shared}
+    assert documented("vast_instance_info", "options").items() >= shared.items()
+    assert list(differences(shared, SELECTION_OPTIONS, "")) == []
 
 
-def without_texts(options: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The options without their descriptions, which refer to the keys of different results."""
-    return {
-        option: {key: value for key, value in entry.items() if key != "description"}
-        for option, entry in options.items()
-    }
+RETURNS = importlib.util.spec_from_file_location("returns", COLLECTION / "tools" / "returns.py")
+
+
+def test_what_is_shared_is_copied_from_the_fragments() -> None:
+    assert RETURNS is not None
+    assert RETURNS.loader is not None
+    tool = importlib.util.module_from_spec(RETURNS)
+    RETURNS.loader.exec_module(tool)
+    assert tool.stale() == {}, "run python3 tools/returns.py"
+    stale = "  # shared: cost\n  running: {}\n  # end\n"
+    assert tool.fresh(stale) != stale
+    assert tool.fresh(stale).startswith("  # shared: cost\n  running:\n    description: What")
 
 
 def test_the_action_group_holds_every_module() -> None:

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.vars.reserved import get_reserved_names
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import API_OPTIONS
 from ansible_collections.vastai.cloud.plugins.module_utils._api import errors
@@ -46,7 +47,7 @@ def mappings(found: t.Any) -> c.Iterator[dict[str, t.Any]]:
 def tasks(guide: pathlib.Path) -> list[tuple[str, dict[str, t.Any]]]:
     """Each task of this collection in a guide: the module and its arguments."""
     return [
-        (key.removeprefix(PREFIX), arguments)
+        (key.removeprefix(PREFIX), arguments or {})
         for code in blocks(guide, "yaml", "yaml+jinja")
         for mapping in mappings(yaml_load(code))
         for key, arguments in mapping.items()
@@ -123,3 +124,30 @@ def test_the_execution_environment_of_the_guide_is_the_one_that_is_tested() -> N
     first, *_others = blocks(COLLECTION / "docs" / "docsite" / "rst" / "automation_platform.rst", "yaml")
     tested = (COLLECTION / "tests" / "ee" / "execution-environment.yml").read_text(encoding="utf-8")
     assert yaml_load(first) == yaml_load(tested)
+
+
+every_playbook = pytest.mark.parametrize("playbook", sorted(PLAYBOOKS))
+
+
+def source(playbook: str) -> str:
+    return (COLLECTION / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8")
+
+
+@every_playbook
+def test_a_playbook_never_becomes_somebody_else(playbook: str) -> None:
+    assert [play["become"] for play in yaml_load(source(playbook))] == [False]
+
+
+@every_playbook
+def test_the_head_of_a_playbook_tells_how_to_run_it(playbook: str) -> None:
+    head = source(playbook).partition("\n- name:")[0]
+    assert f"vastai.cloud.{playbook}" in head or "make demo" in head
+    assert all(line.startswith(("#", "---")) for line in head.splitlines())
+
+
+@every_playbook
+def test_no_variable_of_a_playbook_is_reserved(playbook: str) -> None:
+    head = source(playbook).partition("\n- name:")[0]
+    documented = set(re.findall(r"^# ([a-z]\w*) {2,}\S", head, re.MULTILINE))
+    assert documented or playbook in {"demo", "inventory_demo"}
+    assert documented & get_reserved_names() == set()

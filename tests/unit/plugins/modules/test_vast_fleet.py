@@ -10,7 +10,7 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
+from ..harness import NULL, Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
 
 LIST = "/api/v1/instances/"
 BULK = "/api/v0/instances/"
@@ -229,7 +229,7 @@ def test_instances_on_their_way_are_waited_for_and_nothing_is_sent(api: Api, clo
     [
         ({"all": True}, {}, [up(1), up(2, label=None)], [1, 2]),
         ({"ids": [2, 1]}, {"id": {"in": [2, 1]}}, [up(1), up(2)], [1, 2]),
-        ({"label": ["a", ""]}, {"label": {"in": ["a", "", None]}}, [up(1, label=None), up(2, label="a")], [1, 2]),
+        ({"unlabelled": True}, {"label": {"in": ["", None]}}, [up(1, label=None), up(2, label="a")], [1]),
         ({"status": ["running"], **DEV}, {"actual_status": {"in": ["running"]}}, [up(1), up(2, label="x")], [1]),
         ({"status": ["offline"]}, {}, [up(1), up(2, actual_status="offline")], [2]),
         ({"gpu_name": ["RTX_4090"]}, {"gpu_name": {"in": ["RTX 4090"]}}, [up(1), up(2, gpu_name="H100")], [1]),
@@ -245,13 +245,13 @@ def test_selects_by_every_criterion(api: Api, select: Row, filters: Row, rows: l
     ("exclude", "ids"),
     [
         ({}, [1, 2, 3]),
-        ({"ids": []}, [1, 2, 3]),
+        ({"unlabelled": True}, [1, 2, 3]),
         ({"ids": [2]}, [1, 3]),
         ({"label": ["dev-1"]}, [2, 3]),
         ({"label_prefix": "dev-"}, []),
         ({"status": ["exited"]}, [1, 2]),
         ({"ids": [1], "gpu_name": ["H100"]}, [3]),
-        ({"machine_id": [7], "label": ["dev-3", "nobody"]}, [2]),
+        ({"machine_id": [7], "label": ["dev-3"]}, [2]),
     ],
 )
 def test_leaves_alone_whatever_any_excluding_criterion_fits(api: Api, exclude: Row, ids: list[int]) -> None:
@@ -266,23 +266,47 @@ def test_leaves_alone_whatever_any_excluding_criterion_fits(api: Api, exclude: R
     [
         ({"select": None}, "select"),
         ({"select": {}}, "select needs at least one criterion, or all=true and none"),
-        ({"select": {"ids": [], "label_prefix": "", "label": []}}, "ids, label, label_prefix is empty"),
-        ({"select": {"ids": [], "label_prefix": "dev-"}}, "ids is empty"),
+        (
+            {"select": {"ids": [], "label_prefix": "", "label": []}},
+            "select.ids, select.label, select.label_prefix must not be empty",
+        ),
+        ({"select": {"ids": [], "label_prefix": "dev-"}}, "select.ids must not be empty"),
         ({"select": {"all": False}}, "select needs at least one criterion"),
         ({"select": {"all": True, "ids": [1]}}, "or all=true and none"),
         ({"select": {"everything": True}}, "everything"),
-        ({"select": {"ids": [0]}}, "ids must be positive numbers"),
+        ({"select": NULL}, "select must not be null"),
+        ({"select": {"label": ""}}, "select.label must not be empty"),
+        ({"select": {"label": ","}}, "select.label must not be empty"),
+        ({"select": {"label": "dev-9,"}}, "select.label must not be empty"),
+        ({"select": {"label_prefix": None}}, "select.label_prefix must not be null"),
+        ({"select": {"all": True, "label": None}}, "select.label must not be null"),
+        ({"select": {"all": None, "label": ["a"]}}, "select.all must not be null"),
+        ({"select": {"label": ["a", None]}}, "select.label[1] must not be null"),
+        ({"select": {"ids": [True]}}, "select.ids[0] must be a number, not true"),
+        ({"select": {"unlabelled": True, **DEV}}, "select.unlabelled and select.label_prefix exclude each other"),
+        ({"exclude": NULL}, "exclude must not be null"),
+        ({"exclude": {"ids": []}}, "exclude.ids must not be empty"),
+        ({"exclude": {"label": ""}}, "exclude.label must not be empty"),
+        ({"exclude": {"label": ["a", ""]}}, "exclude.label must not be empty"),
+        ({"exclude": {"label": None}}, "exclude.label must not be null"),
+        ({"missing": NULL}, "missing must not be null"),
+        ({"missing": "shrug"}, "missing must be one of: fail, warn, ignore"),
+        ({"max_affected": NULL}, "max_affected must not be null"),
+        ({"max_affected": True}, "max_affected must be a number, not true"),
+        ({"max_affected": "1e999999999"}, "max_affected must be a finite number"),
+        ({"batch": NULL}, "batch must not be null"),
+        ({"select": {"ids": [0]}}, "select.ids must be a positive number, not 0"),
         ({"select": {"ids": ["dev-1"]}}, "ids"),
         ({"select": {"label": ["x" * 1025]}}, "at most 1024 characters"),
         ({"select": {"status": ["sleeping"]}}, "status"),
-        ({"exclude": {"ids": [-4711]}}, "ids must be positive numbers"),
+        ({"exclude": {"ids": [-4711]}}, "exclude.ids must be a positive number, not -4711"),
         ({"exclude": {"all": True}}, "all"),
         ({"state": None}, "state"),
         ({"state": "absent"}, "state must be one of: running, stopped, recycled"),
-        ({"max_affected": -1}, "max_affected must not be negative: -1"),
+        ({"max_affected": -1}, "max_affected must be 0 or more, not -1"),
         ({"max_affected": "few"}, "max_affected"),
-        ({"batch": 0}, "batch must be at least 1, not 0"),
-        ({"state": "recycled", "batch": -2}, "batch must be at least 1, not -2"),
+        ({"batch": 2}, "batch needs state=recycled; state=stopped sends all at once"),
+        ({"state": "recycled", "batch": -2}, "batch must be a positive number, not -2"),
         ({"state": "recycled", "wait": False}, "state=recycled needs wait=true"),
         ({"wait_timeout": 0}, "wait_timeout must be greater than 0"),
         ({"wait_interval": -1}, "wait_interval must be greater than 0"),
@@ -295,6 +319,44 @@ def test_options_that_cannot_work_are_refused_before_any_request(
     api: Api, options: Row, says: str, check_mode: bool
 ) -> None:
     fail_as("vast_fleet", "invalid", says, check_mode=check_mode, **{"select": DEV, "state": "stopped", **options})
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("select", "exclude"),
+    [
+        ({"label_prefix": "dev-"}, {"label": ["dev-l"]}),
+        ({"all": True}, {"ids": [11]}),
+        ({"all": True}, {"machine_id": [5]}),
+    ],
+)
+def test_what_is_excluded_and_not_found_fails_before_anything_is_sent(
+    api: Api, select: Row, exclude: Row, check_mode: bool
+) -> None:
+    api.expect_listing(up(1), up(2))
+    says = "or 'dev-1'?" if "label" in exclude else "Nothing was changed"
+    fail_as("vast_fleet", "not_found", says, select=select, exclude=exclude, state="stopped", check_mode=check_mode)
+
+
+def test_what_is_selected_and_not_found_fails_unless_told_otherwise(api: Api) -> None:
+    for _run in range(3):
+        api.expect_listing(off(1), id=[1, 9])
+    select = {"ids": [1, 9]}
+    fail_as("vast_fleet", "not_found", "There is no instance 9", select=select, state="stopped")
+    (warning,) = succeed("vast_fleet", select=select, state="stopped", missing="warn").warnings
+    assert warning.startswith("There is no instance 9")
+    assert succeed("vast_fleet", select=select, state="stopped", missing="ignore").warnings == []
+
+
+def test_50_of_5000_by_prefix_and_already_stopped_take_three_requests(api: Api) -> None:
+    rows = [off(number) for number in range(1, 51)]
+    labels = {f"prod-{number}": 1 for number in range(4950)} | {row["label"]: 1 for row in rows}
+    page = [instance_row(number, label=f"prod-{number}") for number in range(25)]
+    first = listing(*page, total_instances=5000, label_counts=labels, next_token="t")
+    api.expect("GET", LIST, first, query=list_query({}))
+    expect_pages(api, {"label": {"in": [row["label"] for row in rows]}}, rows)
+    assert changed(stop(exclude={"label": ["prod-7", "dev-1"]})) == []
+    assert len(api.calls) == 3
 
 
 def test_without_a_key_nothing_is_sent(api: Api) -> None:
@@ -1086,7 +1148,7 @@ def test_a_bulk_change_of_many_that_shows_late_is_not_sent_again(api: Api) -> No
 
 def test_500_chosen_by_id_are_not_written_into_one_address(api: Api) -> None:
     ids = list(range(1, 501))
-    expect_pages(api, {}, list(map(off, ids)))
+    expect_looks_at_all(api, list(map(off, ids)))
     assert changed(stop(select={"ids": ids})) == []
 
 

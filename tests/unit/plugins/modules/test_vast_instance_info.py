@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
+from ..harness import NULL, Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
 
 LIST = "/api/v1/instances/"
 Row = dict[str, t.Any]
@@ -34,13 +34,19 @@ def ids(result: Result) -> list[int]:
 def test_returns_all_with_what_they_cost(api: Api, clock: FakeClock, check_mode: bool) -> None:
     running = instance_row(1, dph_total=0.5, storage_total_cost=0.01)
     stopped = stopped_row(2, label=None, dph_total=0.25, storage_total_cost=0.02)
-    expect_listing(api, {}, running, stopped, instance_row(3, dph_total=None))
+    expect_listing(api, {}, running, stopped, instance_row(3, dph_total=0))
     result = info(check_mode=check_mode)
     assert result["changed"] is False
     assert ids(result) == [1, 2, 3]
     assert result["total"] == 3
     assert result["labels"] == {"train-01": 2, "": 1}
-    assert result["cost"] == {"running": 0.5, "stopped": 0.25, "storage": 0.02, "per_hour": 0.52}
+    assert result["cost"] == {
+        "running": 0.5,
+        "if_started": 0.25,
+        "storage": 0.02,
+        "per_hour": 0.52,
+        "unknown": [],
+    }
     assert clock.slept == []
 
 
@@ -57,7 +63,7 @@ def test_an_account_without_instances_has_an_empty_list(api: Api, check_mode: bo
     assert result["instances"] == []
     assert result["total"] == 0
     assert result["labels"] == {}
-    assert result["cost"] == {"running": 0, "stopped": 0, "storage": 0, "per_hour": 0}
+    assert result["cost"] == {"running": 0, "if_started": 0, "storage": 0, "per_hour": 0, "unknown": []}
 
 
 ROWS = (
@@ -73,8 +79,7 @@ ROWS = (
     ("options", "filters", "found"),
     [
         ({"ids": [4, 1]}, {"id": {"in": [4, 1]}}, [1, 4]),
-        ({"ids": [99]}, {"id": {"in": [99]}}, []),
-        ({"label": ["dev-2", ""]}, {"label": {"in": ["dev-2", "", None]}}, [2, 3]),
+        ({"unlabelled": True}, {"label": {"in": ["", None]}}, [3]),
         ({"label": ["{{ x }} / ü"]}, {"label": {"in": ["{{ x }} / ü"]}}, [4]),
         ({"label": "dev-1"}, {"label": {"in": ["dev-1"]}}, [1]),
         ({"label_prefix": "dev-"}, {}, [1, 2]),
@@ -97,6 +102,75 @@ def test_returns_those_that_fit_all_criteria(
     result = info(check_mode=check_mode, **options)
     assert ids(result) == found
     assert result["total"] == sum(result["labels"].values()) == len(found)
+
+
+EMPTY = [
+    {"ids": []},
+    {"ids": NULL},
+    {"ids": [None]},
+    {"label": ""},
+    {"label": ","},
+    {"label": NULL},
+    {"label": [None]},
+    {"label_prefix": ""},
+    {"label_prefix": NULL},
+    {"status": []},
+    {"gpu_name": NULL},
+    {"machine_id": NULL},
+]
+
+
+@every_mode
+@pytest.mark.parametrize("options", EMPTY)
+def test_an_empty_criterion_gives_an_empty_result_without_a_request(api: Api, options: Row, check_mode: bool) -> None:
+    result = info(check_mode=check_mode, **{"status": ["running"], **options})
+    assert (result["instances"], result["total"], result["labels"]) == ([], 0, {})
+    assert result["cost"]["per_hour"] == 0
+
+
+def test_an_empty_item_does_not_stand_for_no_label(api: Api) -> None:
+    api.expect_listing(ROWS[0], label=["dev-1"])
+    assert ids(info(label="dev-1,")) == [1]
+
+
+def test_what_is_named_and_not_found_is_a_warning(api: Api) -> None:
+    api.expect_listing(ROWS[0], label=["dev-1", "dev-l"])
+    api.expect("GET", LIST, listing(*ROWS), query=list_query({}))
+    result = info(label=["dev-1", "dev-l"])
+    assert ids(result) == [1]
+    (warning,) = result.warnings
+    assert warning.startswith("No instance of this account carries the label 'dev-l' (by a complete listing).")
+    assert "Did you mean 'dev-2' or 'dev-1'?" in warning
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_or_a_failure_or_nothing_as_the_option_says(api: Api, check_mode: bool) -> None:
+    for _run in range(2):
+        api.expect_listing(id=[99])
+    assert ids(info(ids=[99], missing="ignore", check_mode=check_mode)) == []
+    failure("not_found", "There is no instance 99", ids=[99], missing="fail", check_mode=check_mode)
+
+
+def test_returns_only_the_wanted_fields_and_the_id(api: Api) -> None:
+    expect_listing(api, {}, instance_row(1, dph_total=0.5))
+    result = info(fields=["label", "dph_total"])
+    assert result["instances"] == [{"id": 1, "label": "train-01", "dph_total": 0.5}]
+    assert result["cost"]["running"] == 0.5
+
+
+def test_a_price_that_is_not_known_is_told(api: Api) -> None:
+    expect_listing(api, {}, instance_row(1, dph_total="cheap"), instance_row(2))
+    result = info()
+    assert result["cost"] == {"running": None, "if_started": 0, "storage": 0, "per_hour": None, "unknown": [1]}
+    (warning,) = result.warnings
+    assert warning.startswith("Vast.ai reports no price for 1:")
+
+
+def test_what_is_released_is_counted_and_left_out(api: Api) -> None:
+    expect_listing(api, {}, instance_row(1), instance_row(2, cur_state="unloaded"))
+    result = info()
+    assert ids(result) == [1]
+    assert (result["total"], result["unloaded"], result["labels"]) == (1, 1, {"train-01": 1})
 
 
 def test_reads_every_page(api: Api, clock: FakeClock) -> None:
@@ -172,11 +246,19 @@ def test_a_listing_that_breaks_off_at_its_second_page_is_a_failure(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"ids": [0]}, "ids must be positive numbers"),
+        ({"ids": [0]}, "ids must be a positive number"),
         ({"ids": ["dev-1"]}, "ids"),
         ({"label": ["x" * 1025]}, "at most 1024 characters"),
         ({"status": ["sleeping"]}, "status"),
         ({"all": True}, "all"),
+        ({"fields": []}, "fields must not be empty; omit it for all keys"),
+        ({"fields": NULL}, "fields must not be null"),
+        ({"fields": ["lable"]}, "fields: an instance has no key 'lable'. Did you mean 'label'?"),
+        ({"fields": ["label", "xyzzy"]}, "an instance has no key 'xyzzy'."),
+        ({"ids": [True]}, "ids[0] must be a number, not true"),
+        ({"ids": [2**63]}, "ids must be a positive number"),
+        ({"unlabelled": True, "label": ["a"]}, "unlabelled and label exclude each other"),
+        ({"missing": "shrug"}, "missing must be one of: fail, warn, ignore"),
         ({"api_timeout": 0}, "api_timeout must be greater than 0"),
     ],
 )

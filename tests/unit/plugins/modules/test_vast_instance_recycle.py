@@ -195,7 +195,7 @@ def test_a_stopped_instance_is_refused(api: Api, row: dict[str, t.Any], check_mo
         ({}, "id, label"),
         ({"id": 4711, "label": "train-01"}, "mutually exclusive"),
         ({"id": 0}, "id must be a positive number"),
-        ({"label": ""}, "An empty label selects no instance"),
+        ({"label": ""}, "label must not be empty"),
         ({"label": "x" * 1025}, "label has 1025 characters"),
         ({"id": 4711, "only_if_status": ["stopped"]}, "only_if_status must be one or more of"),
         ({"id": 4711, "only_if_status": ["recycling"]}, "only_if_status must be one or more of"),

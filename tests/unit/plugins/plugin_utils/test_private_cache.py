@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import pathlib
+import types
 
 import pytest
+from ansible.plugins.cache import BaseFileCacheModule
 
 from ansible_collections.vastai.cloud.plugins.plugin_utils import private_cache
 
@@ -54,5 +56,29 @@ def test_a_file_of_another_user_is_not_our_own(tmp_path: pathlib.Path, monkeypat
     assert not private_cache.is_own(str(file))
 
 
-def test_a_cache_without_files_has_none() -> None:
+class Cache(BaseFileCacheModule):
+    """A cache plugin that keeps its files in a folder."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def _get_cache_file_name(self, key: str) -> str:
+        return str(self.folder / key)
+
+    def _load(self, filepath: str) -> None:
+        pass
+
+    def _dump(self, value: object, filepath: str) -> None:
+        pass
+
+
+def test_the_files_of_a_key_are_found_by_the_end_of_their_names(tmp_path: pathlib.Path) -> None:
+    for name in ("a_key", "s1_a_key", "another"):
+        (tmp_path / name).touch()
+    found = private_cache.cache_files(types.SimpleNamespace(_plugin=Cache(tmp_path)), "a_key")
+    assert found == [str(tmp_path / "a_key"), str(tmp_path / "s1_a_key")]
+
+
+def test_a_cache_without_files_or_folder_has_none(tmp_path: pathlib.Path) -> None:
     assert private_cache.cache_files(object(), "key") == []
+    assert private_cache.cache_files(types.SimpleNamespace(_plugin=Cache(tmp_path / "gone")), "key") == []

@@ -9,20 +9,19 @@ import json
 import pathlib
 import platform
 import random
-import re
 import sys
 import typing as t
 from unittest import mock
 
 import pytest
 import requests
-import urllib3
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError, ProxyError
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import client as clients
+from ansible_collections.vastai.cloud.plugins.module_utils._api import wire
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, Deadline
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Exchange, VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import VastError, requests_missing
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
 
@@ -197,38 +196,37 @@ def test_a_netrc_password_does_not_replace_the_key(api: Api, connect: Connect) -
     call(connect(), READ)
 
 
-@pytest.mark.usefixtures("netrc")
-def test_a_result_file_is_fetched_without_key_and_without_netrc_password(api: Api, connect: Connect) -> None:
-    api.expect("GET", RESULT, "12K /root", authorized=False)
-    assert connect().fetch_result(RESULT) == "12K /root"
-
-
 @pytest.mark.parametrize(
     ("changes", "verify"),
     [
         ({"validate_certs": False}, False),
         ({"ca_path": "/own-ca.pem"}, "/own-ca.pem"),
         ({"ca_path": "/own-ca.pem", "validate_certs": False}, False),
-        ({}, "/bundle.pem"),
+        ({}, __file__),
     ],
 )
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_options_for_certificates_beat_requests_ca_bundle(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, changes: dict[str, t.Any], verify: bool | str
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, variable: str, changes: dict[str, t.Any], verify: bool | str
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/bundle.pem")
+    monkeypatch.setenv(variable, __file__)
     assert sent_request(connect(**changes), WRITE).call_args.kwargs["verify"] == verify
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@ROUTES
+def test_a_missing_bundle_of_authorities_is_named_and_not_tried_again(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, clock: FakeClock, variable: str, route: Route
+) -> None:
+    monkeypatch.setenv(variable, "/nowhere/bundle.pem")
+    failed = failure(connect(), route)
+    assert failed["error_class"] == "invalid"
+    assert f"the environment variable {variable} names /nowhere/bundle.pem, which does not exist." in failed["msg"]
+    assert clock.slept == []
 
 
 def test_connecting_and_reading_have_time_limits(connect: Connect) -> None:
     assert sent_request(connect(api_timeout=7), WRITE).call_args.kwargs["timeout"] == (10.0, 7)
-
-
-def test_own_authority_vouches_for_the_api_and_not_for_public_storage(connect: Connect) -> None:
-    client = connect(ca_path="/own-ca.pem")
-    with mock.patch.object(requests.adapters.HTTPAdapter, "send", side_effect=requests.ConnectionError) as send:
-        client.fetch_result(f"{URL}/logs/abc.log")
-        client.fetch_result(RESULT)
-    assert [request.kwargs["verify"] for request in send.call_args_list] == ["/own-ca.pem", True]
 
 
 @ROUTES
@@ -431,7 +429,6 @@ NEVER_SENT = [
     pytest.param(refused, id="refused"),
     pytest.param(lambda: requests.ConnectTimeout("connect timed out"), id="connect-timeout"),
     pytest.param(lambda: behind_proxy(ConnectTimeoutError("proxy timed out")), id="no-proxy"),
-    pytest.param(lambda: behind_proxy(OSError("Tunnel connection failed: 502 Bad Gateway")), id="no-tunnel"),
 ]
 
 
@@ -456,7 +453,7 @@ def test_no_connection_for_ever_ends_within_the_budget(
         expect(api, route, refused())
     failed = failure(connect(retry_timeout=10), route)
     assert failed["error_class"] == "transport"
-    assert "was not sent, no connection: Connection refused" in failed["msg"]
+    assert "was not sent: no connection (Connection refused)" in failed["msg"]
     assert clock.now() - start <= 10
 
 
@@ -560,26 +557,6 @@ def test_a_secret_in_the_body_is_not_repeated_in_the_message(api: Api, connect: 
     assert "s3cr3t" not in failed.value.msg
 
 
-@pytest.fixture
-def old_urllib3(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Responses as urllib3 1.26 has them."""
-    for cls in urllib3.HTTPResponse.__mro__:
-        if "read1" in vars(cls):
-            monkeypatch.delattr(cls, "read1")
-    assert not hasattr(urllib3.HTTPResponse, "read1")
-
-
-@pytest.mark.usefixtures("old_urllib3")
-def test_replies_are_read_with_urllib3_1_too(api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = {"text": "x" * 300}
-    expect(api, READ, wanted)
-    client = connect()
-    assert call(client, READ) == wanted
-    monkeypatch.setattr(clients, "MAX_REPLY_BYTES", 100)
-    expect(api, READ, wanted)
-    assert failure(client, READ)["error_class"] == "protocol"
-
-
 def test_an_address_that_requests_refuses_is_invalid_and_not_tried_again(connect: Connect, clock: FakeClock) -> None:
     failed = failure(connect(api_url="https://*.test"), WRITE)
     assert failed["error_class"] == "invalid"
@@ -587,17 +564,59 @@ def test_an_address_that_requests_refuses_is_invalid_and_not_tried_again(connect
     assert clock.slept == []
 
 
-def test_a_missing_bundle_of_authorities_is_named_and_not_tried_again(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+def test_whoever_waits_long_for_a_connection_is_told_once_why_and_how_long(
+    api: Api, connect: Connect, clock: FakeClock, warnings: list[str]
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
+    told_at: list[float] = []
+
+    def warn(text: str) -> None:
+        told_at.append(clock.now() - start)
+        warnings.append(text)
+
     client = connect()
-    failed = failure(client, WRITE)
-    assert failed["error_class"] == "invalid"
-    assert "/nowhere/bundle.pem" in failed["msg"]
-    assert clock.slept == []
-    with pytest.raises(VastError, match=re.escape("/nowhere/bundle.pem")):
-        client.fetch_result(RESULT)
+    client.warn = warn
+    for _call in range(2):
+        start = clock.now()
+        for _attempt in range(5):
+            expect(api, READ, refused())
+        expect(api, READ, {"n": 1})
+        assert call(client, READ) == {"n": 1}
+    assert warnings == [
+        f"GET {URL}/api/v0/things/ was not sent: no connection (Connection refused). Trying again for at most 117 s."
+    ]
+    assert told_at[0] <= 5
+
+
+def test_whoever_is_refused_for_long_is_told_once_why_and_how_long(
+    api: Api, connect: Connect, warnings: list[str]
+) -> None:
+    expect(api, WRITE, "slow down", status=429, headers={"Retry-After": "60"})
+    expect(api, WRITE, {"n": 1})
+    assert call(connect(), WRITE) == {"n": 1}
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"Vast.ai answered 429 to {SENT}")
+    assert warnings[0].endswith("Trying again for at most 120 s.")
+
+
+def test_whoever_waits_long_for_a_turn_is_told_once_why_and_how_long(
+    api: Api, connect: Connect, clock: FakeClock, warnings: list[str]
+) -> None:
+    slow = Route("GET", "/api/v0/things/", 6.0)
+    for _call in range(3):
+        expect(api, slow)
+        call(connect(), slow)
+    assert (
+        warnings
+        == [f"GET {URL}/api/v0/things/ has to keep to the rate limit of Vast.ai. Waiting for at most 120 s."] * 2
+    )
+
+
+@pytest.mark.parametrize("pause", [4.0, 5.0])
+def test_a_short_wait_needs_no_word(api: Api, connect: Connect, warnings: list[str], pause: float) -> None:
+    expect(api, WRITE, "slow down", status=429, headers={"Retry-After": f"{pause:g}"})
+    expect(api, WRITE, {"n": 1})
+    assert call(connect(), WRITE) == {"n": 1}
+    assert warnings == []
 
 
 def test_only_a_key_that_crosses_a_network_in_the_clear_is_warned_of(connect: Connect, warnings: list[str]) -> None:
@@ -617,134 +636,21 @@ def test_without_requests_the_failure_is_a_dependency(connect: Connect, monkeypa
     monkeypatch.setattr(clients, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
     with pytest.raises(VastError) as failed:
         connect()
-    assert (failed.value.error_class, failed.value.msg) == ("dependency", "The Python library requests is missing.")
+    assert (failed.value.error_class, failed.value.msg) == (
+        "dependency",
+        requests_missing("").msg,
+    )
     assert failed.value.result == {"exception": "Traceback: no requests"}
 
 
 def test_the_client_can_be_imported_without_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "requests", None)
-    spec = importlib.util.spec_from_file_location(f"{clients.__package__}._client_again", clients.__file__)
+    spec = importlib.util.spec_from_file_location(f"{wire.__package__}._wire_again", wire.__file__)
     assert spec is not None
     assert spec.loader is not None
     again = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(again)
     assert "requests" in again.REQUESTS_IMPORT_ERROR
-
-
-@pytest.mark.parametrize("status", [201, 204, 206, 299, 400, 403, 404, 500, 503])
-def test_a_result_file_that_is_not_there_yet_is_none(api: Api, connect: Connect, status: int) -> None:
-    api.expect("GET", RESULT, "<Error/>", status=status, authorized=False)
-    assert connect().fetch_result(RESULT) is None
-
-
-@pytest.mark.parametrize("lost", [reset(), refused(), requests.ReadTimeout()], ids=["reset", "refused", "timeout"])
-def test_a_result_file_that_cannot_be_reached_may_come_later(api: Api, connect: Connect, lost: Exception) -> None:
-    api.expect("GET", RESULT, lost, authorized=False)
-    assert connect().fetch_result(RESULT) is None
-
-
-def test_an_empty_result_file_is_a_result(api: Api, connect: Connect) -> None:
-    api.expect("GET", RESULT, "", authorized=False)
-    assert connect().fetch_result(RESULT) == ""
-
-
-def test_a_result_file_at_the_origin_of_the_api_needs_no_https(api: Api, connect: Connect) -> None:
-    api.expect("GET", "http://127.0.0.1:8080/logs/abc.log", "text", authorized=False)
-    client = connect(api_url="http://127.0.0.1:8080/vast")
-    assert client.fetch_result("http://127.0.0.1:8080/logs/abc.log") == "text"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://files.test/abc.log",
-        "http://vast.test/abc.log",
-        "http://127.0.0.1/abc.log",
-        "file:///etc/passwd",
-        "ftp://files.test/abc.log",
-        "//files.test/abc.log",
-        "http://files.test:port/abc.log",
-        "https:///abc.log",
-    ],
-)
-@pytest.mark.usefixtures("api")
-def test_a_result_file_elsewhere_without_https_is_not_fetched(connect: Connect, url: str) -> None:
-    with pytest.raises(VastError) as failed:
-        connect().fetch_result(url)
-    assert failed.value.error_class == "protocol"
-
-
-@pytest.mark.parametrize("url", ["http://u:s3cr3t@files.test/a.log", "http://files.test/a.log?X-Signature=s3cr3t"])
-def test_a_signed_address_is_shown_without_its_signature(connect: Connect, url: str) -> None:
-    with pytest.raises(VastError, match=r"files\.test/a\.log") as failed:
-        connect().fetch_result(url)
-    assert "s3cr3t" not in json.dumps(failed.value.failure())
-
-
-@pytest.mark.parametrize("status", [300, 302, 399])
-def test_a_redirect_of_a_result_file_is_refused(api: Api, connect: Connect, status: int) -> None:
-    api.expect("GET", RESULT, "", status=status, headers={"Location": "http://127.0.0.1/"}, authorized=False)
-    with pytest.raises(VastError) as failed:
-        connect().fetch_result(RESULT)
-    assert failed.value.error_class == "protocol"
-    assert failed.value.msg == f"The result at {RESULT} redirects elsewhere, which is not followed."
-    assert failed.value.exchange == Exchange("GET", RESULT, status)
-
-
-def test_a_result_file_that_is_too_large_is_refused(
-    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clients, "MAX_RESULT_BYTES", 100)
-    api.expect("GET", RESULT, "x" * 101, authorized=False)
-    with pytest.raises(VastError) as failed:
-        connect().fetch_result(RESULT)
-    assert failed.value.error_class == "protocol"
-    assert failed.value.msg == f"The result at {RESULT} could not be read: the reply is larger than 100 bytes."
-    assert failed.value.exchange == Exchange("GET", RESULT)
-
-
-@pytest.mark.parametrize("size", [99, 100])
-def test_a_result_file_up_to_the_limit_is_read(
-    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(clients, "MAX_RESULT_BYTES", 100)
-    api.expect("GET", RESULT, "x" * size, authorized=False)
-    assert connect().fetch_result(RESULT) == "x" * size
-
-
-def test_a_reply_may_have_16_mebibytes_and_a_result_file_4() -> None:
-    assert (clients.MAX_REPLY_BYTES, clients.MAX_RESULT_BYTES) == (16_777_216, 4_194_304)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://files.test/a.log", "http://files.test/a.log"),
-        ("http://files.test:port/a.log", "http://files.test:port/a.log"),
-        ("http://u:s3cr3t@files.test:8080/a/b.log", "http://files.test:8080/a/b.log"),
-        ("http://u:s3@cr3t@files.test/a.log", "http://files.test/a.log"),
-        ("http://files.test/a.log?X-Signature=s3cr3t#s3cr3t", "http://files.test/a.log?********"),
-    ],
-)
-@pytest.mark.usefixtures("api")
-def test_the_refused_address_of_a_result_file_is_shown_without_its_secrets(
-    connect: Connect, url: str, shown: str
-) -> None:
-    with pytest.raises(VastError) as failed:
-        connect().fetch_result(url)
-    assert failed.value.msg == f"The result is said to be at {shown}, which is not https; it was not fetched."
-    assert failed.value.exchange == Exchange("GET", shown)
-
-
-def test_a_result_file_that_cannot_be_asked_for_tells_why(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"/{KEY}.pem")
-    with pytest.raises(VastError) as failed:
-        connect().fetch_result(RESULT)
-    assert failed.value.msg == (
-        f"The result at {RESULT} cannot be fetched: Could not find a suitable TLS CA certificate bundle, "
-        "invalid path: /********.pem."
-    )
-    assert failed.value.exchange == Exchange("GET", RESULT)
 
 
 SENT = f"PUT {URL}/api/v0/things/5/"
@@ -757,31 +663,9 @@ TLS = requests.exceptions.SSLError
         pytest.param(
             requests.exceptions.InvalidURL(f"no host in {KEY}"),
             "invalid",
-            f"{SENT} cannot be sent: no host in ********. Check api_url and ca_path.",
+            f"{SENT} cannot be sent: no host in ********.",
             id="no address",
         ),
-        pytest.param(
-            TLS(MaxRetryError(t.cast("t.Any", None), "/", TLS("CERTIFICATE_VERIFY_FAILED: self-signed"))),
-            "transport",
-            f"{SENT} was not sent: the certificate of the server is not trusted: CERTIFICATE_VERIFY_FAILED: "
-            "self-signed. Name the file of the authority that signed it in ca_path.",
-            id="not trusted",
-        ),
-        *[
-            pytest.param(
-                TLS(f"[SSL] {words} here."),
-                "transport",
-                f"{SENT} was not sent, no TLS connection: [SSL] {words} here. Check api_url and ca_path.",
-                id=words,
-            )
-            for words in (
-                "hostname 'a' doesn't match 'b'",
-                "SSLV3_ALERT_HANDSHAKE_FAILURE",
-                "NO_CERTIFICATE_OR_CRL_FOUND",
-                "UNSUPPORTED_PROTOCOL",
-                "WRONG_VERSION_NUMBER",
-            )
-        ],
         pytest.param(
             TLS("UNEXPECTED_EOF_WHILE_READING"),
             "unknown_outcome",
@@ -817,7 +701,7 @@ def test_a_connection_that_is_refused_is_told_without_the_names_of_objects(api: 
     expect(api, READ, refused())
     failed = failure(connect(retry_timeout=0), READ)
     assert failed["msg"] == (
-        f"GET {URL}/api/v0/things/ was not sent, no connection: Connection refused. "
+        f"GET {URL}/api/v0/things/ was not sent: no connection (Connection refused). "
         "Gave up after trying once: retry_timeout is 0 s."
     )
     assert (failed["method"], failed["url"]) == ("GET", f"{URL}/api/v0/things/")
@@ -872,10 +756,10 @@ def test_an_answer_that_is_no_object_is_told_with_what_was_sent(api: Api, connec
     with pytest.raises(VastError) as written:
         client.call(WRITE, ids={"id": 5}, body={"token": "s3cr3t", "n": 1})
     assert read["msg"] == (
-        f"Vast.ai answered 200 to GET {URL}/api/v0/things/, and not with a JSON object: an empty body."
+        f"Vast.ai answered 200 to GET {URL}/api/v0/things/, but not with a JSON object: an empty body."
     )
     assert written.value.msg == (
-        f'Vast.ai answered 200 to {SENT} {{"token": "********", "n": 1}}, and not with a JSON object: an empty body. '
+        f'Vast.ai answered 200 to {SENT} {{"token": "********", "n": 1}}, but not with a JSON object: an empty body. '
         "It may have been carried out."
     )
     assert (read["method"], read["url"], read["error"], read["response"]) == ("GET", f"{URL}/api/v0/things/", None, "")

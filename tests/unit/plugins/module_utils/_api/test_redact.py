@@ -236,6 +236,15 @@ def test_a_name_that_the_user_gave_is_masked_by_value_only() -> None:
     assert Redactor([KEY]).clean({"label": f"x {KEY}"}) == {"label": f"x {MASK}"}
 
 
+def test_names_of_things_that_the_user_called_so_do_not_hide_what_stands_under_them() -> None:
+    given = {
+        "before": {"instance 4711 (token-server)": {"state": "running"}, "endpoint 5 (key\n)": {"max_workers": 3}},
+        "labels": {"token-server": "2", "my-key": {"state": "running"}},
+    }
+    assert Redactor([KEY]).clean(given) == given
+    assert Redactor([KEY]).clean({"password (old)": "x"}) == {"password (old)": MASK}
+
+
 def test_keys_are_masked_too_and_types_stay() -> None:
     value = {f"a {HEX}": (1, 2.5, None, True, [HEX]), 5: {"x"}}
     assert Redactor([HEX]).clean(value) == {f"a {MASK}": [1, 2.5, None, True, [MASK]], 5: ["x"]}

@@ -323,7 +323,8 @@ def test_a_reply_that_is_nested_too_deeply_is_described(begin: bytes, end: bytes
 def test_the_key_that_is_not_accepted_is_named_by_its_source() -> None:
     answer = reply({"error": "auth_error", "msg": "Invalid user key"}, 404)
     msg = refused(answer, key_source="the environment variable VAST_API_KEY").msg
-    assert "The API key from the environment variable VAST_API_KEY is wrong, expired or not accepted here; see" in msg
+    assert "not accepted here. It came from the environment variable VAST_API_KEY. See https:" in msg
+    assert "not accepted here. See https:" in refused(answer).msg
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,50 @@ def test_key_comes_from_option_then_environment_then_key_file(tmp_path: pathlib.
     assert key_found({"HOME": str(tmp_path)}) == "from-file"
 
 
+@pytest.mark.parametrize("name", ["api_key", "api_url", "ca_path"])
+@pytest.mark.parametrize("value", ["", " ", "\n"])
+def test_an_option_that_is_given_and_empty_is_refused_by_its_name(
+    tmp_path: pathlib.Path, name: str, value: str
+) -> None:
+    store_key(tmp_path / ".config", b"another-account")
+    environ = {"HOME": str(tmp_path), "VAST_API_KEY": "another-account", "VAST_URL": "https://another.test"}
+    with pytest.raises(Invalid, match=f"^{name} must not be empty; omit it instead.$"):
+        settings(environ, **{name: value})
+
+
+def test_the_source_of_the_key_is_told(tmp_path: pathlib.Path) -> None:
+    environ = {"HOME": str(tmp_path)}
+    (tmp_path / ".vast_api_key").write_text("old")
+    assert settings(environ, api_key=None).key_source == f"the file {tmp_path}/.vast_api_key"
+    store_key(tmp_path / ".config", b"new")
+    assert settings(environ, api_key=None).key_source == f"the file {tmp_path}/.config/vastai/vast_api_key"
+    environ["VAST_API_KEY"] = "from-environment"
+    assert settings(environ, api_key=None).key_source == "the environment variable VAST_API_KEY"
+    assert settings(environ, api_key=KEY).key_source == "the option api_key"
+
+
+def test_the_key_file_of_older_releases_is_read_last(tmp_path: pathlib.Path) -> None:
+    (tmp_path / ".vast_api_key").write_text("old\n")
+    assert key_found({"HOME": str(tmp_path)}) == "old"
+    assert key_found({"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "xdg")}) == "old"
+    store_key(tmp_path / "xdg", b"")
+    assert key_found({"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "xdg")}) == "old"
+    store_key(tmp_path / ".config", b"new")
+    assert key_found({"HOME": str(tmp_path)}) == "new"
+
+
+def test_a_fifo_in_place_of_a_key_file_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / ".vast_api_key")
+    with pytest.raises(AuthError, match="No API key"):
+        key_found({"HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize("path", ["/api/v0", "/api/v0/", "/vast", "//x", "/;a"])
+def test_an_address_with_a_path_is_refused_with_the_right_form(path: str) -> None:
+    with pytest.raises(Invalid, match=r"^api_url must not hold a path; .* Write https://api\.test:8443\.$"):
+        settings(api_url=f"https://api.test:8443{path}")
+
+
 def test_an_empty_environment_variable_counts_as_not_set(tmp_path: pathlib.Path) -> None:
     store_key(tmp_path / ".config", b"from-file")
     assert key_found({"HOME": str(tmp_path), "VAST_API_KEY": "", "XDG_CONFIG_HOME": ""}) == "from-file"
@@ -103,7 +147,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
         ("https://api.test", "https://api.test"),
         ("https://api.test/", "https://api.test"),
         (" https://api.test// ", "https://api.test"),
-        ("https://api.test:8443/vast/", "https://api.test:8443/vast"),
+        ("https://api.test:8443/", "https://api.test:8443"),
         ("HTTPS://api.test", "https://api.test"),
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
@@ -136,6 +180,10 @@ def test_address_comes_from_option_then_environment_then_default() -> None:
         "https://s3cr3t@api.test",
         "https://api.test/?api_key=s3cr3t",
         "https://api.test/#s3cr3t",
+        "https://api.test\\@s3cr3t",
+        "https://api.test\\s3cr3t",
+        "https://api<test",
+        "https://\u0430pi.test",
     ],
 )
 def test_an_address_that_cannot_work_is_refused_without_showing_its_secrets(url: str) -> None:
@@ -159,10 +207,39 @@ def test_only_plain_http_to_another_machine_is_insecure(url: str, insecure: bool
     assert settings(api_url=url).insecure is insecure
 
 
-@pytest.mark.parametrize(("name", "value"), [("api_timeout", 0), ("api_timeout", -1), ("retry_timeout", -1)])
-def test_numbers_that_cannot_work_are_named(name: str, value: int) -> None:
-    with pytest.raises(Invalid, match=rf"{name}.*{value}"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_timeout", 0),
+        ("api_timeout", -1),
+        ("api_timeout", 3601),
+        ("api_timeout", 99999999999),
+        ("api_timeout", True),
+        ("api_timeout", "60"),
+        ("api_timeout", None),
+        ("api_timeout", float("nan")),
+        ("api_timeout", float("inf")),
+        ("retry_timeout", -1),
+        ("retry_timeout", 86401),
+        ("retry_timeout", False),
+        ("retry_timeout", float("nan")),
+    ],
+)
+def test_numbers_that_cannot_work_are_named(name: str, value: t.Any) -> None:
+    with pytest.raises(Invalid, match=rf"{name} must (be|not be) .*{value}"):
         settings(None, **{name: value})
+
+
+@pytest.mark.parametrize("digits", [20, 400, 5000])
+def test_a_number_of_many_digits_is_refused_without_them(digits: int) -> None:
+    with pytest.raises(Invalid) as refused:
+        settings(api_timeout=10**digits)
+    assert refused.value.msg == "api_timeout must be at most 3600, not one of that many digits."
+
+
+@pytest.mark.parametrize(("name", "value"), [("api_timeout", 1), ("api_timeout", 3600), ("retry_timeout", 86400)])
+def test_numbers_at_their_bounds_are_taken(name: str, value: int) -> None:
+    assert getattr(settings(None, **{name: value}), name) == value
 
 
 def test_not_retrying_at_all_is_allowed() -> None:
@@ -180,7 +257,7 @@ def test_a_missing_ca_path_is_refused_by_name(tmp_path: pathlib.Path) -> None:
     [(True, False, True), (True, True, os.devnull), (False, False, False), (False, True, False)],
 )
 def test_what_requests_is_told_to_verify(validate_certs: bool, with_ca: bool, verify: bool | str) -> None:
-    made = settings(validate_certs=validate_certs, ca_path=os.devnull if with_ca else "")
+    made = settings(validate_certs=validate_certs, ca_path=os.devnull if with_ca else None)
     assert made.verify == verify
 
 

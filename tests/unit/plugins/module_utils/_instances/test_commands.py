@@ -8,8 +8,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import ProtocolError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, ProtocolError
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import (
+    Wanted,
     existence_command,
     is_read_only,
     path_exists,
@@ -103,7 +104,6 @@ def test_output_has_the_paths_of_the_container(api: Api, writeable_path: t.Any, 
     [
         ("/a", "ls -d /a"),
         ("/my files", "ls -d '/my files'"),
-        ("/a;rm -rf b", "ls -d '/a;rm -rf b'"),
         ("/it's", """ls -d '/it'"'"'s'"""),
     ],
 )
@@ -115,14 +115,16 @@ def test_a_path_is_quoted_for_the_shell(path: str, command: str) -> None:
     ("path", "text", "exists"),
     [
         ("/a/b", "/a/b\n", True),
-        ("/a/b", f"{HOST_PATH}/a/b\n", True),
         ("/a/b/", "/a/b/\n", True),
         ("/a/b/", "/a/b\n", True),
         ("/my files", "/my files\n", True),
         ("/", "/\n", True),
         ("/a/b", "ls: cannot access '/a/b': No such file or directory\n", False),
         ("/a/b", "ls: /a/b: No such file or directory", False),
+        ("/a/b", "ls: cannot access /a/b: No such file or directory", False),
+        ("/a/b/", "ls: cannot access '/a/b/': No such file or directory", False),
         ("/a/b", "LS: /A/B: NO SUCH FILE OR DIRECTORY", False),
+        ("/it's", 'ls: cannot access "/it\'s": No such file or directory', False),
     ],
 )
 def test_the_text_of_ls_tells_whether_a_path_exists(api: Api, path: str, text: str, exists: bool) -> None:
@@ -140,9 +142,49 @@ def test_the_text_of_ls_tells_whether_a_path_exists(api: Api, path: str, text: s
         ("/a/b", "/a"),
         ("/a/b", ""),
         ("/a/b", "sh: ls: not found"),
+        ("/p", "/x/y/p"),
+        ("/p", "/bin/sh: 1: ls: cannot find /p"),
+        ("/a/b", f"{HOST_PATH}/a/b"),
+        ("/a/b", "/a/b\n/a/b"),
+        ("/a/b", "ls: cannot access '/x/a/b': No such file or directory"),
+        ("/a/b", "ls: cannot access '/a/b.old': No such file or directory"),
+        ("/a/b", "sh: /bin/ls: No such file or directory"),
+        ("/a/b", "ls: /a/b: No such file or directory\nls: /lib/x: Permission denied"),
     ],
 )
 def test_any_other_text_of_ls_is_never_taken_for_absence_or_presence(api: Api, path: str, text: str) -> None:
     expect_command(api, existence_command(path), text)
     with pytest.raises(ProtocolError, match=rf"ls on instance 4711 \(train-01\) does not tell whether {path} exists"):
         path_exists(make_client(), INSTANCE, path, 60)
+
+
+def test_the_path_of_the_host_is_taken_out_before_it_is_compared(api: Api) -> None:
+    expect_command(api, "ls -d /a", f"{HOST_PATH}/a\n", writeable_path=HOST_PATH)
+    absent = f"ls: cannot access '{HOST_PATH}/b': No such file or directory"
+    expect_command(api, "ls -d /b", absent, writeable_path=HOST_PATH)
+    assert path_exists(make_client(), INSTANCE, "/a", 60) is True
+    assert path_exists(make_client(), INSTANCE, "/b", 60) is False
+
+
+OPTIONS = {"command": "ls", "creates": None, "removes": None, "result_timeout": 60}
+
+
+@pytest.mark.parametrize("path", ["/a", "/my files", "/it's", "/ü*?[x]", "/"])
+@pytest.mark.parametrize("option", ["creates", "removes"])
+def test_whatever_path_is_accepted_only_looks(option: str, path: str) -> None:
+    Wanted.from_options({**OPTIONS, option: path})
+    assert is_read_only(existence_command(path))
+
+
+@pytest.mark.parametrize("operator", [*";&|<>`$()", "\n", "\r"])
+@pytest.mark.parametrize("option", ["creates", "removes"])
+def test_a_path_that_a_shell_could_make_more_of_is_refused(option: str, operator: str) -> None:
+    with pytest.raises(Invalid, match=option):
+        Wanted.from_options({**OPTIONS, option: f"/a{operator}rm b"})
+
+
+@pytest.mark.parametrize(
+    ("given", "command"), [("ls /a\n", "ls /a"), ("rm /a\r\n\n", "rm /a"), ("ls\nrm b\n", "ls\nrm b"), (" ls ", " ls ")]
+)
+def test_line_ends_after_a_command_are_left_out(given: str, command: str) -> None:
+    assert Wanted.from_options({**OPTIONS, "command": given}).command == command

@@ -273,6 +273,11 @@ def test_a_state_is_described_with_every_field_and_the_daemons_words() -> None:
     assert seen.described == ("actual_status null, intended_status running, cur_state stopped, status_msg 'no credit'")
 
 
+def test_nothing_in_a_description_acts_on_a_terminal() -> None:
+    seen = instance(actual_status="run\x1b[2K", intended_status="\u202e", cur_state="a\nb", status_msg="\x07\u200b")
+    assert seen.described.isprintable()
+
+
 def test_a_long_status_message_is_cut_in_descriptions() -> None:
     assert instance(status_msg="x" * 10_000).described.endswith(f", status_msg '{'x' * 200}'")
 
@@ -284,7 +289,13 @@ def test_a_description_without_a_status_message_has_the_three_states_only(status
 
 
 @pytest.mark.parametrize(
-    ("label", "name"), [("gpu", "instance 4711 (gpu)"), ("", "instance 4711"), (None, "instance 4711")]
+    ("label", "name"),
+    [
+        ("gpu", "instance 4711 (gpu)"),
+        ("", "instance 4711"),
+        (None, "instance 4711"),
+        ("a\n[ERROR]: b\x1b[2K\u202e", "instance 4711 (a\\n[ERROR]: b\\x1b[2K\\u202e)"),
+    ],
 )
 def test_messages_call_it_by_id_and_label(label: str | None, name: str) -> None:
     assert instance(label=label).display_name == name

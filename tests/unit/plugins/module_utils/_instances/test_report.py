@@ -222,8 +222,20 @@ def test_the_real_summary_counts_what_was_sent_and_what_failed() -> None:
         "before": {"instance 1 (dev-1)": {"state": "running"}, "instance 2 (dev-2)": {"state": "running"}},
         "after": {"instance 1 (dev-1)": {"state": "stopped"}, "instance 2 (dev-2)": {"state": "stopped"}},
     }
-    assert result["cost"]["before"] == {"running": 1.0, "stopped": 0.5, "storage": 0.01, "per_hour": 1.01}
-    assert result["cost"]["after"] == {"running": 0.5, "stopped": 1.0, "storage": 0.02, "per_hour": 0.52}
+    assert result["cost"]["before"] == {
+        "running": 1.0,
+        "if_started": 0.5,
+        "storage": 0.01,
+        "per_hour": 1.01,
+        "unknown": [],
+    }
+    assert result["cost"]["after"] == {
+        "running": 0.5,
+        "if_started": 1.0,
+        "storage": 0.02,
+        "per_hour": 0.52,
+        "unknown": [],
+    }
 
 
 def test_what_was_planned_and_not_sent_is_no_change() -> None:

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The keys of an endpoint group in results."""
+
+    RETURN = r"""
+id:
+  description: >-
+    The id of the endpoint group.
+  returned: always
+  type: int
+endpoint_name:
+  description: >-
+    Its name, which need not be the only one of its kind.
+  returned: always
+  type: str
+endpoint_state:
+  description: >-
+    V(active), V(suspended) or V(stopped).
+  returned: always
+  type: str
+min_load:
+  description: >-
+    The floor of the load in performance units per second.
+  returned: always
+  type: float
+min_cold_load:
+  description: >-
+    The floor of the whole capacity.
+  returned: always
+  type: float
+target_util:
+  description: >-
+    The wanted use of the capacity, at most 1.0.
+  returned: always
+  type: float
+cold_mult:
+  description: >-
+    The cold capacity as a multiple of the load.
+  returned: always
+  type: float
+cold_workers:
+  description: >-
+    How many workers are kept at least.
+  returned: always
+  type: int
+max_workers:
+  description: >-
+    How many workers there are at most.
+  returned: always
+  type: int
+max_queue_time:
+  description: >-
+    The longest queue of a worker in seconds, or null.
+  returned: always
+  type: float
+target_queue_time:
+  description: >-
+    The wanted queue of a worker in seconds, or null.
+  returned: always
+  type: float
+inactivity_timeout:
+  description: >-
+    After how many idle seconds it scales to zero, or null.
+  returned: always
+  type: float
+autoscaler_instance:
+  description: >-
+    The engine that serves it, such as V(prod).
+  returned: always
+  type: str
+created_at:
+  description: >-
+    When it was made, as text or in seconds since 1970.
+  returned: always
+  type: raw
+"""

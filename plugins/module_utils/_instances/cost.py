@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""What instances cost, by the prices of the listing. Pure."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import math
+import typing as t
+
+from .instance import Instance
+
+PLACES = 6
+"""Decimals of a sum."""
+
+
+def cost(instances: c.Iterable[Instance]) -> dict[str, t.Any]:
+    """US dollars per hour by state, from the prices of the listing (F3.3).
+
+    `running` is what those that hold their GPU pay, `if_started` what the others would pay if they ran, `storage` what
+    the others pay for their disks meanwhile, `per_hour` what all pay now. A sum is None when a price in it is not
+    known, so that a comparison with a budget fails; `unknown` has the ids of the instances with such a price.
+    """
+    prices: dict[str, list[float | None]] = {"running": [], "if_started": [], "storage": []}
+    unknown: set[int] = set()
+    for instance in instances:
+        for kind, field in _pays(instance):
+            value = price(instance, field)
+            prices[kind].append(value)
+            if value is None:
+                unknown.add(instance.id)
+    sums = {kind: total(values) for kind, values in prices.items()}
+    return {**sums, "per_hour": total([sums["running"], sums["storage"]]), "unknown": sorted(unknown)}
+
+
+def price(instance: Instance, field: str) -> float | None:
+    """A price in US dollars per hour; None for what is no price: missing, text, negative, or no finite number."""
+    value = instance.row.get(field)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def total(prices: c.Iterable[float | None]) -> float | None:
+    """The sum, which is not known when one of them is not."""
+    known = 0.0
+    for value in prices:
+        if value is None:
+            return None
+        known += value
+    return round(known, PLACES) if math.isfinite(known) else None
+
+
+def _pays(instance: Instance) -> tuple[tuple[str, str], ...]:
+    """Which sums an instance is part of, and with which price."""
+    if instance.has_gpu:
+        return (("running", "dph_total"),)
+    return ("if_started", "dph_total"), ("storage", "storage_total_cost")

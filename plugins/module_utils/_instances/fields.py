@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""A part of the keys of an instance, for results that stay short. Pure."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import typing as t
+
+from .._api.errors import Invalid
+from .instance import Instance
+
+
+def check_fields(fields: c.Sequence[str] | None) -> None:
+    """Raises Invalid for an empty list and for a key that no instance has; names the keys that come near."""
+    if fields is None:
+        return
+    if not fields:
+        raise Invalid("fields must not be empty; omit it for all keys.")
+    known = Instance(0, {}).result().keys()
+    if unknown := [name for name in fields if name not in known]:
+        raise Invalid(f"fields: an instance has no key {unknown[0]!r}.{_near(unknown[0], known)}")
+
+
+def some_of(result: dict[str, t.Any], fields: c.Collection[str] | None) -> dict[str, t.Any]:
+    """The wanted keys of a result, `id` always; all without a wish."""
+    return result if fields is None else {key: value for key, value in result.items() if key in {"id", *fields}}
+
+
+def _near(name: str, known: c.Iterable[str]) -> str:
+    import difflib  # rarely needed
+
+    near = difflib.get_close_matches(name, list(known), n=3)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
