@@ -34,7 +34,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - It only looks, in check mode too.
+      - It only reads, in check mode too.
   diff_mode:
     support: none
     details:

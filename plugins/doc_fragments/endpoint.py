@@ -25,12 +25,12 @@ endpoint_state:
   type: str
 min_load:
   description: >-
-    The floor of the load in performance units per second.
+    Minimum load in performance units per second.
   returned: always
   type: float
 min_cold_load:
   description: >-
-    The floor of the whole capacity.
+    Minimum of the whole capacity.
   returned: always
   type: float
 target_util:
@@ -45,12 +45,12 @@ cold_mult:
   type: float
 cold_workers:
   description: >-
-    How many workers are kept at least.
+    Minimum number of workers.
   returned: always
   type: int
 max_workers:
   description: >-
-    How many workers there are at most.
+    Maximum number of workers.
   returned: always
   type: int
 max_queue_time:

@@ -11,8 +11,8 @@ class ModuleDocFragment:
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
-    V(dependency).
+    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
+    V(timeout), V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable

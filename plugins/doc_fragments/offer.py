@@ -101,7 +101,7 @@ options:
     elements: int
   interruptible:
     description:
-      - Whether to look for interruptible offers, which are paid by a bid and stopped when somebody bids more.
+      - Whether to search interruptible offers, which are paid by a bid and stopped when somebody bids more.
       - Their price is that of the lowest bid.
     type: bool
     default: false

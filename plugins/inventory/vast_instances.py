@@ -128,6 +128,18 @@ options:
         type: list
         elements: int
       # end
+  missing:
+    description:
+      - What to do about an id, label, GPU or machine that O(filters) names and the account does not have.
+      - V(fail) fails the inventory, V(warn) warns, and V(ignore) does nothing. Nothing is said of a
+        listing from the cache.
+    type: str
+    choices:
+      - fail
+      - warn
+      - ignore
+    default: warn
+    version_added: 0.3.0
   hostname:
     description:
       - A template for the name of a host; the host variables and the extra variables can be used in it.
@@ -229,6 +241,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance i
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     SELECTION_OPTIONS,
     Selection,
+    is_empty_criterion,
     select_instances,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
@@ -366,7 +379,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         agent = f"ansible-core/{ansible_version}"
         client = Client(settings, agent=agent, warn=self.display.warning, clock=Clock())
         # Whatever the API says passes through here, before it is cached or shown.
-        rows = [client.redactor.clean(checked_row(each.row)) for each in select_instances(client, selection)]
+        instances = select_instances(client, selection, missing=self.get_option("missing"))
+        rows = [client.redactor.clean(checked_row(each.row)) for each in instances]
         if key:
             self._cache[key] = rows
         return rows
@@ -387,12 +401,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         filters = self.get_option("filters") or {}
         if unknown := sorted(str(name) for name in filters if name not in SELECTION_OPTIONS):
             raise Invalid(f"filters: there is no {', '.join(unknown)}, only {', '.join(SELECTION_OPTIONS)}.")
-        if empty := sorted(name for name, value in filters.items() if is_empty(value)):
+        if empty := sorted(name for name, value in filters.items() if is_empty_criterion(value)):
             raise Invalid(f"filters: {', '.join(empty)} must not be empty; omit it instead.")
         checked = ArgumentSpecValidator(SELECTION_OPTIONS).validate(filters)
         if checked.error_messages:
             raise Invalid(f"filters: {' '.join(checked.error_messages)}")
-        return Selection.from_options(checked.validated_parameters)
+        selection = Selection.from_options(checked.validated_parameters, path="filters.", given=filters)
+        selection.check_all("filters.")
+        return selection
 
     def _key(self, path: str, settings: Settings, selection: Selection) -> str:
         """What is cached belongs to this file, account, choice and release; the account's key does not show in it."""
@@ -536,8 +552,3 @@ def is_meant_for(path: str, plugin: str) -> bool:
 def has_marks(value: t.Any) -> bool:
     """Whether a text holds what begins a template."""
     return isinstance(value, str) and any(mark in value for mark in TEMPLATE_MARKS)
-
-
-def is_empty(value: t.Any) -> bool:
-    """Whether a criterion is none: null, or a text, list or item without a value."""
-    return value is None or value in ("", []) or (isinstance(value, list) and None in value)

@@ -102,6 +102,7 @@ endpoint:
     cold_workers: 2
     max_workers: 8
   contains:
+    # shared: endpoint
     id:
       description: >-
         The id of the endpoint group.
@@ -172,6 +173,7 @@ endpoint:
         When it was made, as text or in seconds since 1970.
       returned: always
       type: raw
+    # end
 deleted_workers:
   description: The ids of the workers that Vast.ai says it deleted.
   returned: success, and on failure after the deletion
@@ -317,8 +319,8 @@ diff:
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
-    V(dependency).
+    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
+    V(timeout), V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable

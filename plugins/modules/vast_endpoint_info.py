@@ -23,13 +23,13 @@ extends_documentation_fragment:
 options:
   ids:
     description:
-      - The ids of the endpoint groups. If neither O(ids) nor O(name) is given, all. An empty list gives an empty
-        result.
+      - The ids of the endpoint groups. If neither O(ids) nor O(name) is given, all. An empty list and
+        null give an empty result.
     type: list
     elements: int
   name:
     description:
-      - The name of the endpoint groups; several may carry it. An empty name gives an empty result.
+      - The name of the endpoint groups; several may carry it. An empty name and null give an empty result.
     type: str
   missing:
     description:
@@ -81,6 +81,7 @@ endpoints:
         - id: 1001
           status: idle
   contains:
+    # shared: endpoint
     id:
       description: >-
         The id of the endpoint group.
@@ -151,6 +152,7 @@ endpoints:
         When it was made, as text or in seconds since 1970.
       returned: always
       type: raw
+    # end
     workergroups:
       description: The workergroups of the endpoint group, without their keys.
       returned: always
@@ -235,8 +237,8 @@ endpoints:
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
-    V(dependency).
+    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
+    V(timeout), V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
@@ -329,7 +331,7 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
 
 def main() -> None:
     """Run as a module."""
-    run_module(run, OPTIONS)
+    run_module(run, OPTIONS, criteria=("ids", "name"))
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ options:
     description:
       - V(running) and V(stopped) as in M(vastai.cloud.vast_instance).
       - V(recycled) gives each a fresh container as in M(vastai.cloud.vast_instance_recycle). B(The file system of the
-        containers is lost.) Stopped instances are left alone.
+        containers is lost.) Stopped instances are skipped.
     type: str
     required: true
     choices:
@@ -327,10 +327,10 @@ instances:
           type: str
 counts:
   description: >-
-    How many instances there were of each kind. They are disjoint, C(selected) is the sum of the others.
+    How many instances there were of each kind. C(selected) is the sum of C(changed), C(unchanged) and C(failed).
   returned: success, and when instances failed
   type: dict
-  sample: {selected: 12, changed: 10, unchanged: 2, failed: 0}
+  sample: {selected: 12, changed: 10, unchanged: 2, failed: 0, unloaded: 0}
   contains:
     selected:
       description: How many were chosen.
@@ -346,6 +346,10 @@ counts:
       type: int
     failed:
       description: How many failed. RV(instances[].changed) tells which of them were changed all the same.
+      returned: always
+      type: int
+    unloaded:
+      description: How many more fit whose contract is released; they are destroyed and bill nothing.
       returned: always
       type: int
 cost:
@@ -439,8 +443,8 @@ diff:
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
-    V(dependency).
+    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
+    V(timeout), V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
@@ -524,18 +528,18 @@ def run(module: VastModule) -> dict[str, t.Any]:
     if state == "recycled" and not waits.wait:
         raise Invalid("state=recycled needs wait=true: the next batch follows when the last one runs again.")
     module.connect()
-    chosen = choose(module.client, select, exclude, missing=module.params["missing"]).instances
+    chosen, unloaded = choose(module.client, select, exclude, missing=module.params["missing"])
     members = plan_all(chosen, state)
     check_affected(members, limit)
     if state == "recycled":
         module.bring(recycle, members, waits, batch=batch or 1)
     else:
         module.bring(switch, members, state, waits)
-    return report(members, state, planned=module.check_mode)
+    return report(members, state, planned=module.check_mode, unloaded=unloaded)
 
 
 def selections(module: VastModule) -> tuple[Selection, Selection]:
-    """Whom to choose and whom to leave alone. Raises Invalid when everybody is chosen without being asked for."""
+    """Whom to choose and whom to leave out. Raises Invalid when everybody is chosen without being asked for."""
     select = Selection.from_options(module.params["select"], path="select.")
     if select.is_empty != module.params["select"]["all"]:
         raise Invalid("select needs at least one criterion, or all=true and none.")

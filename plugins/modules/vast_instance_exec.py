@@ -24,7 +24,7 @@ options:
   command:
     description:
       - The command, at most 512 characters. Line ends after it, such as those of a YAML block, are left out.
-      - C(ls) and C(du) without shell operators only look. They count as not changed and run in check mode too.
+      - C(ls) and C(du) without shell operators only read. They count as not changed and run in check mode too.
         Everything else counts as changed and is not sent in check mode.
     type: str
     required: true
@@ -55,7 +55,7 @@ attributes:
   check_mode:
     support: partial
     details:
-      - C(ls) and C(du) without shell operators only look and are run. Any other command is not sent, and is reported as
+      - C(ls) and C(du) without shell operators only read and are run. Any other command is not sent, and is reported as
         changed unless O(creates) or O(removes) say that it is not needed.
   diff_mode:
     support: partial
@@ -403,8 +403,8 @@ diff:
 error_class:
   description: >-
     What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
-    V(dependency).
+    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
+    V(timeout), V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
@@ -459,7 +459,7 @@ OPTIONS = {
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
-    """Find the instance, ask for the paths, plan, stop here in check mode unless it only looks, run."""
+    """Find the instance, ask for the paths, plan, stop here in check mode unless it only reads, run."""
     target, wanted = Ref.from_options(module.params), Wanted.from_options(module.params)
     module.connect()
     instance = find(module.client, target)

@@ -108,7 +108,7 @@ class Unavailable(VastError):
 
 
 class BudgetExceeded(VastError):
-    """A price or a budget that the task was given forbids it; nothing was rented."""
+    """A price or a budget of the task forbids it, or the account has no credit or no way to pay for it."""
 
     error_class = "budget"
 

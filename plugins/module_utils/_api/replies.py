@@ -16,6 +16,7 @@ import typing as t
 
 from .errors import (
     AuthError,
+    BudgetExceeded,
     Deprecated,
     Exchange,
     Invalid,
@@ -50,6 +51,8 @@ _DENIED = (
     r"\blacks? the\b|\broute access\b|\bnot the (owner|creator)\b|\bdoes not own\b|\bnot owned by\b"
     r"|\bonly (be )?[\w ]{0,40}\b(creator|owner)\b|\bnot (authorized|allowed|permitted) to\b|\bunauthorized to access\b"
 )
+_MONEY_SLUGS = ("insufficient_credit", "missing_billing")
+_MONEY_WORDS = r"\binsufficient (credit|balance|funds)\b"
 _ABSENT = r"(error \d+/\d+: )?(invalid instance[ _]id\.?|endpoint \d+ for user \d+ not found\.?)"
 _RETIRED = r"deprecated|\buse /api/v\d"
 _FOREIGN_WORDS = ("not found", "404 page", "no route matched", "missing authentication token", "default backend")
@@ -228,6 +231,8 @@ def _refused(answer: str, reply: Reply, text: str, exchange: Exchange) -> VastEr
     slug = reply.slug or ""
     if _is_queued(slug, text) or "no_such_ask" in (slug, *text.split()) or "no longer available" in text:
         return Unavailable(f"{answer}.", exchange)
+    if slug in _MONEY_SLUGS or re.search(_MONEY_WORDS, text):
+        return BudgetExceeded(f"{answer}. See https://cloud.vast.ai/billing/.", exchange)
     # Of one thing a 410 says that it is gone, of all of them that the route is.
     if reply.status == 410 and re.search(r"/\d+/$", exchange.url) and not re.search(_RETIRED, f"{slug} {text}"):
         return Unavailable(f"{answer}.", exchange)

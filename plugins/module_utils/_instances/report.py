@@ -51,13 +51,18 @@ def check_affected(members: c.Iterable[Member], limit: int | None) -> None:
         raise Invalid(f"{len(names)} instances would change but max_affected is {limit}, so nothing was sent: {shown}.")
 
 
-def report(members: c.Sequence[Member], state: str, *, planned: bool) -> dict[str, t.Any]:
-    """What a task returns; `planned`: what it would do, as in check mode. Raises one failure for all that failed."""
+def report(members: c.Sequence[Member], state: str, *, planned: bool, unloaded: int = 0) -> dict[str, t.Any]:
+    """What a task returns; `planned`: what it would do, as in check mode. Raises one failure for all that failed.
+
+    `unloaded`: how many more fitted whose contract is released.
+    """
+    result = summary(members, state, planned=planned)
+    result["counts"]["unloaded"] = unloaded
     failed = [member for member in members if member.error is not None]
     if not failed:
-        return summary(members, state, planned=planned)
+        return result
     first = t.cast(t.Any, failed[0].error)
-    raise type(first)(_told(failed, len(members)), first.exchange, **summary(members, state, planned=planned))
+    raise type(first)(_told(failed, len(members)), first.exchange, **result)
 
 
 def summary(members: c.Sequence[Member], state: str, *, planned: bool) -> dict[str, t.Any]:

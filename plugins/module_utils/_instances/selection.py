@@ -63,7 +63,7 @@ class Selection(t.NamedTuple):
         for a task that only looks (`looks`) an empty one fits no instance. `path` begins the names in messages.
         """
         values = {name: options[name] for name in SELECTION_OPTIONS if name in given or options.get(name) is not None}
-        empty = [name for name, value in values.items() if _is_empty(value)]
+        empty = [name for name, value in values.items() if is_empty_criterion(value)]
         if empty and not looks:
             raise Invalid(f"{', '.join(path + name for name in empty)} must not be empty; omit it instead.")
         for name in ("ids", "machine_id"):
@@ -333,8 +333,8 @@ def _items(value: t.Any) -> tuple[str, ...]:
     return tuple(item for item in items if not _is_blank(item))
 
 
-def _is_empty(value: t.Any) -> bool:
-    """Whether a criterion, or an item of it, is empty."""
+def is_empty_criterion(value: t.Any) -> bool:
+    """Whether a criterion, or an item of it, is empty: null, or a text or list without a value."""
     return _is_blank(value) or (isinstance(value, (list, tuple)) and (not value or any(_is_blank(x) for x in value)))
 
 

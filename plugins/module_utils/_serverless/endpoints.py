@@ -12,6 +12,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Ambiguous, Exchange, Invalid, NotFound, ProtocolError
+from .._api.redact import visible
 
 LIST = Route("GET", "/api/v0/endptjobs/", 3.0)
 EMPTY_TEXT = r"no endpoints for user\b.{0,80}found"
@@ -61,7 +62,7 @@ class Endpoint(t.NamedTuple):
 
 def display_name(endpoint_id: int, name: str) -> str:
     """How messages call an endpoint group that need not be there any more."""
-    return f"endpoint {endpoint_id}" + (f" ({name})" if name else "")
+    return f"endpoint {endpoint_id}" + (f" ({visible(name)})" if name else "")
 
 
 def read(client: Client, deadline: Deadline | None = None) -> list[Endpoint]:

@@ -711,6 +711,29 @@ def test_filters_are_for_the_api_where_it_can_and_hold_in_any_case(
     assert list(source.write(filters=filters).read().by_id()) == kept
 
 
+ABSENT = "No instance of this account carries the label 'train-O1' (by a complete listing). Did you mean 'train-01'?"
+
+
+@pytest.mark.parametrize(("missing", "warned"), [(None, [ABSENT]), ("warn", [ABSENT]), ("ignore", [])])
+def test_a_label_that_filters_name_and_nothing_carries_is_told(
+    api: Api, source: Source, warnings: list[str], missing: str | None, warned: list[str]
+) -> None:
+    api.expect("GET", LISTING, listing(), query=list_query({"label": {"in": ["train-O1"]}}))
+    if warned:
+        api.expect("GET", LISTING, listing(instance_row()), query=list_query({}))
+    source.write(filters={"label": "train-O1"}, **({} if missing is None else {"missing": missing}))
+    assert source.read().by_id() == {}
+    assert warnings == warned
+
+
+def test_a_label_that_filters_name_and_nothing_carries_fails_where_that_is_asked_for(api: Api, source: Source) -> None:
+    api.expect("GET", LISTING, listing(), query=list_query({"label": {"in": ["train-O1"]}}))
+    api.expect("GET", LISTING, listing(instance_row()), query=list_query({}))
+    refusal = source.write(filters={"label": "train-O1"}, missing="fail").refusal()
+    assert ABSENT in refusal
+    assert refusal.endswith("[not_found]")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -725,6 +748,9 @@ def test_filters_are_for_the_api_where_it_can_and_hold_in_any_case(
         *[({"filters": {name: ""}}, [f"filters: {name} must not be empty"]) for name in SELECTION_OPTIONS],
         ({"filters": {"label": [None]}}, ["filters: label must not be empty"]),
         ({"filters": {"label": []}}, ["filters: label must not be empty"]),
+        ({"filters": {"label": ["a", ""]}}, ["filters: label must not be empty"]),
+        ({"filters": {"label_prefix": " "}}, ["filters: label_prefix must not be empty"]),
+        ({"filters": {"label": ["a"], "unlabelled": True}}, ["filters.unlabelled and filters.label exclude"]),
         ({"filters": {"label_prefix": "{{ none }}"}}, ["filters"]),
         ({"filters": {"label_prefix": "{{ undefined_team }}-"}}, ["filters.label_prefix", "undefined_team"]),
         ({"filters": {"label_prefix": "{{ team"}}, ["filters.label_prefix", "cannot be rendered"]),

@@ -16,7 +16,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Dea
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import Endpoint
 
-from ..harness import URL, Api, FakeClock, endpoint_row, fail_as, succeed
+from ..harness import NULL, URL, Api, FakeClock, endpoint_row, fail_as, succeed
 
 GROUPS = "/api/v0/endptjobs/"
 WORKERGROUPS = "/api/v0/workergroups/"
@@ -119,7 +119,17 @@ def test_returns_those_that_fit_and_asks_for_the_workers_of_those_only(
 
 
 @every_mode
-@pytest.mark.parametrize("options", [{"ids": []}, {"name": ""}, {"ids": [], "name": "llama-prod", "missing": "fail"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ids": []},
+        {"ids": NULL},
+        {"ids": [None]},
+        {"name": ""},
+        {"name": NULL},
+        {"ids": [], "name": "llama-prod", "missing": "fail"},
+    ],
+)
 def test_what_is_given_and_empty_is_an_empty_result_and_no_listing_of_everything(
     api: Api, options: Row, check_mode: bool
 ) -> None:

@@ -130,6 +130,20 @@ def changed(result: Result) -> list[int]:
     return ids
 
 
+def test_what_is_released_is_left_out_and_counted(api: Api) -> None:
+    api.expect_listing(off(1), off(2, cur_state="unloaded"), instance_row(3, label="x", cur_state="unloaded"))
+    result = stop()
+    assert [each["id"] for each in result["instances"]] == [1]
+    assert result["counts"] == {"selected": 1, "changed": 0, "unchanged": 1, "failed": 0, "unloaded": 1}
+
+
+def test_what_is_released_is_counted_in_a_failure_too(api: Api) -> None:
+    api.expect_listing(up(1), off(2, cur_state="unloaded"))
+    expect_put(api, 1, "stopped", {"success": False, "error": "invalid_args", "msg": "no"}, status=403)
+    api.expect_listing(up(1), id=1)
+    assert failure("permission", state="stopped")["counts"]["unloaded"] == 1
+
+
 def test_stops_all_with_one_request_and_one_shared_poll(api: Api, clock: FakeClock) -> None:
     api.expect_listing(up(1), up(2), off(3), instance_row(4, label="prod"))
     expect_bulk(api, "stopped", [1, 2])

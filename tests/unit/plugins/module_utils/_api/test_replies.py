@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     AuthError,
+    BudgetExceeded,
     Deprecated,
     Exchange,
     Invalid,
@@ -124,7 +125,7 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
     ("status", "body", "error"),
     [
         (400, {"error": "invalid_args", "msg": "bad"}, Invalid),
-        (400, {"error": "insufficient_credit", "msg": "bad"}, Invalid),
+        (400, {"error": "insufficient_credit", "msg": "bad"}, BudgetExceeded),
         (400, {"error": "no_such_workergroup", "msg": "gone"}, NotFound),
         (400, {"error": "invalid_id", "msg": "Invalid instance id."}, NotFound),
         (400, {"error": "invalid_args", "msg": "error 400/1001: invalid instance_id"}, NotFound),
@@ -138,7 +139,7 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (404, {"msg": "Endpoint 77 for user 5 not found."}, NotFound),
         (404, {"success": False, "msg": "No endpoints for user 5 found."}, NotFound),
         (400, {"msg": "No endpoints for user found"}, Invalid),
-        (400, {"error": "missing_billing", "msg": "add a card"}, Invalid),
+        (400, {"error": "missing_billing", "msg": "add a card"}, BudgetExceeded),
         (
             400,
             {"error": "invalid_args", "msg": "Only the Template Creator may Update Existing Template."},
@@ -202,7 +203,10 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (410, b"", ProtocolError),
         (410, b"<html><title>410 Gone</title></html>", ProtocolError),
         (410, {"code": 410}, ProtocolError),
-        (411, b"insufficient credit", Invalid),
+        (411, b"insufficient credit", BudgetExceeded),
+        (400, {"error": "failed", "msg": "error 400/3740: Insufficient credit, please add funds."}, BudgetExceeded),
+        (403, {"error": "missing_billing", "msg": "add a card"}, BudgetExceeded),
+        (200, {"success": False, "error": "insufficient_credit"}, BudgetExceeded),
         (422, {"msg": "duplicate"}, Invalid),
         (429, b"API requests too frequent", RateLimited),
         (429, {"error": "rate_limit_exceeded", "msg": "slow down"}, RateLimited),

@@ -284,7 +284,7 @@ def test_the_failure_returns_the_summary_and_nothing_of_a_single_instance() -> N
     error = failed(1, lambda member: Unavailable("no", instance=member.before.result(), changed=True))
     assert error.result == summary(members(1), "stopped", planned=False) | {
         "instances": error.result["instances"],
-        "counts": {"selected": 1, "changed": 0, "unchanged": 0, "failed": 1},
+        "counts": {"selected": 1, "changed": 0, "unchanged": 0, "failed": 1, "unloaded": 0},
     }
 
 

@@ -37,6 +37,7 @@ LIST = "/api/v0/endptjobs/"
         ({"endpoint_name": ""}, "endpoint 77"),
         ({"endpoint_name": None}, "endpoint 77"),
         ({}, "endpoint 77"),
+        ({"endpoint_name": "a\n\x1b[2J\u202eb"}, r"endpoint 77 (a\n\x1b[2J\u202eb)"),
     ],
 )
 def test_messages_call_it_by_id_and_name(row: dict[str, t.Any], name: str) -> None:
