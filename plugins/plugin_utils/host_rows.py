@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ..module_utils._api.replies import is_whole
 from ..module_utils._instances.address import published_ports
 from ..module_utils._instances.instance import RESULT_FIELDS, Instance
 from .untrusted import scalar
@@ -38,7 +39,7 @@ def cached_rows(content: t.Any) -> list[Row] | None:
         rows = json.loads(json.dumps(content))
     except (TypeError, ValueError, RecursionError):
         return None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and type(row.get("id")) is int for row in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_whole(row.get("id")) for row in rows):
         return None
     whole = len({row["id"] for row in rows}) == len(rows) and rows == [checked_row(row) for row in rows]
     return rows if whole else None

@@ -13,8 +13,6 @@ try:
     # Since ansible-core 2.19 nothing is a template unless it is trusted to be one.
     from ansible.template import trust_as_template
 except ImportError:
-    from ansible.utils.unsafe_proxy import wrap_var
-
     trust_as_template = None
 
 TEMPLATE_MARKS = ("{{", "{%", "{#")
@@ -46,6 +44,8 @@ def untrusted(value: t.Any) -> t.Any:
 def _untrusted_text(text: str) -> str:
     marked: str
     if trust_as_template is None:
+        from ansible.utils.unsafe_proxy import wrap_var
+
         marked = text if is_harmless(text) else wrap_var(text)
     else:
         # A text without trust is shown as an object even where it could not be a template.

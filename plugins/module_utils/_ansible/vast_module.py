@@ -14,7 +14,7 @@ if sys.version_info < (3, 10):  # noqa: UP036 it stands before the imports, whic
         f"Modules of vastai.cloud need Python 3.10 or newer; {have}. Set ansible_python_interpreter to a newer one."
     )
     sys.stdout.write(json.dumps({"failed": True, "error_class": "dependency", "msg": advice}) + "\n")
-    sys.exit(1)
+    raise SystemExit(1)
 
 import collections.abc as c
 import os
@@ -28,8 +28,9 @@ from .._api.clock import Clock, Deadline, Waits
 from .._api.errors import Invalid, VastError
 from .._api.redact import Redactor, visible
 from .._api.settings import Settings, checked_number
-from .given import Spec as Spec
-from .given import faults, without_nulls
+from .given import Spec, faults, without_nulls
+
+__all__ = ("API_OPTIONS", "WAIT_OPTIONS", "Spec", "VastModule", "run_module")
 
 API_OPTIONS: Spec = {
     "api_key": {"type": "str", "no_log": True},

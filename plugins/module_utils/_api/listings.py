@@ -11,7 +11,7 @@ import typing as t
 
 from .client import Client, Route
 from .errors import Exchange, ProtocolError
-from .replies import says_no
+from .replies import is_whole, says_no
 
 MAX_PAGES = 1000
 
@@ -97,14 +97,14 @@ def _rows(client: Client, listing: Listing, page: Row, number: int) -> c.Iterato
         raise malformed(client, listing, f"page {number} has {len(rows)} rows where {listing.page_size} is the most")
     for row in rows:
         key = row.get("id") if isinstance(row, dict) else None
-        if not isinstance(key, int) or isinstance(key, bool):
+        if not is_whole(key):
             raise malformed(client, listing, f"page {number} has a row without an id")
         yield key, row
 
 
 def _check_complete(client: Client, listing: Listing, last_page: Row, count: int) -> None:
     total = last_page.get(listing.total)
-    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+    if not is_whole(total) or total < 0:
         raise malformed(client, listing, f"it does not say in {listing.total} how many {listing.noun}s there are")
     if count < total:
         raise malformed(client, listing, f"it announces {total} {listing.noun}s and shows {count}")

@@ -137,6 +137,11 @@ def says_no(reply: t.Mapping[str, t.Any]) -> bool:
     return True
 
 
+def is_whole(value: t.Any) -> t.TypeGuard[int]:
+    """Whether a value of a reply is a whole number; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _no_number(_text: str) -> None:
     """NaN and the infinities are no JSON, and no comparison with them guards anything."""
 

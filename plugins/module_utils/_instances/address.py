@@ -10,6 +10,8 @@ import ipaddress
 import re
 import typing as t
 
+from .._api.replies import is_whole
+
 MAX_DNS_NAME = 253
 MAX_PORT = 65535
 _DNS_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -53,8 +55,7 @@ def checked_port(value: t.Any) -> int | None:
     """A port from a number or its digits; Docker writes text, the API numbers (F3.3)."""
     if isinstance(value, str) and re.fullmatch("[0-9]{1,5}", value):
         value = int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 < value <= MAX_PORT else None
+    return value if is_whole(value) and 0 < value <= MAX_PORT else None
 
 
 def published_ports(ports: t.Any) -> dict[str, list[dict[str, str]]] | None:

@@ -9,6 +9,7 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.errors import Exchange, ProtocolError, QuotaExceeded
+from .._api.replies import is_whole
 from .criteria import MOST_ROWS, ORDERS, Criteria, Criterion, factor_of, number, price, value_of
 
 SEARCH = Route("POST", "/api/v0/bundles/", 1.0, reads=True)
@@ -71,7 +72,7 @@ class Offer(t.NamedTuple):
     def machine_id(self) -> int | None:
         """The machine that it is a part of."""
         machine = self.row.get("machine_id")
-        return machine if isinstance(machine, int) and not isinstance(machine, bool) else None
+        return machine if is_whole(machine) else None
 
     def rank(self, order: str) -> tuple[bool, float]:
         """What it is sorted by; what a row does not tell comes last."""
@@ -136,7 +137,7 @@ def _rows(client: Client, criteria: Criteria, limit: int) -> list[Offer]:
     found: dict[int, Offer] = {}
     for row in rows:
         offer_id = value_of(row, "ask_contract_id", criteria.disk)
-        if isinstance(offer_id, int) and not isinstance(offer_id, bool) and offer_id > 0:
+        if is_whole(offer_id) and offer_id > 0:
             found.setdefault(offer_id, Offer(offer_id, row, criteria.disk))
     return list(found.values())
 

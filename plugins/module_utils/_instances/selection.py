@@ -15,6 +15,7 @@ import urllib.parse
 
 from .._api.client import Client
 from .._api.errors import Invalid, NotFound, VastError
+from .._api.replies import is_whole
 from .._core.arguments import check_id
 from .instance import IDS_IN_A_FILTER, MAX_LABEL, PAGE_SIZE, STATUSES, Instance, Page, pages, read
 
@@ -242,7 +243,7 @@ def _worth(first: Page, labels: t.Mapping[str, int], prefix: str) -> list[str] |
 
 
 def _is_count(value: t.Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return is_whole(value) and value >= 0
 
 
 COLUMNS = {"ids": "id", "label": "label", "gpu_name": "gpu_name"}

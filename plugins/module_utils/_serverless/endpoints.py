@@ -13,11 +13,14 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Ambiguous, Exchange, Invalid, NotFound, ProtocolError
 from .._api.redact import visible
+from .._api.replies import is_whole
 
 LIST = Route("GET", "/api/v0/endptjobs/", 3.0)
 EMPTY_TEXT = r"no endpoints for user\b.{0,80}found"
 """How an account without endpoint groups is refused, with the user's id or without it (F4.1)."""
 
+is_id = is_whole
+"""Whether a value of a reply is an id."""
 RESULT_FIELDS = (
     "endpoint_name",
     "endpoint_state",
@@ -114,11 +117,6 @@ def missing_from(groups: c.Sequence[Endpoint], ids: c.Iterable[int], name: str |
     if name is not None and name not in [group.endpoint_name for group in groups]:
         texts.append(f"There is no endpoint group named {name!r} in this account.{near_miss(groups, name)}")
     return texts
-
-
-def is_id(value: t.Any) -> bool:
-    """Whether a value of a reply is an id; true and false are no numbers."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _malformed(client: Client, what: str) -> ProtocolError:

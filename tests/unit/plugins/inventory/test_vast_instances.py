@@ -367,7 +367,7 @@ def test_each_name_can_be_named_in_a_pattern(api: Api, source: Source, label: st
     labelled(api, label, "other")
     source.write(**options)
     manager = InventoryManager(DataLoader(), sources=[str(source.path)])
-    name, other = manager.hosts
+    name, other = (host.name for host in manager.get_hosts())
     assert re.fullmatch(r"\w[\w.-]{0,99}", name)
     assert manager.hosts[name].vars["vast_label"] == label
     assert [host.name for host in manager.get_hosts(name)] == [name]
@@ -678,7 +678,7 @@ def test_numbers_and_booleans_name_groups(api: Api, source: Source, key: str, gr
     hosts = source.write(keyed_groups=[{"key": key, "prefix": "m"}], compose={"copied": key}, strict=True).read()
     assert hosts.groups[group] == ["a"]
     assert hosts["a"]["copied"] == hosts["a"][key]
-    assert type(hosts["a"]["copied"]) is not str
+    assert not isinstance(hosts["a"]["copied"], str)
 
 
 # The options

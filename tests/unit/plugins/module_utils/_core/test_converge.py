@@ -50,8 +50,8 @@ class Lamp:
         return {"number": self.number, "light": self.light}
 
 
-Seen = dict[int, Lamp] | VastError
-Answer = Exception | None
+Seen: t.TypeAlias = "dict[int, Lamp] | VastError"
+Answer: t.TypeAlias = "Exception | None"
 
 
 class Api:
