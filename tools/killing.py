@@ -333,7 +333,7 @@ def traced(session: pytest.Session, paths: Sequence[Path], output: Path) -> int:
             seen.switch_context(item.nodeid)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     seen.stop()
-    lines = {path.name: seen.get_data().contexts_by_lineno(str(path)) for path in paths}
+    lines = {f"{path.parent.name}/{path.name}": seen.get_data().contexts_by_lineno(str(path)) for path in paths}
     output.write_text(json.dumps(lines), encoding="utf-8")
     return 1 if session.testsfailed else 0
 
