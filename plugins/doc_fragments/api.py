@@ -33,10 +33,12 @@ options:
     default: 60
   retry_timeout:
     description:
-      - For how many seconds to wait for the whole reply before it counts as lost; at most 3600. Connecting may take 10
-        seconds more. Raise it for a slow connection.
-        lost reply or an error of the gateway only reading requests are; a request that changes something is never
-        repeated before the module has polled what became of it.
+      - For how many seconds one request may be tried again, waiting for its turn included; at most 86400. V(0) tries
+        once. A request that has to wait for more than 5 seconds warns once, saying why and for how long at most.
+      - A refusal for being too frequent (429) and a failure to connect are tried again for every request; a connection
+        that this machine or a proxy refuses is not. After a lost reply or an error of the gateway only requests that
+        read are repeated; a request that changes something is never repeated before the module has checked what became
+        of it.
     type: int
     default: 120
   api_pacing:
