@@ -18,7 +18,6 @@ RUN_LIMIT = 1800.0
 
 
 def main() -> int:
-    workspace.require_python()
     workspace.interrupt_on_sigterm()
     try:
         return bench(sys.argv[1:])

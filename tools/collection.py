@@ -93,7 +93,6 @@ def environment_faults(found: Path, context: Path, log: Path) -> list[str]:
 
 
 def main() -> int:
-    workspace.require_python()
     log = workspace.LOGS / "build.log"
     venv = workspace.Venv("core")
     try:

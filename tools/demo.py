@@ -30,7 +30,6 @@ _ZEROS = re.compile(r"(?:unreachable|failed|skipped|rescued|ignored)=0 *")
 
 
 def main() -> int:
-    workspace.require_python()
     workspace.interrupt_on_sigterm()
     try:
         with workspace.alone():

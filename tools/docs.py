@@ -37,7 +37,6 @@ def build(tree: workspace.Tree, log: Path) -> int:
 
 
 def main() -> int:
-    workspace.require_python()
     log = workspace.LOGS / "docs-site.log"
     tree = workspace.Tree("docs-tree")
     try:

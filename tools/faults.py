@@ -12,7 +12,6 @@ import workspace
 
 
 def main() -> int:
-    workspace.require_python()
     venv = workspace.Venv("lint")
     tree = workspace.Tree("lanes/faults")
     try:

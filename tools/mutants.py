@@ -11,7 +11,6 @@ import workspace
 
 
 def main() -> int:
-    workspace.require_python()
     workspace.interrupt_on_sigterm()
     venv = workspace.Venv("mutants")
     tree = workspace.Tree("lanes/mutants")

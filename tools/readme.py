@@ -277,7 +277,6 @@ def _yaml(terminal: Terminal, text: str, simulator: Simulator) -> None:
 
 
 def main() -> int:
-    workspace.require_python()
     workspace.interrupt_on_sigterm()
     try:
         with workspace.alone():

@@ -18,7 +18,6 @@ _MADE = ("CHANGELOG.md", "changelogs/changelog.yaml")
 
 
 def main() -> int:
-    workspace.require_python()
     try:
         with workspace.alone():
             release()

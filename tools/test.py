@@ -110,7 +110,6 @@ def attempt(step: Step, lane: Lane, log: Path) -> tuple[Tally, str]:
 
 
 def main() -> int:
-    workspace.require_python()
     workspace.interrupt_on_sigterm()
     options = parsed(sys.argv[1:])
     if options.list:

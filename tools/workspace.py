@@ -40,15 +40,6 @@ class ToolError(Exception):
     """Something the person at the terminal has to know; the text is the whole message."""
 
 
-def require_python() -> None:
-    """Go on under a newer Python from PATH when this one is too old.
-
-    Every tool has to parse on an old Python to get here: no parenthesized `with`, no `match`.
-    """
-    if sys.version_info < (3, 11):
-        _become_newer_python()
-
-
 def _become_newer_python() -> None:
     for name in _NEWER_PYTHONS:
         path = shutil.which(name)
@@ -57,6 +48,12 @@ def _become_newer_python() -> None:
             os.execv(path, [path, *sys.argv])  # noqa: S606
     found = sys.version.split()[0]
     raise SystemExit(f"Python 3.11 or newer is needed; this is {found}. With another: make PYTHON=/path/to/python3")
+
+
+# Before the other tools are imported, which an old Python cannot. It has to parse this file and those before it:
+# no parenthesized `with`, no `match`.
+if sys.version_info < (3, 11):
+    _become_newer_python()
 
 
 @dataclass(frozen=True)
