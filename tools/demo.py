@@ -104,8 +104,9 @@ def play(venv: workspace.Venv, collections: Path, installed: Path, url: str, api
         ANSIBLE_PYTHON_INTERPRETER=str(venv.python),
         VAST_API_KEY=api_key,
         VAST_URL=url,
-        **({"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {}),
     )
+    if sys.stdout.isatty():
+        env["ANSIBLE_FORCE_COLOR"] = "1"
     program = str(venv.bin / "ansible-playbook")
     name = f"{workspace.NAMESPACE}.{workspace.NAME}"
     inventory = installed / "playbooks" / "inventory" / "demo.vast.yml"
