@@ -48,7 +48,7 @@ EXAMPLES = r"""
 
 - name: The fastest machines for the money in two countries, by criteria of the API's own
   vastai.cloud.vast_offer_info:
-    country: [NO, SE]
+    country: ["NO", SE]
     order: performance_per_price
     query:
       gpu_arch: {eq: nvidia}

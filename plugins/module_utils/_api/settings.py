@@ -132,8 +132,8 @@ def _checked_key(key: str) -> str:
     key = key.strip()
     if not key:
         raise AuthError(
-            "No API key: set the option api_key, the environment variable VAST_API_KEY, or store one with the official "
-            "client (vastai set api-key) for the user that runs the module. Keys are made at "
+            "No API key was found. Set the option api_key or the environment variable VAST_API_KEY, or store one with "
+            "the official client (vastai set api-key) for the user that runs the module. Keys are made at "
             "https://cloud.vast.ai/manage-keys/."
         )
     if not (key.isascii() and key.isprintable()) or " " in key:

@@ -359,7 +359,8 @@ def _ids(options: t.Mapping[str, t.Any], option: str) -> list[int] | None:
 def _code(text: str) -> str:
     code = text.strip().upper()
     if len(code) != 2 or not (code.isascii() and code.isalpha()):
-        raise Invalid(f"country takes codes of two letters such as NO or US, not {text!r}.")
+        advice = ' YAML takes NO for false; write "NO" in quotes.' if text == "False" else ""
+        raise Invalid(f"country takes codes of two letters such as SE or US, not {text!r}.{advice}")
     return code
 
 

@@ -983,6 +983,7 @@ def test_an_address_without_an_answer_is_a_failure(api: Api, source: Source) -> 
 
 def test_a_missing_key_is_a_failure_that_says_where_to_put_it(api: Api, source: Source) -> None:
     refusal = source.write(api_key=None).refusal()
+    assert "No API key was found. Set the option api_key" in refusal
     assert "VAST_API_KEY" in refusal
     assert refusal.endswith("[auth]")
 

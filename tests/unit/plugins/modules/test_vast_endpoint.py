@@ -415,7 +415,7 @@ def test_options_that_cannot_work_are_refused_before_any_request(
 
 
 def test_without_a_key_nothing_is_sent(api: Api) -> None:
-    failure("auth", "VAST_API_KEY", id=77, api_key=None)
+    failure("auth", "Set the option api_key or the environment variable VAST_API_KEY", id=77, api_key=None)
 
 
 def test_a_name_that_several_carry_is_ambiguous(api: Api) -> None:

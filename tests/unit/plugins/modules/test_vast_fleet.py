@@ -374,7 +374,7 @@ def test_50_of_5000_by_prefix_and_already_stopped_take_three_requests(api: Api) 
 
 
 def test_without_a_key_nothing_is_sent(api: Api) -> None:
-    failure("auth", "VAST_API_KEY", state="stopped", api_key=None)
+    failure("auth", "Set the option api_key or the environment variable VAST_API_KEY", state="stopped", api_key=None)
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

@@ -194,7 +194,8 @@ def test_options_that_cannot_work_are_refused_before_any_request(
 
 
 def test_without_a_key_nothing_is_sent(api: Api) -> None:
-    failure("auth", "VAST_API_KEY", "vastai set api-key", id=4711, state="stopped", api_key=None)
+    says = ("No API key was found. Set the option api_key or", "VAST_API_KEY", "(vastai set api-key)")
+    failure("auth", *says, id=4711, state="stopped", api_key=None)
 
 
 SELECTING = [
