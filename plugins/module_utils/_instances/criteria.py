@@ -187,6 +187,14 @@ class Criteria(t.NamedTuple):
         """The same without the conditions of one option."""
         return self._replace(conditions=tuple(each for each in self.conditions if each.option != option))
 
+    def excluding(self, machines: c.Collection[int]) -> Criteria:
+        """The same without these machines."""
+        option = "exclude_machine_id"
+        known = [each.value for each in self.conditions if each.option == option]
+        ids = sorted({*machines, *(known[0] if known else ())})
+        added = (Criterion(option, "machine_id", "notin", ids),) if ids else ()
+        return self._replace(conditions=(*self.without(option).conditions, *added))
+
     def body(self, limit: int) -> dict[str, t.Any]:
         """What is sent: only what can be rented now, priced with this disk."""
         asked: dict[str, dict[str, t.Any]] = {"rentable": {"eq": True}, "rented": {"eq": False}}

@@ -64,6 +64,12 @@ def find(client: Client, target: Ref) -> Instance:
     raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
 
 
+def carriers(client: Client, label: str) -> list[Instance]:
+    """All that carry the label and still exist, by a complete listing. Raises the leaves of VastError."""
+    target = Ref(label=label)
+    return [each for each in read(client, target.filters) if target.matches(each) and not each.is_unloaded]
+
+
 def _gone(matching: list[Instance]) -> str:
     names = ", ".join(instance.display_name for instance in matching)
     return f" Destroyed and still listed: {names}." if matching else ""
