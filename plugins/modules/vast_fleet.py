@@ -14,7 +14,7 @@ description:
   - The reply to the one request is not believed for single instances; the listing afterwards is. An instance that
     does not show the change gets it once more, alone.
   - The task fails when any instance failed, after the others are done, and RV(instances) tells which and why.
-  - A start whose GPU is taken is taken back, so that the instance does not start, and bill, at a time of its own.
+  - A start whose GPU is taken is cancelled, so that the instance does not start, and bill, at a time of its own.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -174,6 +174,7 @@ options:
   batch:
     description:
       - How many to recycle at once. The next ones follow when the last ones run again, and none after a failure.
+        O(wait_timeout) bounds all batches together.
       - It is one at a time if not given, and refused unless O(state=recycled).
     type: int
 attributes:
@@ -185,6 +186,13 @@ attributes:
     support: partial
     details:
       - V(recycled) recycles each time, except instances whose recycle is under way.
+notes:
+  - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
+  - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the
+    message says whether that is confirmed. SIGINT, SIGTERM and SIGHUP end the task in the same way.
+  - When the task keyword C(timeout) ends a task, its module notices that at the next poll and does the same, but can no
+    longer say so. With an C(async) time that is too short it is killed. Run the same task again then; it finds a start
+    that was left queued, and asks for it again or cancels it.
 seealso:
   - module: vastai.cloud.vast_instance
   - module: vastai.cloud.vast_instance_info

@@ -46,9 +46,9 @@ options:
     description:
       - What to do when Vast.ai answers a start with I(Required resources are currently unavailable, state change
         queued), that is when the GPU is rented to somebody else.
-      - V(fail) takes the queued start back with O(state=stopped) and fails, so that the instance does not start, and
+      - V(fail) cancels the queued start with O(state=stopped) and fails, so that the instance does not start, and
         bill, at a time of its own.
-      - V(wait) waits for the GPU up to O(wait_timeout), then takes the start back and fails. It needs O(wait=true).
+      - V(wait) waits for the GPU up to O(wait_timeout), then cancels the start and fails. It needs O(wait=true).
     type: str
     choices:
       - fail
@@ -61,6 +61,13 @@ attributes:
     support: full
   idempotent:
     support: full
+notes:
+  - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
+  - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the
+    message says whether that is confirmed. SIGINT, SIGTERM and SIGHUP end the task in the same way.
+  - When the task keyword C(timeout) ends a task, its module notices that at the next poll and does the same, but can no
+    longer say so. With an C(async) time that is too short it is killed. Run the same task again then; it finds a start
+    that was left queued, and asks for it again or cancels it.
 seealso:
   - module: vastai.cloud.vast_instance_recycle
 """

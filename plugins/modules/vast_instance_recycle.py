@@ -15,6 +15,8 @@ description:
   - B(The published ports change), and with them where ssh answers; the returned RV(instance) has the new ones.
   - An instance whose container is being made already is not recycled again; the module only waits for it.
   - A stopped instance is never recycled.
+  - A recycle is sent once. When the instance shows no sign of it, another status or other ports, within a minute of
+    waiting, the task fails with RV(error_class) V(unknown_outcome); with O(wait=false) it warns.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:

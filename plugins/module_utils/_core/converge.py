@@ -26,7 +26,7 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
-from .interrupts import Interrupted, interruptible
+from .interrupts import Interrupted, interruptible, is_abandoned
 from .plan import Change
 from .resource import Item, Kind, T, Write
 
@@ -136,6 +136,9 @@ class _Engine(t.Generic[T]):
             self.client.call(write.route, ids=write.ids, body=write.body, deadline=self.deadline)
         except VastError as error:
             if len(group) > 1 and _is_no_such_form(error):
+                for item in group:
+                    item.sent = item.wrote = False
+                    item.looked = True
                 self.send(group, alone=True)
             else:
                 self.take(write, group, error)
@@ -240,6 +243,8 @@ class _Engine(t.Generic[T]):
         if not waiting:
             return
         for _elapsed in rounds(self.client.clock, first=waits.interval, interval=waits.interval, timeout=self.deadline):
+            if is_abandoned():
+                raise Interrupted("the end of whoever ran it")
             self.poll(waiting)
             waiting = [item for item in waiting if self.is_on_its_way(item)]
             if not waiting:
@@ -302,9 +307,11 @@ class _Engine(t.Generic[T]):
         """Send and poll until it is proven, a few times."""
         waiting = undoing
         for attempt in range(UNDO_ATTEMPTS):
-            for item in waiting:
+            # After a yes that no listing could confirm another request would tell nothing.
+            again = [item for item in waiting if item.looked or not item.accepted]
+            for item in again:
                 item.left, item.denied = item.plan.changes, frozenset()
-            self.send(waiting, alone=attempt > 0 or len(waiting) == 1)
+            self.send(again, alone=attempt > 0 or len(again) == 1)
             self.settle(waiting)
             waiting = [item for item in waiting if item.error is None and not _is_proven(item)]
             if not waiting or self.deadline.expired:
@@ -320,8 +327,9 @@ class _Engine(t.Generic[T]):
         if undoing.gone:
             item.error = error.with_context(f"{error.msg} {_gone(undoing).msg}")
             return
-        item.left = self.kind.missing(item)
-        item.differs = self.kind.differs(item)
+        if failure is None:
+            item.left = self.kind.missing(item)
+            item.differs = self.kind.differs(item)
         item.looked = _is_proven(undoing)
         if item.looked:
             item.error = error.with_context(f"{error.msg} {self.kind.undone(item)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
+import select
 import signal
 import threading
 import types
@@ -21,6 +22,15 @@ class Interrupted(BaseException):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+def is_abandoned(descriptor: int = 1) -> bool:
+    """Whether nobody reads any more what this process prints, as after the `timeout` of a task: its module lives on."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        poll = select.poll()
+        poll.register(descriptor, 0)
+        return any(event & select.POLLERR for _descriptor, event in poll.poll(0))
+    return False
 
 
 @contextlib.contextmanager

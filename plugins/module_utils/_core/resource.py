@@ -95,6 +95,8 @@ class Write(t.NamedTuple):
 class Kind(t.Protocol[T]):
     """What the engine has to know of a kind of thing. Only `read` talks to the API; the rest is pure.
 
+    A kind of which nothing is scarce, and so never queued, needs nothing from `undo` on.
+
     `want`: the state in a word. `queues`: a scarce change may stay queued while it is waited for. `shown_within`: for
     how many seconds an accepted change may stay invisible.
     """
@@ -118,23 +120,29 @@ class Kind(t.Protocol[T]):
     def judge(self, item: Item[T], now: float, /) -> bool:
         """Whether it is where it is to be. Raises a leaf of VastError when it can no longer get there."""
 
-    def undo(self, item: Item[T], /) -> Plan | None:
+    def undo(self, _item: Item[T], /) -> Plan | None:
         """What keeps its plan from coming about later; None when it cannot."""
+        return None
 
-    def pending(self, item: Item[T], /) -> bool:
+    def pending(self, _item: Item[T], /) -> bool:
         """Whether it shows that something may come about later."""
+        return False
 
-    def proven(self, item: Item[T], /) -> bool:
+    def proven(self, _item: Item[T], /) -> bool:
         """Whether it shows that nothing scarce is missing to it, so that nothing is to be undone."""
+        return True
 
     def unavailable(self, item: Item[T], /) -> str:
         """A sentence: what it cannot have now."""
+        return f"{item.name} cannot be changed now, what it needs is taken."
 
     def undone(self, item: Item[T], /) -> str:
         """A sentence: that it was undone, which is proven."""
+        return f"The change of {item.name} was cancelled."
 
     def not_undone(self, item: Item[T], reason: str, /) -> str:
         """Sentences: that this could not be confirmed, what it means for the bill, and what to do."""
+        return f"That the change of {item.name} is cancelled could NOT be confirmed: {reason} It may come about later."
 
 
 def outcome(item: Item[T], key: str, *, planned: bool) -> dict[str, t.Any]:

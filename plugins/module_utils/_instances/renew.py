@@ -11,7 +11,7 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._api.errors import Invalid
 from .._core.plan import Change, Plan
-from .._core.resource import Item, Ref, Write
+from .._core.resource import Item, Kind, Ref, Write
 from .find import reread
 from .instance import Instance
 from .watch import Watch, fingerprint, warn_of_foreign
@@ -83,7 +83,7 @@ def recycle(
             )
 
 
-class Recycle:
+class Recycle(Kind[Instance]):
     """Instances that get a new container. A recycle is sent once; only a sign counts: another status, other ports."""
 
     want = "running"
@@ -115,27 +115,3 @@ class Recycle:
             item.memory = Watch(self.want, item.before, now, must_depart=item.plan.changed)
         reached: bool = item.memory.see(item.seen, now)
         return reached
-
-    def undo(self, _item: Renewal) -> Plan | None:
-        """Nothing can be undone."""
-        return None
-
-    def pending(self, _item: Renewal) -> bool:
-        """A recycle does not queue."""
-        return False
-
-    def proven(self, _item: Renewal) -> bool:
-        """Nothing is scarce: the GPU stays."""
-        return True
-
-    def unavailable(self, item: Renewal) -> str:
-        """That it cannot be recycled now."""
-        return f"{item.name} cannot be recycled now."
-
-    def undone(self, _item: Renewal) -> str:
-        """Nothing is ever undone."""
-        return ""
-
-    def not_undone(self, _item: Renewal, reason: str) -> str:
-        """Nothing is ever undone."""
-        return reason

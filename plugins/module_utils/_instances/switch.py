@@ -11,10 +11,9 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._core.plan import Change, Plan, body
-from .._core.resource import Item, Ref, Write
+from .._core.resource import Item, Kind, Ref, Write
 from .find import reread
-from .instance import Instance
-from .watch import Watch, warn_of_foreign
+from .instance import PAGE_SIZE, Instance
 
 MANAGE = Route("PUT", "/api/v0/instances/{id}/", 1.0)
 BULK = Route("PUT", "/api/v0/instances/", 4.0)
@@ -23,6 +22,9 @@ IDS_IN_A_CHANGE = 64
 """So many ids the API takes in one change (F3.6)."""
 SHOWN_WITHIN = 5.0
 """For how many seconds an accepted change may stay invisible before it is sent once more."""
+
+if t.TYPE_CHECKING:
+    from .progress import Stopping
 
 Move = Item[Instance]
 
@@ -65,12 +67,13 @@ def switch(
         return
     # What a task without changes does not need.
     from .._core.converge import converge
+    from .watch import warn_of_foreign
 
     converge(client, kind, items, waits, deadline)
     warn_of_foreign(client, items)
 
 
-class Switch:
+class Switch(Kind[Instance]):
     """Instances that are started, stopped or labelled."""
 
     shown_within = SHOWN_WITHIN
@@ -78,10 +81,16 @@ class Switch:
     def __init__(self, state: str, *, queues: bool = False) -> None:
         self.want = state
         self.queues = queues
+        self._stopping: Stopping | None = None
 
     def read(self, client: Client, items: c.Sequence[Move]) -> dict[Ref, Instance]:
-        """Those of them that a complete listing contains."""
-        return reread(client, items)
+        """Those of them that a complete listing contains; of many that stop, as far as counts tell."""
+        if self._stopping is None and self.want == "stopped" and len(items) > PAGE_SIZE:
+            # What only many need.
+            from .progress import Stopping
+
+            self._stopping = Stopping()
+        return reread(client, items) if self._stopping is None else self._stopping.read(client, items)
 
     def writes(self, items: c.Sequence[Move], *, alone: bool) -> c.Iterator[tuple[Write, list[Move]]]:
         """One request for up to 64 that need the same; alone, one for all changes, and again one for each."""
@@ -114,6 +123,8 @@ class Switch:
     def judge(self, item: Move, now: float) -> bool:
         """Whether it is in the state. Raises Unavailable when it cannot get there any more."""
         if item.memory is None:
+            from .watch import Watch
+
             item.memory = Watch(self.want, item.seen, now)
         reached: bool = item.memory.see(item.seen, now, may_queue=self.queues and item.unavailable is not None)
         return reached
