@@ -281,6 +281,42 @@ def stopping_timed_out(api: Api) -> Result:
     return run_module("vast_instance", id=4711, state="stopped", wait_timeout=1)
 
 
+RENTING: dict[str, t.Any] = {
+    "label": "train-01",
+    "state": "running",
+    "offer": {"max_price": 0.5},
+    "disk": 40,
+    "image": "pytorch/pytorch:latest",
+}
+
+
+def renting(api: Api) -> Result:
+    api.expect_listing(label="train-01")
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row()]})
+    api.expect_any("PUT", "/api/v0/asks/9001/", {"success": True, "new_contract": 4711})
+    api.expect_listing(instance_row(machine_id=501, disk_space=40.0), label="train-01")
+    return run_module("vast_instance", **RENTING)
+
+
+def renting_in_vain(api: Api) -> Result:
+    api.expect_listing(label="train-01")
+    for _search in range(2):
+        api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row(dph_base=3.0)]})
+    return run_module("vast_instance", **RENTING)
+
+
+def renting_in_part(api: Api) -> Result:
+    api.expect_listing(label="train-01")
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row()]})
+    api.expect_any("PUT", "/api/v0/asks/9001/", {"success": True, "new_contract": 4711})
+    api.expect_listing(instance_row(actual_status="loading", machine_id=501, disk_space=40.0), label="train-01")
+    api.expect_listing(instance_row(actual_status="loading", machine_id=501, disk_space=40.0), label="train-01")
+    reply = {"success": False, "msg": "no"}
+    filters = {"label": {"eq": "train-01"}}
+    api.expect("GET", "/api/v1/instances/", reply, status=403, query=list_query(filters))
+    return run_module("vast_instance", **RENTING)
+
+
 def nothing_selected(api: Api) -> Result:
     return run_module("vast_instance", state="stopped")
 
@@ -463,7 +499,15 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
     "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
-    "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],
+    "vast_instance": [
+        stopping,
+        stopping_refused,
+        stopping_timed_out,
+        nothing_selected,
+        renting,
+        renting_in_vain,
+        renting_in_part,
+    ],
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
     "vast_instance_info": [listing_instances, listing_instances_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],

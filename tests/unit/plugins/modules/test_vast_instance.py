@@ -170,7 +170,7 @@ def test_an_instance_on_its_way_is_waited_for_and_nothing_is_sent(api: Api, cloc
         ({"id": 0, "state": "stopped"}, "id must be a positive number, not 0"),
         ({"id": -5, "state": "stopped"}, "id must be a positive number, not -5"),
         ({"id": "train-01", "state": "stopped"}, "id"),
-        ({"id": 4711, "state": "frozen"}, "state must be one of: running, stopped"),
+        ({"id": 4711, "state": "frozen"}, "state must be one of: present, running, stopped"),
         ({"id": 4711, "state": "running", "on_unavailable": "queue"}, "on_unavailable must be one of: fail, wait"),
         ({"id": 4711, "state": "running", "on_unavailable": "wait", "wait": False}, "needs wait=true"),
         ({"id": 4711, "label": "x" * 1025}, "label has 1025 characters; Vast.ai allows 1024"),
