@@ -14,11 +14,12 @@ import typing as t
 
 from .._api.client import Client
 from .._api.clock import Deadline, Waits, rounds
-from .._api.errors import Invalid, NotFound, Unavailable, VastError, WaitTimeout
+from .._api.errors import BudgetExceeded, Invalid, NotFound, Unavailable, VastError, WaitTimeout
 from .._core.arguments import check_id, check_number
 from .._core.plan import Change, Plan
 from .._core.resource import Item, outcome
 from .contents import Contents
+from .cost import price
 from .criteria import number
 from .find import Ref, carriers, find
 from .instance import Instance
@@ -32,8 +33,6 @@ LEAST_BID, HIGHEST_BID = 0.001, 128.0
 MOST_ATTEMPTS = 20
 MOST_BOOT = 86_400
 MOST_DISK = 1_000_000
-SETTABLE = ("image", "template_hash_id", "env", "secret_env", "ports", "onstart", "args")
-"""What differs and can be changed on an existing instance; the rest is told only."""
 
 Leased = Item[Instance]
 
@@ -101,7 +100,11 @@ class Lease:
 
         rented = Rental(client, wish, self.waits, deadline, since).run()
         if rented.offer is None:
-            result = self.converge(client, rented.instance, deadline, planned=False)
+            try:
+                result = self.converge(client, rented.instance, deadline, planned=False)
+            except VastError as error:
+                changed = error.result.get("changed", False) or rented.changed
+                raise error.with_context(error.msg, changed=changed, attempts=rented.attempts) from error
             return {**result, "changed": result["changed"] or rented.changed, "attempts": rented.attempts}
         return self.told(rented, wish, before)
 
@@ -110,28 +113,101 @@ class Lease:
         offer = t.cast("t.Any", rented.offer)
         change = _renting(offer.result(), wish.price_of(offer), wish)
         plan = Plan(f"the instance {wish.label}", (*before.changes, change))
-        instance = self.shown(rented.instance)
+        instance = rented.instance.result()
         return {**plan.result(), "instance": instance, "drift": [], "attempts": rented.attempts}
 
-    def shown(self, instance: Instance) -> dict[str, t.Any]:
-        """The instance, with the address at which an SSH server answered where that was asked for."""
-        return instance.result()
-
     def converge(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
-        """What a task does with an instance that exists."""
+        """What a task does with an instance that exists: its bid, its state, what it runs, and whether it answers."""
         drift = self.drift(found)
+        names = self.drifting(found, drift)
         if drift:
-            names = ", ".join(self.drifting(found, drift))
-            client.warn(f"{found.display_name} is not what the task says: {names} differs.")
+            client.warn(f"{found.display_name} is not what the task says: {', '.join(names)}.")
+        results: list[dict[str, t.Any]] = []
+        try:
+            results.extend(self.steps(client, found, drift, names, deadline, planned=planned))
+        except VastError as error:
+            changed = error.result.get("changed", False) or any(each["changed"] for each in results)
+            raise error.with_context(error.msg, changed=changed) from error
+        return {"attempts": [], "drift": names, **_merged(results)}
+
+    def steps(
+        self,
+        client: Client,
+        found: Instance,
+        drift: c.Sequence[str],
+        names: c.Sequence[str],
+        deadline: Deadline,
+        *,
+        planned: bool,
+    ) -> c.Iterator[dict[str, t.Any]]:
+        """The results of the steps, one after the other; each shows the instance as it is then."""
+        if self.bid is not None and found.row.get("is_bid"):
+            yield self.rebid(client, found, deadline, planned=planned)
         item = to_switch(found, self.state, None if self.target.id is None else self.target.label)
         if not planned:
             switch(client, [item], self.state, self.waits, deadline, queues=self.options["on_unavailable"] == "wait")
             if self.wish is not None and self.is_to_be_replaced(item):
-                return self.replace(client, item, deadline)
-            if item.error is None and self.waits.wait and self.options["wait_for"] == "ssh":
-                self.await_ssh(client, item, deadline)
-        result = outcome(item, "instance", planned=planned)
-        return {**result, "drift": self.drifting(found, drift), "attempts": []}
+                yield self.replace(client, item, deadline)
+                return
+        if item.error is not None and found.row.get("is_bid"):
+            item.error = _maybe_outbid(item.error, found)
+        last = outcome(item, "instance", planned=planned)
+        yield last
+        seen = item.seen
+        if names and self.options["on_drift"] == "recycle":
+            for step, after in self.recycle(client, item.seen, drift, names, deadline, planned=planned):
+                last, seen = step, after
+                yield step
+        if not planned and self.waits.wait and self.options["wait_for"] == "ssh":
+            last["instance"] = self.await_ssh(client, seen, deadline)
+
+    def rebid(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
+        """Give an interruptible instance the bid of the task."""
+        from .revise import BID, Stored, plan_bid, revise, shows_bid
+
+        bid = t.cast("float", self.bid)
+        disk = price(found, "storage_total_cost") or 0.0
+        if self.wish is not None and bid + disk > self.wish.max_price:
+            raise BudgetExceeded(
+                f"A bid of {bid:g} and {disk:g} for the disk of {found.display_name} are more than offer.max_price, "
+                f"which is {self.wish.max_price:g}. Nothing was changed.",
+                instance=found.result(),
+            )
+        item = Item(Ref(found.id), found, plan_bid(found, bid), follow=False)
+        if item.plan.changed and not planned:
+            revise(client, item, Stored(BID, lambda seen: shows_bid(seen, bid)), deadline)
+        return outcome(item, "instance", planned=planned)
+
+    def recycle(
+        self,
+        client: Client,
+        found: Instance,
+        drift: c.Sequence[str],
+        names: c.Sequence[str],
+        deadline: Deadline,
+        *,
+        planned: bool,
+    ) -> c.Iterator[tuple[dict[str, t.Any], Instance]]:
+        """Change what is stored, then give the instance a new container. Raises Invalid for a stopped one."""
+        from .renew import recycle, to_recycle
+        from .revise import UPDATE, Stored, plan_contents, revise
+
+        wanted = plan_contents(found, self.contents, drift, names)
+        if not wanted.changed or (planned and self.state == "running" and found.is_stopped):
+            return
+        renewal = to_recycle(found, ())
+        if not renewal.plan.changed:
+            client.warn(f"{found.display_name} is not recycled, since it gets a new container already.")
+            return
+        stored = Item(Ref(found.id), found, wanted, follow=False)
+        if not planned:
+            settled = Stored(UPDATE, lambda seen: not set(self.contents.drift(seen)) & set(_settable(drift)))
+            revise(client, stored, settled, deadline)
+        yield outcome(stored, "instance", planned=planned), stored.seen
+        if not planned:
+            renewal = to_recycle(stored.seen, ())
+            recycle(client, [renewal], self.waits, deadline)
+        yield outcome(renewal, "instance", planned=planned), renewal.seen
 
     def drift(self, found: Instance) -> list[str]:
         """The options in which the instance differs."""
@@ -186,27 +262,51 @@ class Lease:
         except VastError as reason:
             raise reason.with_context(f"{item.name} was destroyed. {reason.msg}", changed=True) from reason
 
-    def await_ssh(self, client: Client, item: Leased, deadline: Deadline) -> None:
-        """Wait until an SSH server answers; notes in the item when none does."""
+    def await_ssh(self, client: Client, found: Instance, deadline: Deadline) -> dict[str, t.Any]:
+        """Wait until an SSH server answers, and show the instance as it is then. Raises WaitTimeout."""
         from .find import reread
         from .reach import reachable
 
-        if reachable(item.seen) is not None:
-            return
+        item: Leased = Item(Ref(found.id), found, Plan(found.display_name))
+        if reachable(found) is not None:
+            return found.result()
         limit = deadline.bounded(self.options["boot_timeout"])
         interval = self.waits.interval
         for _elapsed in rounds(client.clock, first=interval, interval=interval, timeout=limit):
-            try:
-                seen = reread(client, [item]).get(item.ref)
-            except VastError as error:
-                item.error = error
-                return
-            item.seen = seen or item.seen
-            if seen is not None and reachable(seen) is not None:
-                return
-        item.error = WaitTimeout(
-            f"No SSH server answered at {item.name} in time. It exists and bills. Last seen: {item.seen.described}."
+            item.seen = reread(client, [item]).get(item.ref) or item.seen
+            if reachable(item.seen) is not None:
+                return item.seen.result()
+        raise WaitTimeout(
+            f"No SSH server answered at {item.name} in time. It exists and bills. Last seen: {item.seen.described}.",
+            instance=item.seen.result(),
         )
+
+
+def _settable(drift: c.Iterable[str]) -> list[str]:
+    from .revise import SETTABLE
+
+    return [option for option in drift if option in SETTABLE]
+
+
+def _maybe_outbid(error: VastError, found: Instance) -> VastError:
+    return error.with_context(
+        f"{error.msg} It is interruptible, with a bid of {found.row.get('dph_base')} US dollars an hour: somebody may "
+        "have bid more. A higher bid may start it."
+    )
+
+
+def _merged(results: c.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """What several steps on one instance come to."""
+    last = results[-1]
+    diff = {**last["diff"]}
+    for side in ("before", "after"):
+        diff[side] = {name: value for each in results for name, value in each["diff"][side].items()}
+    return {
+        **last,
+        "changed": any(each["changed"] for each in results),
+        "actions": [action for each in results for action in each["actions"]],
+        "diff": diff,
+    }
 
 
 def _oldest(client: Client, found: list[Instance], *, planned: bool) -> Instance:

@@ -324,8 +324,10 @@ class Rental:
             self.client.warn(
                 f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out."
             )
-        if found.offers:
-            return self.above_floor(found.offers)
+        tried = {each.offer.id for each in self.attempts}
+        offers = [offer for offer in found.offers if offer.id not in tried]
+        if offers:
+            return self.above_floor(offers)
         told = relax(self.client, criteria)
         text = f"No offer meets all criteria, so nothing was rented. {explained(told)}"
         if any(each["criterion"] == "max_price" and each["offers"] for each in told):

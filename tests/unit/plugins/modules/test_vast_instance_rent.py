@@ -144,7 +144,7 @@ def test_a_second_run_lists_once_and_nothing_else(api: Api, clock: FakeClock, st
 
 
 def test_present_leaves_a_stopped_box_stopped(api: Api) -> None:
-    listed(api, stopped_row(machine_id=501))
+    listed(api, STOPPED)
     assert rent(state="present")["changed"] is False
 
 
@@ -763,6 +763,312 @@ def test_env_ports_and_secrets_are_sent_and_never_shown(api: Api) -> None:
         onstart="echo 1",
         image_login="-u me -p SECRET-password registry.test",
     )
+
+
+USER = "/api/v0/users/current/"
+SPENT = "/api/v0/users/spend-rate/"
+
+
+def within(api: Api, *rows: dict[str, t.Any], volumes: t.Any = 0.0) -> None:
+    """Declare what is read to hold a budget by the hour."""
+    api.expect_listing(*rows)
+    api.expect("GET", SPENT, {"success": True, "volume_storage_cost_per_hour": volumes})
+
+
+def test_a_budget_is_read_and_held_before_anything_is_rented(api: Api) -> None:
+    listed(api)
+    api.expect("GET", USER, {"credit": 3.0, "balance": 2.5})
+    within(api, instance_row(1, dph_total=1.0), stopped_row(2, storage_total_cost=0.1), volumes=0.05)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    assert outcomes(rent(budget={"max_per_hour": 1.5, "min_credit": 5})) == [("rented", 4711)]
+
+
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        ({"credit": 3.0, "balance": 1.0}, "4.00 US dollars of credit and balance, and budget.min_credit is 5"),
+        ({"credit": 30.0}, "does not tell both"),
+        ({"credit": "30", "balance": 0.0}, "does not tell both"),
+    ],
+)
+def test_credit_that_is_too_low_or_not_known_forbids_it(api: Api, user: dict[str, t.Any], says: str) -> None:
+    listed(api)
+    api.expect("GET", USER, user)
+    refuse("budget", says, "Nothing was rented", budget={"min_credit": 5})
+
+
+def test_without_the_right_to_read_the_credit_that_is_told(api: Api) -> None:
+    listed(api)
+    reply = {"success": False, "msg": "Authorization Error. Your key lacks the api.user route access."}
+    api.expect("GET", USER, reply, status=401)
+    refuse("permission", budget={"min_credit": 5})
+
+
+def test_what_would_cost_more_than_the_budget_is_not_rented(api: Api) -> None:
+    listed(api)
+    within(api, instance_row(1, dph_total=0.9), instance_row(2, cur_state="unloaded", dph_total=9.0))
+    market(api, offer_row())
+    refuse("budget", "budget.max_per_hour leaves 0.3", budget={"max_per_hour": 1.2})
+
+
+def test_a_price_that_is_not_known_forbids_it(api: Api) -> None:
+    listed(api)
+    api.expect_listing(instance_row(8, dph_total=None))
+    refuse("budget", "these instances cost: 8", budget={"max_per_hour": 5})
+
+
+def test_volumes_that_cannot_be_read_are_warned_about(api: Api) -> None:
+    listed(api)
+    within(api, volumes=None)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    assert any("volumes" in warning for warning in rent(budget={"max_per_hour": 5}).warnings)
+    listed(api)
+    api.expect_listing()
+    api.expect("GET", SPENT, {"success": False, "error": "not_found", "msg": "no such route"}, status=404)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    assert any("volumes" in warning for warning in rent(budget={"max_per_hour": 5}).warnings)
+
+
+def test_check_mode_holds_the_budget_too(api: Api) -> None:
+    listed(api)
+    within(api, instance_row(1, dph_total=0.9))
+    market(api, offer_row())
+    refuse("budget", "leaves 0.3", budget={"max_per_hour": 1.2}, check_mode=True)
+
+
+KEY = "ssh-ed25519 AAAAC3Nz me@laptop"
+KEYS = "/api/v0/instances/4711/ssh/"
+ATTACHED = {"success": False, "error": "add_ssh_to_instance", "msg": "SSH key already associated with instance."}
+
+
+def with_keys(api: Api) -> None:
+    """Declare a rental up to its keys."""
+    start(api)
+    create(api)
+    listed(api, box())
+
+
+@pytest.mark.parametrize("reply", [{"success": True}, ATTACHED])
+def test_keys_are_attached_to_the_new_box(api: Api, reply: dict[str, t.Any]) -> None:
+    with_keys(api)
+    api.expect("POST", KEYS, reply, body={"ssh_key": KEY})
+    assert rent(ssh_keys=[KEY])["instance"]["id"] == 4711
+
+
+@pytest.mark.parametrize(
+    ("known", "again"),
+    [
+        ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 AAAAC3Nz other comment"}])}, False),
+        ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 BBBB"}])}, True),
+        ({"ssh_keys": "no list"}, True),
+        ([{"public_key": "ssh-ed25519 AAAAC3Nz"}], False),
+    ],
+)
+def test_a_lost_reply_to_a_key_is_looked_up(api: Api, known: t.Any, again: bool) -> None:
+    with_keys(api)
+    api.expect("POST", KEYS, LOST, body={"ssh_key": KEY})
+    api.expect("GET", KEYS, known)
+    if again:
+        api.expect("POST", KEYS, {"success": True}, body={"ssh_key": KEY})
+    rent(ssh_keys=[KEY])
+
+
+def test_a_key_that_cannot_be_attached_names_the_box_which_is_kept(api: Api) -> None:
+    with_keys(api)
+    api.expect("POST", KEYS, {"success": False, "error": "no_ssh_key", "msg": "bad"}, status=400, body={"ssh_key": KEY})
+    assert refuse("invalid", "'me@laptop'", "bills", ssh_keys=[KEY], attempts=2)["instance_id"] == 4711
+    listed(api)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    api.expect("POST", KEYS, LOST, body={"ssh_key": "ssh-rsa AAAA"})
+    api.expect("GET", KEYS, {"success": False, "msg": "no"}, status=403)
+    refuse("permission", "'ssh-rsa'", "was lost", "Instance 4711", ssh_keys=["ssh-rsa AAAA"])
+
+
+UPDATE = "/api/v0/instances/update_template/4711/"
+RECYCLE = "/api/v0/instances/recycle/4711/"
+OTHER: dict[str, t.Any] = {
+    "image": "pytorch/pytorch:2.6",
+    "env": {"MODEL": "b", "SAME": "1"},
+    "secret_env": {"HF_TOKEN": "SECRET-new-token"},
+    "ports": ["8000"],
+}
+STORED = [["MODEL", "a"], ["SAME", "1"], ["HF_TOKEN", "SECRET-old-token"], ["OWN", "x"]]
+NAMES = ["image", "env.MODEL", "secret_env.HF_TOKEN", "ports"]
+MERGED = {"MODEL": "b", "SAME": "1", "HF_TOKEN": "SECRET-new-token", "OWN": "x", "-p 8000:8000": "1"}
+
+
+def test_drift_is_told_by_name_and_warned_about_and_nothing_else_is_done(api: Api) -> None:
+    listed(api, box(extra_env=STORED, disk_space=20.0))
+    result = rent(**OTHER)
+    assert result["drift"] == [*NAMES, "disk"]
+    assert result["changed"] is False
+    assert result.warnings == [
+        "instance 4711 (train-01) is not what the task says: " + ", ".join([*NAMES, "disk"]) + "."
+    ]
+
+
+def test_what_is_as_the_task_says_is_no_drift(api: Api) -> None:
+    flags = [[name, value] for name, value in MERGED.items()]
+    listed(api, box(extra_env=flags, image_uuid="docker.io/pytorch/pytorch:2.6"))
+    result = rent(**OTHER)
+    assert (result["drift"], result.warnings) == ([], [])
+
+
+def test_drift_is_recycled_away_when_the_task_may(api: Api) -> None:
+    changed: dict[str, t.Any] = {
+        "image_uuid": "pytorch/pytorch:2.6",
+        "extra_env": [[name, value] for name, value in MERGED.items()],
+    }
+    listed(api, box(extra_env=STORED))
+    api.expect("PUT", UPDATE, {"success": True}, body={"image": "pytorch/pytorch:2.6", "env": MERGED})
+    api.expect_listing(box(**changed), id=4711)
+    api.expect("PUT", RECYCLE, {"success": True}, body={})
+    api.expect_listing(box(**changed, actual_status="recycling"), id=4711)
+    api.expect_listing(box(**changed), id=4711)
+    result = rent(**OTHER, on_drift="recycle")
+    assert result["changed"] is True
+    assert result["diff"]["after"]["image"] == "pytorch/pytorch:2.6"
+    assert result["diff"]["after"]["container"] == "new"
+    assert "its file system is lost" in result["actions"][-1]
+    assert result["drift"] == NAMES
+
+
+def test_check_mode_tells_the_recycle_and_sends_nothing(api: Api) -> None:
+    listed(api, box(extra_env=STORED))
+    result = rent(**OTHER, on_drift="recycle", check_mode=True)
+    assert result["changed"] is True
+    assert result["diff"]["before"]["container"] == "present"
+    listed(api, stopped_row(machine_id=501))
+    assert rent(**OTHER, on_drift="recycle", check_mode=True)["actions"] == ["start instance 4711 (train-01)"]
+
+
+def test_a_stopped_box_is_not_recycled(api: Api) -> None:
+    listed(api, stopped_row(machine_id=501))
+    refuse("invalid", "Start it first", **OTHER, on_drift="recycle", state="present")
+
+
+def test_a_box_that_boots_is_not_recycled(api: Api) -> None:
+    listed(api, loading(extra_env=STORED))
+    result = rent(**OTHER, on_drift="recycle", wait=False)
+    assert result["changed"] is False
+    assert any("gets a new container already" in warning for warning in result.warnings)
+
+
+def test_what_only_a_new_box_could_have_is_not_recycled(api: Api) -> None:
+    listed(api, box(disk_space=20.0, image_uuid="pytorch/pytorch"))
+    assert rent(on_drift="recycle")["drift"] == ["disk"]
+
+
+def test_the_login_to_the_registry_goes_with_another_image(api: Api) -> None:
+    login = "-u me -p SECRET-password registry.test"
+    listed(api, box())
+    body = {"image": "registry.test/x:1", "image_login": login}
+    api.expect("PUT", UPDATE, {"success": False, "msg": "no"}, status=403, body=body)
+    api.expect_listing(box(), id=4711)
+    refuse("permission", image="registry.test/x:1", image_login=login, on_drift="recycle")
+
+
+BIDS = "/api/v0/instances/bid_price/4711/"
+
+
+def bidding(**fields: t.Any) -> dict[str, t.Any]:
+    """An interruptible box."""
+    return box(**{"is_bid": True, "dph_base": 0.25, "image_uuid": "pytorch/pytorch", **fields})
+
+
+def test_another_bid_is_changed(api: Api) -> None:
+    listed(api, bidding())
+    api.expect("PUT", BIDS, {"success": True}, body={"price": 0.3})
+    api.expect_listing(bidding(dph_base=0.3), id=4711)
+    result = rent(offer=BIDDING, bid=0.3)
+    assert (result["diff"]["before"], result["diff"]["after"]) == ({"bid": 0.25}, {"bid": 0.3})
+    assert result["actions"] == ["change the bid of instance 4711 (train-01) to 0.3 US dollars an hour"]
+    assert result["changed"] is True
+
+
+def test_the_same_bid_is_left(api: Api) -> None:
+    listed(api, bidding(dph_base=0.3))
+    assert rent(offer=BIDDING, bid=0.3)["changed"] is False
+
+
+def test_check_mode_tells_another_bid(api: Api) -> None:
+    listed(api, bidding())
+    assert rent(offer=BIDDING, bid=0.3, check_mode=True)["diff"]["after"] == {"bid": 0.3}
+
+
+def test_another_bid_that_costs_too_much_is_not_sent(api: Api) -> None:
+    listed(api, bidding())
+    refuse("budget", "Nothing was changed", offer=BIDDING, bid=0.495)
+
+
+TAKEN = {
+    "success": False,
+    "error": "resources_unavailable",
+    "msg": "Required resources are currently unavailable, state change queued.",
+}
+STOPPED = stopped_row(machine_id=501, disk_space=40.0, extra_env=[], image_uuid="pytorch/pytorch")
+REPLACING = {"on_unavailable": "replace", "accept_data_loss": True}
+
+
+def unavailable(api: Api, row: dict[str, t.Any] = STOPPED) -> None:
+    """Declare a start without a GPU, and its cancellation."""
+    listed(api, row)
+    api.expect("PUT", "/api/v0/instances/4711/", TAKEN, body={"state": "running"})
+    api.expect_listing({**row, "intended_status": "running"}, id=4711)
+    api.expect("PUT", "/api/v0/instances/4711/", {"success": True}, body={"state": "stopped"})
+    api.expect_listing(row, id=4711)
+
+
+def test_one_that_was_outbid_is_told_as_that(api: Api) -> None:
+    unavailable(api, {**STOPPED, "is_bid": True, "dph_base": 0.25})
+    refuse("unavailable", "bid of 0.25", "A higher bid", offer=BIDDING, bid=0.25)
+
+
+def test_a_box_without_its_gpu_is_replaced_once_the_next_one_is_found_good(api: Api) -> None:
+    unavailable(api)
+    market(api, offer_row(9002, machine_id=502))
+    destroyed(api)
+    market(api, offer_row(9002, machine_id=502))
+    create(api, 9002, {"success": True, "new_contract": 4712})
+    listed(api, box(4712, machine_id=502))
+    result = rent(**REPLACING)
+    assert (result["instance"]["id"], outcomes(result)) == (4712, [("rented", 4712)])
+    assert result["actions"][0].startswith("destroy instance 4711")
+    assert result["diff"]["before"]["state"] == "stopped"
+
+
+def test_without_an_offer_the_box_is_kept(api: Api) -> None:
+    unavailable(api)
+    market(api)
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
+    result = refuse("unavailable", "was kept", "No offer meets", **REPLACING)
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+
+
+def test_a_box_that_cannot_be_destroyed_is_not_replaced(api: Api) -> None:
+    unavailable(api)
+    market(api, offer_row(9002))
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
+    api.expect_listing(STOPPED, id=4711)
+    assert refuse("permission", "4711", **REPLACING)["instance"]["id"] == 4711
+
+
+def test_what_was_destroyed_for_a_replacement_that_failed_is_told(api: Api) -> None:
+    unavailable(api)
+    market(api, offer_row(9002))
+    destroyed(api)
+    market(api, offer_row(9002))
+    create(api, 9002, GONE, status=404)
+    result = refuse("unavailable", "instance 4711 (train-01) was destroyed", **REPLACING)
+    assert result["changed"] is True
 
 
 @pytest.mark.parametrize(
