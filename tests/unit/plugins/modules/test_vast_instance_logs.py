@@ -24,9 +24,7 @@ failure = functools.partial(fail_as, "vast_instance_logs", id=4711)
 
 def expect_request(api: Api, reply: t.Any = None, status: int = 200, **body: str) -> None:
     answer = {"success": True, "result_url": FILE, "msg": "ok"} if reply is None else reply
-    api.expect(
-        "PUT", "/api/v0/instances/request_logs/4711/", answer, status=status, body={"tail": "1000", **body}
-    )
+    api.expect("PUT", "/api/v0/instances/request_logs/4711/", answer, status=status, body={"tail": "1000", **body})
 
 
 def expect_file(api: Api, *texts: str | None) -> None:
@@ -36,7 +34,7 @@ def expect_file(api: Api, *texts: str | None) -> None:
 
 def expect_log(api: Api, *texts: str | None, row: dict[str, t.Any] | None = None, **body: str) -> None:
     api.expect_listing(row or instance_row(), id=4711)
-    expect_request(api, **body)
+    expect_request(api, None, 200, **body)
     expect_file(api, *texts)
 
 
@@ -84,11 +82,11 @@ def test_a_lost_reply_is_asked_for_again_since_it_only_looks(api: Api) -> None:
 
 
 def test_secrets_of_the_instance_and_the_key_are_masked(api: Api) -> None:
-    env = [["HF_TOKEN", "SECRET-env-value"], ["DEBUG", "1"], ["MODEL", "llama-3-70b"], "odd"]
+    env = {"HF_TOKEN": "SECRET-env-value", "DEBUG": "1", "MODEL": "llama-3-70b"}
     text = "SECRET-jupyter-token and SECRET-env-value, llama-3-70b 1\n"
-    expect_log(api, None, text, row=instance_row(extra_env=env))
+    expect_log(api, None, text, row=instance_row(extra_env=[*map(list, env.items()), "odd"]))
     assert logs()["stdout"] == "******** and ********, llama-3-70b 1"
-    expect_log(api, None, text, row=instance_row(extra_env=dict(pair for pair in env if pair != "odd")))
+    expect_log(api, None, text, row=instance_row(extra_env=env))
     assert logs()["stdout"] == "******** and ********, llama-3-70b 1"
     expect_log(api, None, "nothing known", row=instance_row(extra_env=None, jupyter_token=None))
     assert logs()["stdout"] == "nothing known"
