@@ -6,13 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_instance
-short_description: Rent, start, stop and label a GPU instance on Vast.ai
+short_description: Rent, start, stop, restart, label and destroy a GPU instance on Vast.ai
 version_added: 0.1.0
 description:
   - Makes one instance converge on a state and a label, and waits until it is there. With O(offer) it rents the instance
     when there is none with that label, within a price; without O(offer) nothing is ever rented.
   - The instance is found in a complete listing of the account, so that a failed or partial reply is never taken for an
     absent instance.
+  - Destroying an instance deletes its disk and ends what it bills. It counts as gone only when a complete listing does
+    not contain it; one that is still listed in the end fails the task with RV(error_class) V(leaked).
   - Stopping an instance keeps its disk, which goes on billing, and releases its GPU. Somebody else may rent that
     GPU, and the instance cannot start until it is free again; see O(on_unavailable).
 author:
@@ -30,21 +32,30 @@ options:
     type: int
   label:
     description:
-      - With O(id), the label to assign. The empty string removes the label.
+      - With O(id), the label to assign. The empty string removes the label. With O(state=absent) it is a guard instead;
+        the instance is destroyed only if it carries this label. O(state=restarted) takes no label beside the id.
       - Without O(id), the label that selects the instance. Exactly one instance must carry it, upper and lower case
         matter, and O(state) is required.
       - At most 1024 characters.
     type: str
   state:
     description:
-      - V(running) asks for the instance to run; V(stopped) asks for it to be stopped; V(present) asks for it to exist,
-        running or not.
+      - V(present) asks for the instance to exist, running or not.
+      - V(running) asks for the instance to run; V(stopped) asks for it to be stopped.
+      - V(restarted) stops and starts its container, which keeps its disk and its GPU, and starts a stopped instance.
+        This is a change in each run. The request is sent once; when its reply is lost and no listing shows a restart,
+        the task fails with RV(error_class) V(unknown_outcome).
+      - V(absent) destroys the instance. B(Its disk is lost.) An instance that does not exist is no change. When several
+        carry the label, nothing is destroyed.
       - If not given, only the label is set.
+      - V(present), V(restarted) and V(absent) were added in release 0.3.0.
     type: str
     choices:
       - present
       - running
       - stopped
+      - restarted
+      - absent
   on_unavailable:
     description:
       - What to do when Vast.ai answers a start with I(Required resources are currently unavailable, state change
@@ -363,13 +374,24 @@ options:
         description:
           - The least that credit and balance must hold together, in US dollars.
         type: float
+  include_workers:
+    description:
+      - Whether O(state=absent) may destroy a worker of a serverless endpoint. Vast.ai would replace it; to get rid of
+        workers, change or delete their endpoint.
+      - Workers carry no label of their own, so that endpoints are asked for only when the instance has none. When it
+        cannot be told whether it is a worker, it is not destroyed.
+    type: bool
+    default: false
+    version_added: 0.3.0
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: full
   idempotent:
-    support: full
+    support: partial
+    details:
+      - O(state=restarted) restarts in each run. Everything else changes nothing in a second run.
 notes:
   - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
   - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the
@@ -385,6 +407,8 @@ notes:
   - When a task fails or is interrupted after it has rented something, the message says what exists and bills; its
     result has RV(instance_id) or RV(instance).
 seealso:
+  - module: vastai.cloud.vast_fleet
+  - module: vastai.cloud.vast_instance_logs
   - module: vastai.cloud.vast_instance_recycle
 """
 
@@ -417,6 +441,22 @@ EXAMPLES = r"""
       max_per_hour: 2
       min_credit: 5
   register: box
+
+- name: Restart an instance whose service hangs; its disk stays
+  vastai.cloud.vast_instance:
+    label: train-01
+    state: restarted
+
+- name: Destroy the instance of this job, if there still is one
+  vastai.cloud.vast_instance:
+    label: train-01
+    state: absent
+
+- name: Destroy an instance by its id, but only if it is the one that is meant
+  vastai.cloud.vast_instance:
+    id: 4711
+    label: train-01
+    state: absent
 
 - name: Label an instance
   vastai.cloud.vast_instance:
@@ -774,6 +814,20 @@ relax:
       description: What the nearest of them has, in the unit of the option, or null.
       returned: always
       type: raw
+destroyed:
+  description: What was destroyed, or would be in check mode; null when there was nothing to destroy.
+  returned: with O(state=absent) and after O(on_unavailable=replace), unless the task fails
+  type: dict
+  sample: {id: 4711, label: train-01}
+  contains:
+    id:
+      description: The id of the instance.
+      returned: always
+      type: int
+    label:
+      description: Its label, or null without one.
+      returned: always
+      type: str
 actions:
   description: What was done, or would be done in check mode, in order; one sentence each.
   returned: success
@@ -852,6 +906,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Wai
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import RENT_OPTIONS, rents
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch, to_switch
 
@@ -859,8 +914,9 @@ OPTIONS = {
     **TARGET_OPTIONS,
     **WAIT_OPTIONS,
     "wait_timeout": {"type": "int"},
-    "state": {"type": "str", "choices": ["present", "running", "stopped"]},
+    "state": {"type": "str", "choices": ["present", "running", "stopped", "restarted", "absent"]},
     "on_unavailable": {"type": "str", "choices": ["fail", "wait", "replace"], "default": "fail"},
+    "include_workers": {"type": "bool", "default": False},
     **RENT_OPTIONS,
 }
 WAIT_TIMEOUT = 600
@@ -875,19 +931,36 @@ def run(module: VastModule) -> dict[str, t.Any]:
         params["wait_timeout"] = wait_timeout(params)
     target, waits = Ref.from_options(params), module.waits()
     state, queues = params["state"], params["on_unavailable"] == "wait"
+    check(target, waits, state, queues=queues)
+    if rents(params):
+        return lease(module, target, waits)
+    module.connect()
+    if state == "absent":
+        return absent(module, target)
+    found = find(module.client, target)
+    if state == "restarted":
+        # What a task without changes does not need.
+        from ansible_collections.vastai.cloud.plugins.module_utils._instances.restart import restart, to_restart
+
+        item = to_restart(found)
+        module.bring(restart, [item], waits, queues=queues)
+    else:
+        move = None if state == "present" else state
+        item = to_switch(found, move, None if target.id is None else target.label)
+        module.bring(switch, [item], move, waits, queues=queues)
+    return outcome(item, "instance", planned=module.check_mode)
+
+
+def check(target: Ref, waits: Waits, state: str | None, *, queues: bool) -> None:
+    """Raises Invalid for options that cannot work together."""
     if target.id is None and state is None:
         raise Invalid(
             "state is required when label selects the instance; to change a label, select the instance by id."
         )
     if queues and not waits.wait:
         raise Invalid("on_unavailable=wait needs wait=true: otherwise nothing would cancel the queued start.")
-    if rents(params):
-        return lease(module, target, waits)
-    module.connect()
-    wanted = None if state == "present" else state
-    item = to_switch(find(module.client, target), wanted, None if target.id is None else target.label)
-    module.bring(switch, [item], wanted, waits, queues=queues)
-    return outcome(item, "instance", planned=module.check_mode)
+    if state == "restarted" and target.id is not None and target.label is not None:
+        raise Invalid("state=restarted cannot set a label at once; omit label, or set it in a task of its own.")
 
 
 def wait_timeout(params: dict[str, t.Any]) -> int:
@@ -906,6 +979,43 @@ def lease(module: VastModule, target: Ref, waits: Waits) -> dict[str, t.Any]:
     wanted = Lease(module.params, target, waits)
     module.connect(secrets=wanted.secrets)
     return wanted.bring(module.client, module.deadline, planned=module.check_mode)
+
+
+def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:
+    """Destroy the instance, if there is one and it is no worker. Raises Invalid for one that is, or may be."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.destroy import destroy, to_destroy
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import find_to_destroy
+
+    found = find_to_destroy(module.client, target)
+    if found is None:
+        named = f"instance {target.id}" if target.id is not None else f"instance with the label {target.label!r}"
+        return {**Plan(named).result(), "instance": None, "destroyed": None}
+    if not (found.label or module.params["include_workers"]):
+        check_no_worker(module, found)
+    item = to_destroy(found)
+    module.bring(destroy, [item])
+    destroyed = {"id": found.id, "label": found.label or None}
+    return {**outcome(item, "instance", planned=module.check_mode), "destroyed": destroyed}
+
+
+def check_no_worker(module: VastModule, found: Instance) -> None:
+    """Raises Invalid for a worker of an endpoint, and for what may be one while that cannot be told."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._serverless.workers import owners_of_all
+
+    owners = owners_of_all(module.client, module.deadline)
+    if found.id in owners.endpoints:
+        raise Invalid(
+            f"{found.display_name} is a worker of endpoint {owners.endpoints[found.id]}, so it was not destroyed: "
+            "Vast.ai would replace it. Change or delete the endpoint, or set include_workers=true.",
+            instance=found.result(),
+        )
+    if not owners.complete:
+        raise Invalid(
+            f"{found.display_name} has no label and may be a worker of an endpoint, which cannot be told now, so it "
+            "was not destroyed. Run the task again, or set include_workers=true.",
+            instance=found.result(),
+        )
 
 
 def main() -> None:

@@ -257,8 +257,9 @@ class Lease:
             destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
         except VastError as reason:
             raise reason.with_context(reason.msg, changed=True, **instance) from reason
+        destroyed = {"id": item.seen.id, "label": item.seen.label or None}
         try:
-            return self.rent(client, wish, deadline, since, plan)
+            return {**self.rent(client, wish, deadline, since, plan), "destroyed": destroyed}
         except VastError as reason:
             raise reason.with_context(f"{item.name} was destroyed. {reason.msg}", changed=True) from reason
 

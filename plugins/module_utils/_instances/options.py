@@ -82,5 +82,9 @@ RENT_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 
 def rents(given: t.Mapping[str, t.Any]) -> bool:
-    """Whether a task uses any of these options."""
+    """Whether a task may rent, or says what the instance runs, where its state has a use for that."""
+    if given["offer"] is not None or given["on_unavailable"] == "replace":
+        return True
+    if given["state"] in ("absent", "restarted"):
+        return False
     return any(given[name] not in (None, rule.get("default")) for name, rule in RENT_OPTIONS.items())

@@ -53,6 +53,8 @@ ABSENT_LOOKS = 3
 DISK_MARGIN = 0.99
 """A disk may be told as a little less than what was asked for."""
 CENT = 1e-6
+LOG_LINES = 20
+"""So much of the log of a box that cannot come up is kept."""
 
 
 class Wish(t.NamedTuple):
@@ -564,7 +566,7 @@ class Rental:
 
     def bury(self, attempt: Attempt, dud: _Dud, number_of: int) -> VastError:
         """Destroy a box that cannot be used, and prove it. Raises when that fails, or when it is to be kept."""
-        attempt.log = self.daemon_log(attempt)
+        attempt.log = self.daemon_log(attempt) if dud.outcome == "failed" else None
         attempt.outcome, attempt.reason = dud.outcome, dud.reason
         if dud.outcome == "vanished":
             attempt.end(dud.outcome, dud.reason, self.client.clock.now())
@@ -578,8 +580,9 @@ class Rental:
 
     def daemon_log(self, attempt: Attempt) -> str | None:
         """The end of what the host's daemon says of the box, where there is something."""
-        del attempt
-        return None
+        from .logs import tail_of
+
+        return tail_of(self.client, attempt.seen, LOG_LINES, daemon=True) if attempt.seen else None
 
     def remove_unstarted(self, attempt: Attempt, reply: t.Mapping[str, t.Any]) -> None:
         """Destroy a contract that did not start, and bills its disk; why is read before."""

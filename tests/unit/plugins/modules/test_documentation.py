@@ -38,7 +38,7 @@ INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
 FRAGMENTS = "ansible_collections.vastai.cloud.plugins.doc_fragments"
 OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
-INFO = [name for name in NAMES if name.endswith("_info")]
+INFO = [name for name in NAMES if name.endswith(("_info", "_logs"))]
 """Those that change nothing."""
 FOR_MANY = ["vast_fleet"]
 """Those whose diff has a part for each of many things."""
@@ -361,6 +361,47 @@ def executing_refused(api: Api) -> Result:
     return run_module("vast_instance_exec", id=4711, command="ls")
 
 
+def restarting(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "reboot/4711/", {})
+    instances(api, instance_row(actual_status="rebooting"), instance_row())
+    return run_module("vast_instance", id=4711, state="restarted")
+
+
+def destroying(api: Api) -> Result:
+    instances(api, instance_row())
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": True}, body={})
+    api.expect_listing(id=4711)
+    return run_module("vast_instance", id=4711, state="absent")
+
+
+def destroying_nothing(api: Api) -> Result:
+    api.expect_listing(id=4711)
+    return run_module("vast_instance", id=4711, state="absent")
+
+
+def destroying_refused(api: Api) -> Result:
+    instances(api, instance_row())
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
+    instances(api, instance_row())
+    return run_module("vast_instance", id=4711, state="absent")
+
+
+def reading_logs(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "request_logs/4711/", {"tail": "1000"}, {"success": True, "result_url": "https://results.test/x"})
+    api.expect("GET", "https://results.test/x", b"", status=403, authorized=False)
+    api.expect("GET", "https://results.test/x", "a\nb\n", authorized=False)
+    return run_module("vast_instance_logs", id=4711)
+
+
+def reading_logs_refused(api: Api) -> Result:
+    instances(api, instance_row())
+    refusal = {"error": "invalid_id", "msg": "Invalid instance id."}
+    put(api, "request_logs/4711/", {"tail": "1000"}, refusal, status=404)
+    return run_module("vast_instance_logs", id=4711)
+
+
 def groups(api: Api, *rows: dict[str, t.Any]) -> None:
     """Declare the listing of endpoint groups."""
     api.expect("GET", "/api/v0/endptjobs/", {"success": True, "results": list(rows)})
@@ -423,6 +464,16 @@ def moving(api: Api) -> Result:
     return run_module("vast_fleet", select={"all": True}, state="stopped")
 
 
+def removing(api: Api) -> Result:
+    api.expect_listing(instance_row(1), instance_row(2, label=None), instance_row(93, label=None))
+    groups(api, endpoint_row())
+    api.expect("POST", "/get_endpoint_workers/", [worker_row(93)], body={"id": 77})
+    api.expect("DELETE", "/api/v0/instances/", {"success": True}, body={"instance_ids": [1, 2]})
+    api.expect_listing(id=[1, 2])
+    api.expect_listing(id=[1, 2])
+    return run_module("vast_fleet", select={"all": True}, state="absent", max_affected=2)
+
+
 def moving_refused(api: Api) -> Result:
     api.expect_listing(instance_row(1))
     bulk(api, "stopped", 1, reply={"success": False, "error": "invalid_args"}, status=400)
@@ -447,6 +498,7 @@ def moving_vanished(api: Api) -> Result:
 
 def moving_foreseen(api: Api) -> Result:
     api.expect_listing(instance_row(1), instance_row(2, label=None))
+    groups(api)
     return run_module("vast_fleet", select={"all": True}, state="recycled", check_mode=True)
 
 
@@ -498,7 +550,15 @@ def searching_refused(api: Api) -> Result:
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
-    "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
+    "vast_fleet": [
+        moving,
+        moving_refused,
+        moving_hopeless,
+        moving_vanished,
+        moving_foreseen,
+        moving_too_many,
+        removing,
+    ],
     "vast_instance": [
         stopping,
         stopping_refused,
@@ -507,9 +567,14 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
         renting,
         renting_in_vain,
         renting_in_part,
+        restarting,
+        destroying,
+        destroying_nothing,
+        destroying_refused,
     ],
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
     "vast_instance_info": [listing_instances, listing_instances_refused],
+    "vast_instance_logs": [reading_logs, reading_logs_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }

@@ -86,6 +86,18 @@ def destroyed(api: Api, instance_id: int = 4711) -> None:
     api.expect_listing(id=instance_id)
 
 
+def logged(api: Api, text: str | None = None, instance_id: int = 4711) -> None:
+    """Declare that the daemon's log is asked for, which is refused without a text."""
+    path = f"/api/v0/instances/request_logs/{instance_id}/"
+    body = {"tail": "20", "daemon_logs": "true"}
+    if text is None:
+        api.expect("PUT", path, {"success": False, "error": "invalid_id", "msg": "no log"}, status=404, body=body)
+        return
+    api.expect("PUT", path, {"success": True, "result_url": "https://results.test/log"}, body=body)
+    api.expect("GET", "https://results.test/log", status=404, authorized=False)
+    api.expect("GET", "https://results.test/log", text, authorized=False)
+
+
 def start(api: Api, *offers: dict[str, t.Any]) -> None:
     """Declare what every rental begins with."""
     listed(api)
@@ -375,6 +387,7 @@ def test_a_dud_is_destroyed_and_the_next_one_is_on_another_machine(
     create(api)
     for row in rows:
         listed(api, row)
+    logged(api, "pulling\ndenied\n")
     destroyed(api)
     market(api, offer_row(9002, machine_id=502), machine_id={"notin": [501]})
     create(api, 9002, {"success": True, "new_contract": 4712})
@@ -382,6 +395,7 @@ def test_a_dud_is_destroyed_and_the_next_one_is_on_another_machine(
     result = rent(attempts=2)
     assert outcomes(result) == [("failed", 4711), ("rented", 4712)]
     assert says in result["attempts"][0]["reason"]
+    assert result["attempts"][0]["log"] == "pulling\ndenied"
     assert result["instance"]["id"] == 4712
 
 
@@ -390,6 +404,7 @@ def test_the_last_dud_fails_the_task(api: Api) -> None:
     create(api)
     for _poll in range(13):
         listed(api, loading())
+    logged(api)
     destroyed(api)
     result = refuse("unavailable", "boot_timeout", "destroyed", boot_timeout=60)
     assert outcomes(result) == [("failed", 4711)]
@@ -400,6 +415,7 @@ def test_a_dud_is_kept_when_that_is_asked_for(api: Api) -> None:
     create(api)
     for _poll in range(13):
         listed(api, loading())
+    logged(api)
     result = refuse("unavailable", "kept for inspection", "bills", boot_timeout=60, retain_failed=True, attempts=3)
     assert outcomes(result) == [("retained", 4711)]
     assert (result["instance_id"], result["instance"]["id"]) == (4711, 4711)
@@ -538,6 +554,7 @@ def test_one_whose_ssh_never_answers_is_a_dud(api: Api, monkeypatch: pytest.Monk
     create(api)
     for _poll in range(13):
         listed(api, box())
+    logged(api)
     destroyed(api)
     refuse("unavailable", "no SSH server answered", wait_for="ssh", boot_timeout=60)
 
@@ -1043,6 +1060,7 @@ def test_a_box_without_its_gpu_is_replaced_once_the_next_one_is_found_good(api: 
     assert (result["instance"]["id"], outcomes(result)) == (4712, [("rented", 4712)])
     assert result["actions"][0].startswith("destroy instance 4711")
     assert result["diff"]["before"]["state"] == "stopped"
+    assert result["destroyed"] == {"id": 4711, "label": LABEL}
 
 
 def test_without_an_offer_the_box_is_kept(api: Api) -> None:
@@ -1092,6 +1110,8 @@ def test_what_was_destroyed_for_a_replacement_that_failed_is_told(api: Api) -> N
         ({"wait_for": "ssh", "state": "stopped", "offer": None}, "state=running or state=present"),
         ({"on_unavailable": "replace"}, "accept_data_loss"),
         ({"on_unavailable": "replace", "offer": None}, "needs offer"),
+        ({"on_unavailable": "replace", "state": "restarted", "accept_data_loss": True}, "state=running or"),
+        ({"state": "absent"}, "state=running or"),
         ({"accept_data_loss": True}, "accept_data_loss goes with"),
         ({"secret_env": {"A": "abc"}}, "fewer than 4"),
         ({"env": {"A": "abcd"}, "secret_env": {"A": "abcd"}}, "in env and in secret_env"),
