@@ -61,8 +61,8 @@ options:
     type: float
   country:
     description:
-      - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes it
-        for false. An offer whose country cannot be told does not fit.
+      - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
+        it for false. An offer whose country cannot be told does not fit.
     type: list
     elements: str
   datacenter:
@@ -113,8 +113,8 @@ options:
     description:
       - >-
         Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
-      - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are checked
-        here, since the API ignores those that it does not know.
+      - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
+        checked here, since the API ignores those that it does not know.
       - A field that one of the other options asks for is refused.
     type: dict
   order:
