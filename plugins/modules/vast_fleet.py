@@ -186,9 +186,9 @@ options:
   include_workers:
     description:
       - Whether to include workers of serverless endpoints, which are the business of their endpoint. Otherwise they are
-        left alone, whatever O(state) and O(select) say, and told in RV(skipped).
+        skipped, whatever O(state) and O(select) say, and told in RV(skipped).
       - Workers carry no label of their own. The endpoints are asked for only when a chosen instance without a label
-        would be changed. While they cannot be asked, all instances without a label are left alone, with a warning.
+        would be changed. While they cannot be asked, all instances without a label are skipped, with a warning.
     type: bool
     default: false
     version_added: 0.3.0

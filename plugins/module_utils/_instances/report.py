@@ -30,7 +30,7 @@ Member = Item[Instance]
 
 
 class Skipped(t.NamedTuple):
-    """An instance that was chosen and is left alone: a worker of that endpoint, or what may be one."""
+    """An instance that was chosen and is skipped: a worker of that endpoint, or what may be one."""
 
     instance: Instance
     endpoint_id: int | None
