@@ -14,12 +14,19 @@ from ..steps import Task
 from ..subject import Subject
 from ..world import Run
 
+PARTS: tuple[dict[str, t.Any], ...] = (
+    {},
+    {"tail": 1},
+    {"daemon": True},
+    {"filter": "no such line"},
+    {"result_timeout": 5},
+)
+
 
 @st.composite
 def tasks(draw: st.DrawFn) -> Task:
     """A log, whole or in part."""
-    part = st.sampled_from(({}, {"tail": 1}, {"daemon": True}, {"filter": "no such line"}, {"result_timeout": 5}))
-    options: dict[str, t.Any] = {**draw(targets()), **draw(part), **draw(connection())}
+    options: dict[str, t.Any] = {**draw(targets()), **draw(st.sampled_from(PARTS)), **draw(connection())}
     return Task("vast_instance_logs", options, draw(checks()))
 
 
