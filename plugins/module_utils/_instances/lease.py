@@ -46,6 +46,7 @@ class Lease:
         self.waits = waits
         self.state: str | None = None if options["state"] == "present" else options["state"]
         self.contents = Contents.from_options(options)
+        self.before: list[dict[str, t.Any]] = []
         self.bid: float | None = options["bid"]
         _check_numbers(options)
         _check_waits(options, waits)
@@ -79,12 +80,26 @@ class Lease:
         label = str(self.target.label)
         found = carriers(client, label)
         if len(found) > 1 and self.options["on_duplicate"] == "destroy_younger":
-            return _oldest(client, found, planned=planned)
+            return self.oldest(client, found, planned=planned)
         if not found and self.wish is None:
             raise NotFound(f"No instance of this account carries the label {label!r} (by a complete listing).")
         from .rent import one_of
 
         return one_of(found, label)
+
+    def oldest(self, client: Client, found: list[Instance], *, planned: bool) -> Instance:
+        """The oldest of several; the younger ones are destroyed."""
+        from .destroy import plan_destroy
+        from .rent import age, destroy_all
+
+        oldest, *younger = sorted(found, key=age)
+        if not planned:
+            destroy_all(client, younger)
+        changes = [
+            change._replace(field=f"instance {each.id}") for each in younger for change in plan_destroy(each).changes
+        ]
+        self.before = [{**Plan(oldest.display_name, tuple(changes)).result(), "instance": oldest.result()}]
+        return oldest
 
     def foreseen(self, client: Client, wish: Wish, deadline: Deadline, since: float) -> dict[str, t.Any]:
         """What check mode says: which offer would be rented, and at what price. Only reads."""
@@ -122,7 +137,7 @@ class Lease:
         names = self.drifting(found, drift)
         if drift:
             client.warn(f"{found.display_name} is not what the task says: {', '.join(names)}.")
-        results: list[dict[str, t.Any]] = []
+        results = self.before
         try:
             results.extend(self.steps(client, found, drift, names, deadline, planned=planned))
         except VastError as error:
@@ -308,18 +323,6 @@ def _merged(results: c.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
         "actions": [action for each in results for action in each["actions"]],
         "diff": diff,
     }
-
-
-def _oldest(client: Client, found: list[Instance], *, planned: bool) -> Instance:
-    """The oldest of several; the younger ones are destroyed."""
-    from .rent import age, destroy_all
-
-    oldest, *younger = sorted(found, key=age)
-    names = ", ".join(each.display_name for each in younger)
-    if not planned:
-        destroy_all(client, younger)
-    client.warn(f"{names} carried the same label and {'would be' if planned else 'was'} destroyed as the younger.")
-    return oldest
 
 
 def _renting(offer: t.Mapping[str, t.Any], price: float | None, wish: Wish) -> Change:

@@ -245,7 +245,7 @@ class Rental:
                 f"An earlier task sent a create for offer {last.offer_id} as {self.wish.label!r} and never learned "
                 f"what became of it. Looking for up to {SETTLE_WITHIN:g} s before anything is rented."
             )
-            found, _error = self.look_for_label()
+            found = one_of(self.look_for_label(None), self.wish.label)
             if found is None:
                 self.memory.note(last.offer_id, settled=True)
             return found
@@ -387,37 +387,52 @@ class Rental:
     def settle(self, attempt: Attempt, doubt: VastError) -> None:
         """Find out what a create came to whose outcome is not known. Raises UnknownOutcome when listings do not say."""
         attempt.reason = doubt.msg
-        found, blind = self.look_for_label()
-        if found is None:
-            blind_too = f" {blind.msg}" if blind else ""
-            raise UnknownOutcome(
-                f"{doubt.msg} No listing of {SETTLE_WITHIN:g} s showed an instance {self.wish.label!r}.{blind_too}",
-                doubt.exchange,
-            )
-        attempt.id, attempt.seen = found.id, found
-        self.settled(attempt)
-        if found.row.get("machine_id") != attempt.offer.machine_id:
+        machine = attempt.offer.machine_id
+        try:
+            found = self.look_for_label(machine)
+        except Ambiguous:
+            raise
+        except VastError as blind:
+            raise self.unknown(f"{doubt.msg} {blind.msg}", doubt) from blind
+        own = [each for each in found if each.row.get("machine_id") == machine]
+        if not found:
+            raise self.unknown(doubt.msg, doubt)
+        if not own:
+            # The own one may still show: its note stays.
+            self.pending = None
             attempt.end("adopted", "Another task has rented under this label.", self.client.clock.now())
-            attempt.id = None
-            raise _Older(found)
-        attempt.reason = None
+            raise _Older(t.cast("Instance", one_of(found, self.wish.label)))
+        mine = t.cast("Instance", one_of(own, self.wish.label))
+        attempt.id, attempt.seen, attempt.reason = mine.id, mine, None
+        self.settled(attempt)
+        if others := [each for each in found if each.id != mine.id]:
+            self.race(attempt, mine, others)
 
-    def look_for_label(self) -> tuple[Instance | None, VastError | None]:
-        """What listings show under the label, for a minute; and why the last one could not be read."""
+    def unknown(self, why: str, doubt: VastError) -> UnknownOutcome:
+        """That listings do not say what a create came to."""
+        return UnknownOutcome(
+            f"{why} No listing of {SETTLE_WITHIN:g} s showed an instance {self.wish.label!r}.", doubt.exchange
+        )
+
+    def look_for_label(self, machine: int | None) -> list[Instance]:
+        """What listings show under the label, as soon as there is one, on the machine if one is named; for a minute.
+
+        Raises what kept the last listing from being read.
+        """
+        found: list[Instance] = []
         blind: VastError | None = None
         limit = Deadline(self.client.clock, SETTLE_WITHIN)
         for _elapsed in rounds(self.client.clock, first=FIRST_LOOK, interval=2 * LOOK_EVERY, timeout=limit):
             try:
-                found = one_of(self.carriers(), self.wish.label)
-            except Ambiguous:
-                raise
+                found, blind = self.carriers(), None
             except VastError as error:
                 blind = error
                 continue
-            blind = None
-            if found is not None:
-                return found, None
-        return None, blind
+            if any(machine is None or each.row.get("machine_id") == machine for each in found):
+                return found
+        if blind is not None:
+            raise blind
+        return found
 
     def carriers(self) -> list[Instance]:
         """What carries the label, without what this task has destroyed."""
