@@ -26,17 +26,17 @@ from .._api.errors import (
     WaitTimeout,
 )
 from .._core.interrupts import Interrupted, interruptible
-from .budget import Budget, allowance
-from .contents import Contents
+from .budget import allowance
 from .cost import price
 from .criteria import Criteria, gpu, number
 from .destroy import destroy_one
-from .find import carriers
+from .find import carriers, one_of
 from .instance import Instance, read
 from .memory import Memory, exclusive
 from .offers import Offer, explained, find_offer, relax, search
 from .switch import switch, to_switch
 from .watch import Watch
+from .wish import Wish
 
 CREATE = Route("PUT", "/api/v0/asks/{id}/", 4.5)
 MOST_OFFERS = 5
@@ -55,42 +55,6 @@ DISK_MARGIN = 0.99
 CENT = 1e-6
 LOG_LINES = 20
 """So much of the log of a box that cannot come up is kept."""
-
-
-class Wish(t.NamedTuple):
-    """What is to be rented: `disk` in GB, prices in US dollars an hour, times in seconds; see the options."""
-
-    label: str
-    criteria: Criteria
-    max_price: float
-    contents: Contents
-    offer_id: int | None = None
-    bid: float | None = None
-    ssh_keys: tuple[str, ...] = ()
-    wait_for: str = "running"
-    boot_timeout: float = 600.0
-    attempts: int = 1
-    retain_failed: bool = False
-    on_duplicate: str = "fail"
-    budget: Budget = Budget()
-
-    @property
-    def disk(self) -> float:
-        """The disk that is priced, filtered by and rented, in GB."""
-        return self.criteria.disk
-
-    def price_of(self, offer: Offer) -> float | None:
-        """What the instance will cost an hour with this disk; of an interruptible one the bid counts."""
-        told = offer.price
-        if self.bid is None:
-            return told["per_hour"]
-        return None if told["disk"] is None else round(self.bid + told["disk"], 6)
-
-    def body(self) -> dict[str, t.Any]:
-        """What a create sends."""
-        paid = {"cancel_unavail": True} if self.bid is None else {"price": self.bid}
-        contents = self.contents.create_body()
-        return {"label": self.label, "disk": self.disk, "target_state": "running", **paid, **contents}
 
 
 class Rented(t.NamedTuple):
@@ -684,17 +648,6 @@ def age(instance: Instance) -> tuple[float, int]:
     """What the oldest has least of: the beginning of its contract, then its id."""
     began = number(instance.row.get("start_date"))
     return began or 0.0, instance.id
-
-
-def one_of(found: list[Instance], label: str) -> Instance | None:
-    """The one instance that there is, or None. Raises Ambiguous."""
-    if len(found) > 1:
-        ids = ", ".join(str(each.id) for each in found)
-        raise Ambiguous(
-            f"{len(found)} instances carry the label {label!r}: {ids}. All of them bill. Destroy what is too much, or "
-            "set on_duplicate=destroy_younger."
-        )
-    return found[0] if found else None
 
 
 def destroy_all(client: Client, instances: c.Iterable[Instance]) -> None:

@@ -1197,6 +1197,15 @@ def test_what_was_destroyed_for_a_replacement_that_failed_is_told(api: Api) -> N
     assert result["changed"] is True
 
 
+def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
+    start(api)
+    login = "-u me -p hidden-token-7 registry.test"
+    api.expect_any("PUT", "/api/v0/asks/9001/", {"success": True, "new_contract": 4711})
+    listed(api, box(status_msg="login with hidden-token-7 failed", num_gpus=3))
+    destroyed(api)
+    assert "hidden-token-7" not in refuse("unavailable", image_login=login).text
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
