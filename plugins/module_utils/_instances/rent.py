@@ -83,7 +83,7 @@ class Attempt:
         self.outcome = "unknown"
         self.reason: str | None = None
         self.log: str | None = None
-        self.relabelled = False
+        self.labelled = False
         self.absent = 0
         self.rivals: list[Instance] = []
         self.rivals_since = 0.0
@@ -220,7 +220,7 @@ class Rental:
     def acquire(self, failure: VastError | None) -> Attempt:
         """A box that listings show. Raises what forbids it, or Unavailable when no offer is left."""
         if self.deadline.expired:
-            raise WaitTimeout("wait_timeout was used up before anything was rented.")
+            raise WaitTimeout("wait_timeout was used up. Nothing was rented.")
         with self.kept_to_budget():
             try:
                 offers = self.choose()
@@ -417,7 +417,9 @@ class Rental:
     def look(self, attempt: Attempt) -> Instance | None:
         """The box as a complete listing shows it, by its label or else by its id; races are settled on the way."""
         found = self.carriers()
-        own = next((each for each in found if each.id == attempt.id), None) or self.by_id(attempt)
+        own = next((each for each in found if each.id == attempt.id), None)
+        attempt.labelled = attempt.labelled or own is not None
+        own = own or self.by_id(attempt)
         if own is None:
             attempt.absent += 1
             return None
@@ -433,9 +435,9 @@ class Rental:
         """The box when it does not carry its label; one that was ignored is set, once."""
         rows = read(self.client, {"id": {"eq": attempt.id}})
         own = next((each for each in rows if each.id == attempt.id and not each.is_unloaded), None)
-        if own is None or attempt.relabelled or own.label == self.wish.label:
+        if own is None or attempt.labelled:
             return own
-        attempt.relabelled, attempt.seen = True, own
+        attempt.labelled, attempt.seen = True, own
         item = to_switch(own, None, self.wish.label)
         switch(self.client, [item], None, self.waits._replace(wait=False), Deadline(self.client.clock, SETTLE_WITHIN))
         if item.error is not None:
@@ -606,7 +608,8 @@ class Rental:
             )
         elif any(each.id is not None for each in self.attempts):
             sentences.append("Nothing that this task rented exists any more.")
-        return error.with_context(" ".join(sentences), **more)
+        msg = " ".join(sentences)
+        return error.with_context(msg if self.wish.label in msg else f"Renting {self.wish.label!r}: {msg}", **more)
 
     def bills(self, attempt: Attempt) -> str:
         """That a box exists and bills, and what to do."""

@@ -312,7 +312,7 @@ def test_without_time_after_the_wait_for_another_task_nothing_is_rented(
     monkeypatch.setattr(private_files.PrivateFile, "locked", locked)
     listed(api)
     listed(api)
-    refuse("timeout", "before anything was rented", wait_timeout=5)
+    refuse("timeout", "Renting 'train-01'", "Nothing was rented", wait_timeout=5)
 
 
 def test_rows_that_do_not_fit_and_criteria_that_no_row_shows_are_warned_about(api: Api) -> None:
@@ -573,6 +573,26 @@ def test_a_label_that_was_ignored_is_set(api: Api) -> None:
     api.expect_listing(loading(), id=4711)
     listed(api, box())
     assert rent()["instance"]["label"] == LABEL
+
+
+def test_a_label_that_somebody_changes_meanwhile_is_left(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading())
+    listed(api)
+    api.expect_listing(box(label="mine"), id=4711)
+    assert rent()["instance"]["label"] == "mine"
+
+
+def test_a_label_that_cannot_be_set_names_the_box(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api)
+    api.expect_listing(loading(label=None), id=4711)
+    api.expect("PUT", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={"label": LABEL})
+    api.expect_listing(loading(label=None), id=4711)
+    result = refuse("permission", "without its label", "Instance 4711")
+    assert result["instance"]["id"] == 4711
 
 
 def test_the_younger_of_two_that_raced_is_destroyed_by_its_creator_who_adopts_the_older(api: Api) -> None:
