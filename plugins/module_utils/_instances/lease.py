@@ -180,7 +180,9 @@ class Lease:
             for step, after in self.recycle(client, item.seen, drift, names, deadline, planned=planned):
                 last, seen = step, after
                 yield step
-        if not planned and self.waits.wait and self.options["wait_for"] == "ssh":
+        # One that is to be present only may be stopped.
+        runs = self.state == "running" or seen.wants_running
+        if not planned and runs and self.waits.wait and self.options["wait_for"] == "ssh":
             last["instance"] = self.await_ssh(client, seen, deadline)
 
     def rebid(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:

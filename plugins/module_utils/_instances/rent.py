@@ -354,8 +354,6 @@ class Rental:
         machine = attempt.offer.machine_id
         try:
             found = self.look_for_label(machine)
-        except Ambiguous:
-            raise
         except VastError as blind:
             raise self.unknown(f"{doubt.msg} {blind.msg}", doubt) from blind
         own = [each for each in found if each.row.get("machine_id") == machine]

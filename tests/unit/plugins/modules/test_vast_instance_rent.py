@@ -695,6 +695,15 @@ def test_one_that_exists_is_waited_for_until_its_ssh_answers(api: Api, monkeypat
     assert rent(wait_for="ssh")["changed"] is False
 
 
+@pytest.mark.parametrize("row", [box(), stopped_row(machine_id=501)])
+def test_a_second_run_that_asks_for_ssh_lists_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, row: dict[str, t.Any]
+) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: True)
+    listed(api, row)
+    assert rent(wait_for="ssh", state="present")["changed"] is False
+
+
 def test_one_that_exists_and_whose_ssh_never_answers_is_left(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
     listed(api, box())
