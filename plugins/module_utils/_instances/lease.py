@@ -270,8 +270,7 @@ class Lease:
             Rental(client, wish, self.waits, deadline, since).quote()
         except VastError as reason:
             raise reason.with_context(
-                f"{item.name} cannot start, its GPU is taken, and was kept, since nothing could be rented in its "
-                f"place: {reason.msg}",
+                f"{error.msg} {item.name} was kept, since nothing could be rented in its place: {reason.msg}",
                 changed=item.changed,
                 **instance,
             ) from reason
@@ -280,7 +279,7 @@ class Lease:
         try:
             destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
         except VastError as reason:
-            raise reason.with_context(reason.msg, changed=True, **instance) from reason
+            raise reason.with_context(f"{error.msg} {reason.msg}", changed=True, **instance) from reason
         destroyed = {"id": item.seen.id, "label": item.seen.label or None}
         try:
             return {**self.rent(client, wish, deadline, since, plan), "destroyed": destroyed}

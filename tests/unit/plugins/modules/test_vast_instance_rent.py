@@ -1204,7 +1204,7 @@ def test_without_an_offer_the_box_is_kept(api: Api) -> None:
     unavailable(api)
     market(api)
     api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
-    result = refuse("unavailable", "was kept", "No offer meets", **REPLACING)
+    result = refuse("unavailable", "queued start", "was cancelled", "was kept", "No offer meets", **REPLACING)
     assert (result["instance"]["id"], result["changed"]) == (4711, False)
 
 
