@@ -96,6 +96,17 @@ def carriers(client: Client, label: str) -> list[Instance]:
     return [each for each in read(client, target.filters) if target.matches(each) and not each.is_unloaded]
 
 
+def one_of(found: list[Instance], label: str) -> Instance | None:
+    """The one instance that there is, or None. Raises Ambiguous."""
+    if len(found) > 1:
+        ids = ", ".join(str(each.id) for each in found)
+        raise Ambiguous(
+            f"{len(found)} instances carry the label {label!r}: {ids}. All of them bill. Destroy what is too much, or "
+            "set on_duplicate=destroy_younger."
+        )
+    return found[0] if found else None
+
+
 def _gone(matching: list[Instance]) -> str:
     names = ", ".join(instance.display_name for instance in matching)
     return f" Destroyed and still listed: {names}." if matching else ""

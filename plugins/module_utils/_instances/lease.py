@@ -9,24 +9,26 @@ It does for an instance that exists what a task without these options does; only
 from __future__ import annotations
 
 import collections.abc as c
+import itertools
 import time
 import typing as t
 
 from .._api.client import Client
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import BudgetExceeded, Invalid, NotFound, Unavailable, VastError, WaitTimeout
-from .._core.arguments import check_id, check_number
+from .._core.arguments import check_number
 from .._core.plan import Change, Plan
 from .._core.resource import Item, outcome
-from .contents import Contents
+from .contents import LEAST_SECRET, Contents
 from .cost import price
 from .criteria import number
-from .find import Ref, carriers, find
+from .find import Ref, carriers, find, one_of
 from .instance import Instance
 from .switch import switch, to_switch
 
 if t.TYPE_CHECKING:
-    from .rent import Rented, Wish
+    from .rent import Rented
+    from .wish import Wish
 
 LEAST_BID, HIGHEST_BID = 0.001, 128.0
 """What the API takes as a bid, in US dollars an hour (F3.5)."""
@@ -46,10 +48,15 @@ class Lease:
         self.waits = waits
         self.state: str | None = None if options["state"] == "present" else options["state"]
         self.contents = Contents.from_options(options)
+        self.before: list[dict[str, t.Any]] = []
         self.bid: float | None = options["bid"]
         _check_numbers(options)
         _check_waits(options, waits)
-        self.wish = None if options["offer"] is None else _wish(options, target, self.contents)
+        self.wish: Wish | None = None
+        if options["offer"] is not None:
+            from .wish import to_wish
+
+            self.wish = to_wish(options, target, self.contents)
         if options["on_unavailable"] == "replace":
             _check_replace(options)
         elif options["accept_data_loss"]:
@@ -58,8 +65,11 @@ class Lease:
     @property
     def secrets(self) -> list[str]:
         """What must never show."""
-        found = [*(self.contents.secret_env or {}).values()]
-        return [*found, self.contents.image_login] if self.contents.image_login else found
+        login = self.contents.image_login or ""
+        words = login.split()
+        passwords = [word for flag, word in itertools.pairwise(words) if flag in ("-p", "--password")]
+        known = [*(self.contents.secret_env or {}).values(), login, *passwords]
+        return [secret for secret in known if len(secret) >= LEAST_SECRET]
 
     def bring(self, client: Client, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
         """Do all of it, or with `planned` only say what would be done. Raises the leaves of VastError."""
@@ -79,12 +89,24 @@ class Lease:
         label = str(self.target.label)
         found = carriers(client, label)
         if len(found) > 1 and self.options["on_duplicate"] == "destroy_younger":
-            return _oldest(client, found, planned=planned)
+            return self.oldest(client, found, planned=planned)
         if not found and self.wish is None:
             raise NotFound(f"No instance of this account carries the label {label!r} (by a complete listing).")
-        from .rent import one_of
-
         return one_of(found, label)
+
+    def oldest(self, client: Client, found: list[Instance], *, planned: bool) -> Instance:
+        """The oldest of several; the younger ones are destroyed."""
+        from .destroy import plan_destroy
+        from .rent import age, destroy_all
+
+        oldest, *younger = sorted(found, key=age)
+        if not planned:
+            destroy_all(client, younger)
+        changes = [
+            change._replace(field=f"instance {each.id}") for each in younger for change in plan_destroy(each).changes
+        ]
+        self.before = [{**Plan(oldest.display_name, tuple(changes)).result(), "instance": oldest.result()}]
+        return oldest
 
     def foreseen(self, client: Client, wish: Wish, deadline: Deadline, since: float) -> dict[str, t.Any]:
         """What check mode says: which offer would be rented, and at what price. Only reads."""
@@ -122,7 +144,7 @@ class Lease:
         names = self.drifting(found, drift)
         if drift:
             client.warn(f"{found.display_name} is not what the task says: {', '.join(names)}.")
-        results: list[dict[str, t.Any]] = []
+        results = self.before
         try:
             results.extend(self.steps(client, found, drift, names, deadline, planned=planned))
         except VastError as error:
@@ -158,7 +180,9 @@ class Lease:
             for step, after in self.recycle(client, item.seen, drift, names, deadline, planned=planned):
                 last, seen = step, after
                 yield step
-        if not planned and self.waits.wait and self.options["wait_for"] == "ssh":
+        # One that is to be present only may be stopped.
+        runs = self.state == "running" or seen.wants_running
+        if not planned and runs and self.waits.wait and self.options["wait_for"] == "ssh":
             last["instance"] = self.await_ssh(client, seen, deadline)
 
     def rebid(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
@@ -246,8 +270,7 @@ class Lease:
             Rental(client, wish, self.waits, deadline, since).quote()
         except VastError as reason:
             raise reason.with_context(
-                f"{item.name} cannot start, its GPU is taken, and was kept, since nothing could be rented in its "
-                f"place: {reason.msg}",
+                f"{error.msg} {item.name} was kept, since nothing could be rented in its place: {reason.msg}",
                 changed=item.changed,
                 **instance,
             ) from reason
@@ -256,7 +279,7 @@ class Lease:
         try:
             destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
         except VastError as reason:
-            raise reason.with_context(reason.msg, changed=True, **instance) from reason
+            raise reason.with_context(f"{error.msg} {reason.msg}", changed=True, **instance) from reason
         destroyed = {"id": item.seen.id, "label": item.seen.label or None}
         try:
             return {**self.rent(client, wish, deadline, since, plan), "destroyed": destroyed}
@@ -310,18 +333,6 @@ def _merged(results: c.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
     }
 
 
-def _oldest(client: Client, found: list[Instance], *, planned: bool) -> Instance:
-    """The oldest of several; the younger ones are destroyed."""
-    from .rent import age, destroy_all
-
-    oldest, *younger = sorted(found, key=age)
-    names = ", ".join(each.display_name for each in younger)
-    if not planned:
-        destroy_all(client, younger)
-    client.warn(f"{names} carried the same label and {'would be' if planned else 'was'} destroyed as the younger.")
-    return oldest
-
-
 def _renting(offer: t.Mapping[str, t.Any], price: float | None, wish: Wish) -> Change:
     shown = {
         "offer_id": offer["id"],
@@ -367,45 +378,3 @@ def _check_replace(options: t.Mapping[str, t.Any]) -> None:
             "on_unavailable=replace destroys the instance, and all that is on its disk, when its GPU is taken; it "
             "needs accept_data_loss=true."
         )
-
-
-def _wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> Wish:
-    """What may be rented. Raises Invalid."""
-    from .budget import Budget
-    from .criteria import Criteria
-    from .keys import checked_keys
-    from .rent import Wish
-
-    offer = options["offer"]
-    if target.id is not None or not target.label:
-        raise Invalid("offer needs label and must not stand beside id: the label is what the instance is known by.")
-    if options["state"] not in ("present", "running"):
-        raise Invalid("offer goes with state=running or state=present.")
-    if offer["max_price"] is None:
-        raise Invalid("offer.max_price is required: nothing is rented without a price that is the most.")
-    if options["disk"] is None:
-        raise Invalid("disk is required to rent; it is part of the price and cannot be changed later.")
-    if contents.image is None and contents.template_hash_id is None:
-        raise Invalid("image or template_hash_id is required to rent.")
-    if offer["interruptible"] and options["bid"] is None:
-        raise Invalid("offer.interruptible needs bid, in US dollars an hour for the machine.")
-    if options["bid"] is not None and not offer["interruptible"]:
-        raise Invalid("bid goes with offer.interruptible=true only.")
-    check_id(offer["id"], "offer.id")
-    if offer["id"] is not None and options["attempts"] > 1:
-        raise Invalid("offer.id names one offer, so attempts cannot be more than 1.")
-    return Wish(
-        label=target.label,
-        criteria=Criteria.from_options(offer, options["disk"]),
-        max_price=offer["max_price"],
-        contents=contents,
-        offer_id=offer["id"],
-        bid=options["bid"],
-        ssh_keys=checked_keys(options["ssh_keys"]),
-        wait_for=options["wait_for"],
-        boot_timeout=options["boot_timeout"],
-        attempts=options["attempts"],
-        retain_failed=options["retain_failed"],
-        on_duplicate=options["on_duplicate"],
-        budget=Budget.from_options(options["budget"]),
-    )

@@ -26,17 +26,17 @@ from .._api.errors import (
     WaitTimeout,
 )
 from .._core.interrupts import Interrupted, interruptible
-from .budget import Budget, allowance
-from .contents import Contents
+from .budget import allowance
 from .cost import price
 from .criteria import Criteria, gpu, number
 from .destroy import destroy_one
-from .find import carriers
+from .find import carriers, one_of
 from .instance import Instance, read
 from .memory import Memory, exclusive
 from .offers import Offer, explained, find_offer, relax, search
 from .switch import switch, to_switch
 from .watch import Watch
+from .wish import Wish
 
 CREATE = Route("PUT", "/api/v0/asks/{id}/", 4.5)
 MOST_OFFERS = 5
@@ -55,42 +55,6 @@ DISK_MARGIN = 0.99
 CENT = 1e-6
 LOG_LINES = 20
 """So much of the log of a box that cannot come up is kept."""
-
-
-class Wish(t.NamedTuple):
-    """What is to be rented: `disk` in GB, prices in US dollars an hour, times in seconds; see the options."""
-
-    label: str
-    criteria: Criteria
-    max_price: float
-    contents: Contents
-    offer_id: int | None = None
-    bid: float | None = None
-    ssh_keys: tuple[str, ...] = ()
-    wait_for: str = "running"
-    boot_timeout: float = 600.0
-    attempts: int = 1
-    retain_failed: bool = False
-    on_duplicate: str = "fail"
-    budget: Budget = Budget()
-
-    @property
-    def disk(self) -> float:
-        """The disk that is priced, filtered by and rented, in GB."""
-        return self.criteria.disk
-
-    def price_of(self, offer: Offer) -> float | None:
-        """What the instance will cost an hour with this disk; of an interruptible one the bid counts."""
-        told = offer.price
-        if self.bid is None:
-            return told["per_hour"]
-        return None if told["disk"] is None else round(self.bid + told["disk"], 6)
-
-    def body(self) -> dict[str, t.Any]:
-        """What a create sends."""
-        paid = {"cancel_unavail": True} if self.bid is None else {"price": self.bid}
-        contents = self.contents.create_body()
-        return {"label": self.label, "disk": self.disk, "target_state": "running", **paid, **contents}
 
 
 class Rented(t.NamedTuple):
@@ -119,7 +83,7 @@ class Attempt:
         self.outcome = "unknown"
         self.reason: str | None = None
         self.log: str | None = None
-        self.relabelled = False
+        self.labelled = False
         self.absent = 0
         self.rivals: list[Instance] = []
         self.rivals_since = 0.0
@@ -245,7 +209,7 @@ class Rental:
                 f"An earlier task sent a create for offer {last.offer_id} as {self.wish.label!r} and never learned "
                 f"what became of it. Looking for up to {SETTLE_WITHIN:g} s before anything is rented."
             )
-            found, _error = self.look_for_label()
+            found = one_of(self.look_for_label(None), self.wish.label)
             if found is None:
                 self.memory.note(last.offer_id, settled=True)
             return found
@@ -256,7 +220,7 @@ class Rental:
     def acquire(self, failure: VastError | None) -> Attempt:
         """A box that listings show. Raises what forbids it, or Unavailable when no offer is left."""
         if self.deadline.expired:
-            raise WaitTimeout("wait_timeout was used up before anything was rented.")
+            raise WaitTimeout("wait_timeout was used up. Nothing was rented.")
         with self.kept_to_budget():
             try:
                 offers = self.choose()
@@ -387,37 +351,50 @@ class Rental:
     def settle(self, attempt: Attempt, doubt: VastError) -> None:
         """Find out what a create came to whose outcome is not known. Raises UnknownOutcome when listings do not say."""
         attempt.reason = doubt.msg
-        found, blind = self.look_for_label()
-        if found is None:
-            blind_too = f" {blind.msg}" if blind else ""
-            raise UnknownOutcome(
-                f"{doubt.msg} No listing of {SETTLE_WITHIN:g} s showed an instance {self.wish.label!r}.{blind_too}",
-                doubt.exchange,
-            )
-        attempt.id, attempt.seen = found.id, found
-        self.settled(attempt)
-        if found.row.get("machine_id") != attempt.offer.machine_id:
+        machine = attempt.offer.machine_id
+        try:
+            found = self.look_for_label(machine)
+        except VastError as blind:
+            raise self.unknown(f"{doubt.msg} {blind.msg}", doubt) from blind
+        own = [each for each in found if each.row.get("machine_id") == machine]
+        if not found:
+            raise self.unknown(doubt.msg, doubt)
+        if not own:
+            # The own one may still show: its note stays.
+            self.pending = None
             attempt.end("adopted", "Another task has rented under this label.", self.client.clock.now())
-            attempt.id = None
-            raise _Older(found)
-        attempt.reason = None
+            raise _Older(t.cast("Instance", one_of(found, self.wish.label)))
+        mine = t.cast("Instance", one_of(own, self.wish.label))
+        attempt.id, attempt.seen, attempt.reason = mine.id, mine, None
+        self.settled(attempt)
+        if others := [each for each in found if each.id != mine.id]:
+            self.race(attempt, mine, others)
 
-    def look_for_label(self) -> tuple[Instance | None, VastError | None]:
-        """What listings show under the label, for a minute; and why the last one could not be read."""
+    def unknown(self, why: str, doubt: VastError) -> UnknownOutcome:
+        """That listings do not say what a create came to."""
+        return UnknownOutcome(
+            f"{why} No listing of {SETTLE_WITHIN:g} s showed an instance {self.wish.label!r}.", doubt.exchange
+        )
+
+    def look_for_label(self, machine: int | None) -> list[Instance]:
+        """What listings show under the label, as soon as there is one, on the machine if one is named; for a minute.
+
+        Raises what kept the last listing from being read.
+        """
+        found: list[Instance] = []
         blind: VastError | None = None
         limit = Deadline(self.client.clock, SETTLE_WITHIN)
         for _elapsed in rounds(self.client.clock, first=FIRST_LOOK, interval=2 * LOOK_EVERY, timeout=limit):
             try:
-                found = one_of(self.carriers(), self.wish.label)
-            except Ambiguous:
-                raise
+                found, blind = self.carriers(), None
             except VastError as error:
                 blind = error
                 continue
-            blind = None
-            if found is not None:
-                return found, None
-        return None, blind
+            if any(machine is None or each.row.get("machine_id") == machine for each in found):
+                return found
+        if blind is not None:
+            raise blind
+        return found
 
     def carriers(self) -> list[Instance]:
         """What carries the label, without what this task has destroyed."""
@@ -438,7 +415,9 @@ class Rental:
     def look(self, attempt: Attempt) -> Instance | None:
         """The box as a complete listing shows it, by its label or else by its id; races are settled on the way."""
         found = self.carriers()
-        own = next((each for each in found if each.id == attempt.id), None) or self.by_id(attempt)
+        own = next((each for each in found if each.id == attempt.id), None)
+        attempt.labelled = attempt.labelled or own is not None
+        own = own or self.by_id(attempt)
         if own is None:
             attempt.absent += 1
             return None
@@ -454,9 +433,9 @@ class Rental:
         """The box when it does not carry its label; one that was ignored is set, once."""
         rows = read(self.client, {"id": {"eq": attempt.id}})
         own = next((each for each in rows if each.id == attempt.id and not each.is_unloaded), None)
-        if own is None or attempt.relabelled or own.label == self.wish.label:
+        if own is None or attempt.labelled:
             return own
-        attempt.relabelled, attempt.seen = True, own
+        attempt.labelled, attempt.seen = True, own
         item = to_switch(own, None, self.wish.label)
         switch(self.client, [item], None, self.waits._replace(wait=False), Deadline(self.client.clock, SETTLE_WITHIN))
         if item.error is not None:
@@ -627,7 +606,8 @@ class Rental:
             )
         elif any(each.id is not None for each in self.attempts):
             sentences.append("Nothing that this task rented exists any more.")
-        return error.with_context(" ".join(sentences), **more)
+        msg = " ".join(sentences)
+        return error.with_context(msg if self.wish.label in msg else f"Renting {self.wish.label!r}: {msg}", **more)
 
     def bills(self, attempt: Attempt) -> str:
         """That a box exists and bills, and what to do."""
@@ -669,17 +649,6 @@ def age(instance: Instance) -> tuple[float, int]:
     """What the oldest has least of: the beginning of its contract, then its id."""
     began = number(instance.row.get("start_date"))
     return began or 0.0, instance.id
-
-
-def one_of(found: list[Instance], label: str) -> Instance | None:
-    """The one instance that there is, or None. Raises Ambiguous."""
-    if len(found) > 1:
-        ids = ", ".join(str(each.id) for each in found)
-        raise Ambiguous(
-            f"{len(found)} instances carry the label {label!r}: {ids}. All of them bill. Destroy what is too much, or "
-            "set on_duplicate=destroy_younger."
-        )
-    return found[0] if found else None
 
 
 def destroy_all(client: Client, instances: c.Iterable[Instance]) -> None:

@@ -152,3 +152,28 @@ def without_docs(path: pathlib.Path) -> str:
     """A file without the documentation blocks of a module, which are for readers of its source only."""
     text = path.read_text()
     return text[text.index("import typing") :] if path.parent.name == "modules" else text
+
+
+RENTING_ONLY = ("rent.py", "offers.py", "memory.py", "destroy.py", "converge.py", "revise.py", "reach.py", "logs.py")
+
+
+def imported_at_once(path: pathlib.Path) -> set[pathlib.Path]:
+    """All that is imported with a file, apart from what its functions import and what only types need."""
+    found, waiting = {path}, [path]
+    while waiting:
+        current = waiting.pop()
+        for node in ast.parse(current.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.level:
+                target = current.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+                candidates = [target.with_suffix(".py"), *(target / f"{alias.name}.py" for alias in node.names)]
+                new = {candidate for candidate in candidates if candidate.is_file()} - found
+                found |= new
+                waiting += new
+    return found
+
+
+def test_a_second_run_of_a_rented_instance_imports_nothing_that_only_renting_needs() -> None:
+    instances = PLUGINS / "module_utils" / "_instances"
+    names = {path.name for file in ("lease.py", "wish.py") for path in imported_at_once(instances / file)}
+    assert {"criteria.py", "contents.py", "switch.py", "client.py"} <= names
+    assert names & set(RENTING_ONLY) == set()

@@ -98,6 +98,13 @@ def logged(api: Api, text: str | None = None, instance_id: int = 4711) -> None:
     api.expect("GET", "https://results.test/log", text, authorized=False)
 
 
+def with_box(api: Api) -> None:
+    """Declare a rental that goes well."""
+    start(api)
+    create(api)
+    listed(api, box())
+
+
 def start(api: Api, *offers: dict[str, t.Any]) -> None:
     """Declare what every rental begins with."""
     listed(api)
@@ -212,12 +219,109 @@ def test_several_after_a_doubt_are_named_and_left(api: Api) -> None:
     refuse("ambiguous", "1, 2", "bill")
 
 
-def test_a_box_of_another_machine_after_a_doubt_is_somebody_elses_and_adopted(api: Api) -> None:
+def test_only_a_box_of_another_machine_after_a_doubt_is_somebody_elses_and_adopted(
+    api: Api, home: pathlib.Path
+) -> None:
+    start(api)
+    create(api, reply=LOST)
+    for _look in range(LOOKS):
+        listed(api, box(4800, machine_id=999))
+    result = rent()
+    assert (result["instance"]["id"], outcomes(result)) == (4800, [("adopted", None)])
+    assert note(home)["settled"] is False
+
+
+def test_the_own_box_that_shows_later_than_that_of_another_machine_is_the_younger(api: Api) -> None:
     start(api)
     create(api, reply=LOST)
     listed(api, box(4800, machine_id=999))
+    listed(api, box(4800, machine_id=999), box(4801, start_date=1001.0))
+    destroyed(api, 4801)
     result = rent()
-    assert (result["instance"]["id"], outcomes(result)) == (4800, [("adopted", None)])
+    assert (result["instance"]["id"], outcomes(result)) == (4800, [("duplicate", 4801)])
+
+
+def test_what_is_adopted_and_cannot_run_fails_with_what_was_rented(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading(start_date=1001.0), stopped_row(4800, start_date=1000.0, machine_id=777))
+    destroyed(api)
+    api.expect("PUT", "/api/v0/instances/4800/", {"success": False, "msg": "no"}, status=403, body={"state": "running"})
+    for _poll in range(3):
+        api.expect_listing(stopped_row(4800, machine_id=777), id=4800)
+    result = refuse("permission")
+    assert (outcomes(result), result["changed"]) == ([("duplicate", 4711)], True)
+
+
+def test_an_earlier_doubt_that_no_listing_can_settle_keeps_the_task_from_renting(api: Api) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    query = list_query({"label": {"eq": LABEL}})
+    for _look in range(LOOKS):
+        api.expect("GET", "/api/v1/instances/", {"success": True, "instances": None}, query=query)
+    refuse("protocol", "cannot be relied on")
+
+
+def test_several_after_an_earlier_doubt_are_ambiguous(api: Api) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    listed(api, box(1), box(2))
+    refuse("ambiguous", "1, 2")
+
+
+def test_a_file_with_something_else_in_it_is_no_memory(api: Api, home: pathlib.Path) -> None:
+    with_box(api)
+    rent()
+    path = next((home / ".cache" / "ansible-vastai-cloud").glob("rent-*.json"))
+    for content in ("[]", "{}", "no json", json.dumps({**note(home), "label": "other", "settled": False})):
+        path.write_text(content)
+        with_box(api)
+        assert rent()["changed"] is True
+
+
+def test_a_memory_that_cannot_be_written_is_warned_about(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(_content: t.Any, _data: bytes) -> t.NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(private_files.Content, "save", save)
+    with_box(api)
+    assert any("could not be noted" in warning for warning in rent().warnings)
+
+
+def test_without_time_for_another_attempt_none_is_made(api: Api) -> None:
+    start(api)
+    create(api)
+    for _poll in range(13):
+        listed(api, loading())
+    logged(api)
+    destroyed(api)
+    refuse("timeout", "no time for another attempt", boot_timeout=60, attempts=2, wait_timeout=62)
+
+
+def test_without_time_after_the_wait_for_another_task_nothing_is_rented(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = iter([BlockingIOError(11, "busy")] * 5)
+    real = private_files.PrivateFile.locked
+
+    def locked(self: private_files.PrivateFile) -> t.Any:
+        if "rent-" in self._name and (error := next(tries, None)) is not None:
+            raise error
+        return real(self)
+
+    monkeypatch.setattr(private_files.PrivateFile, "locked", locked)
+    listed(api)
+    listed(api)
+    refuse("timeout", "Renting 'train-01'", "Nothing was rented", wait_timeout=5)
+
+
+def test_rows_that_do_not_fit_and_criteria_that_no_row_shows_are_warned_about(api: Api) -> None:
+    listed(api)
+    market(api, offer_row(), offer_row(9002, gpu_name="H100"), datacenter={"eq": True})
+    create(api)
+    listed(api, box())
+    warnings = rent(offer={"gpu_name": ["RTX 4090"], "max_price": 0.5, "datacenter": True}).warnings
+    assert [warning.partition(" ")[0] for warning in warnings] == ["datacenter:", "1"]
 
 
 def test_a_doubt_that_cannot_be_looked_up_stays_one(api: Api) -> None:
@@ -471,6 +575,26 @@ def test_a_label_that_was_ignored_is_set(api: Api) -> None:
     assert rent()["instance"]["label"] == LABEL
 
 
+def test_a_label_that_somebody_changes_meanwhile_is_left(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading())
+    listed(api)
+    api.expect_listing(box(label="mine"), id=4711)
+    assert rent()["instance"]["label"] == "mine"
+
+
+def test_a_label_that_cannot_be_set_names_the_box(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api)
+    api.expect_listing(loading(label=None), id=4711)
+    api.expect("PUT", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={"label": LABEL})
+    api.expect_listing(loading(label=None), id=4711)
+    result = refuse("permission", "without its label", "Instance 4711")
+    assert result["instance"]["id"] == 4711
+
+
 def test_the_younger_of_two_that_raced_is_destroyed_by_its_creator_who_adopts_the_older(api: Api) -> None:
     start(api)
     create(api)
@@ -514,7 +638,11 @@ def test_several_at_the_start_are_ambiguous_unless_the_younger_may_go(api: Api) 
     refuse("ambiguous", "1, 2")
     listed(api, box(1, start_date=5.0), box(2, start_date=4.0))
     destroyed(api, 1)
-    assert rent(on_duplicate="destroy_younger")["instance"]["id"] == 2
+    result = rent(on_duplicate="destroy_younger")
+    assert (result["instance"]["id"], result["changed"]) == (2, True)
+    assert result["actions"] == ["destroy instance 1 (train-01): its disk is lost, and it bills nothing any more"]
+    listed(api, box(1, start_date=5.0), box(2, start_date=4.0))
+    assert rent(on_duplicate="destroy_younger", check_mode=True)["diff"]["before"] == {"instance 1": "running"}
 
 
 def test_a_box_that_vanishes_is_followed_by_the_next(api: Api) -> None:
@@ -565,6 +693,15 @@ def test_one_that_exists_is_waited_for_until_its_ssh_answers(api: Api, monkeypat
     listed(api, box())
     api.expect_listing(box(), id=4711)
     assert rent(wait_for="ssh")["changed"] is False
+
+
+@pytest.mark.parametrize("row", [box(), stopped_row(machine_id=501)])
+def test_a_second_run_that_asks_for_ssh_lists_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, row: dict[str, t.Any]
+) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: True)
+    listed(api, row)
+    assert rent(wait_for="ssh", state="present")["changed"] is False
 
 
 def test_one_that_exists_and_whose_ssh_never_answers_is_left(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1067,7 +1204,7 @@ def test_without_an_offer_the_box_is_kept(api: Api) -> None:
     unavailable(api)
     market(api)
     api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
-    result = refuse("unavailable", "was kept", "No offer meets", **REPLACING)
+    result = refuse("unavailable", "queued start", "was cancelled", "was kept", "No offer meets", **REPLACING)
     assert (result["instance"]["id"], result["changed"]) == (4711, False)
 
 
@@ -1087,6 +1224,15 @@ def test_what_was_destroyed_for_a_replacement_that_failed_is_told(api: Api) -> N
     create(api, 9002, GONE, status=404)
     result = refuse("unavailable", "instance 4711 (train-01) was destroyed", **REPLACING)
     assert result["changed"] is True
+
+
+def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
+    start(api)
+    login = "-u me -p hidden-token-7 registry.test"
+    api.expect_any("PUT", "/api/v0/asks/9001/", {"success": True, "new_contract": 4711})
+    listed(api, box(status_msg="login with hidden-token-7 failed", num_gpus=3))
+    destroyed(api)
+    assert "hidden-token-7" not in refuse("unavailable", image_login=login).text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""What may be rented, checked. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._api.errors import Invalid
+from .._core.arguments import check_id
+from .budget import Budget
+from .contents import Contents
+from .criteria import Criteria
+from .find import Ref
+from .keys import checked_keys
+
+if t.TYPE_CHECKING:
+    from .offers import Offer
+
+
+class Wish(t.NamedTuple):
+    """What is to be rented: `disk` in GB, prices in US dollars an hour, times in seconds; see the options."""
+
+    label: str
+    criteria: Criteria
+    max_price: float
+    contents: Contents
+    offer_id: int | None = None
+    bid: float | None = None
+    ssh_keys: tuple[str, ...] = ()
+    wait_for: str = "running"
+    boot_timeout: float = 600.0
+    attempts: int = 1
+    retain_failed: bool = False
+    on_duplicate: str = "fail"
+    budget: Budget = Budget()
+
+    @property
+    def disk(self) -> float:
+        """The disk that is priced, filtered by and rented, in GB."""
+        return self.criteria.disk
+
+    def price_of(self, offer: Offer) -> float | None:
+        """What the instance will cost an hour with this disk; of an interruptible one the bid counts."""
+        told = offer.price
+        if self.bid is None:
+            return told["per_hour"]
+        return None if told["disk"] is None else round(self.bid + told["disk"], 6)
+
+    def body(self) -> dict[str, t.Any]:
+        """What a create sends."""
+        paid = {"cancel_unavail": True} if self.bid is None else {"price": self.bid}
+        contents = self.contents.create_body()
+        return {"label": self.label, "disk": self.disk, "target_state": "running", **paid, **contents}
+
+
+def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> Wish:
+    """What may be rented. Raises Invalid."""
+    offer = options["offer"]
+    if target.id is not None or not target.label:
+        raise Invalid("offer needs label and must not stand beside id: the label is what the instance is known by.")
+    if options["state"] not in ("present", "running"):
+        raise Invalid("offer goes with state=running or state=present.")
+    if offer["max_price"] is None:
+        raise Invalid("offer.max_price is required: nothing is rented without a price that is the most.")
+    if options["disk"] is None:
+        raise Invalid("disk is required to rent; it is part of the price and cannot be changed later.")
+    if contents.image is None and contents.template_hash_id is None:
+        raise Invalid("image or template_hash_id is required to rent.")
+    if offer["interruptible"] and options["bid"] is None:
+        raise Invalid("offer.interruptible needs bid, in US dollars an hour for the machine.")
+    if options["bid"] is not None and not offer["interruptible"]:
+        raise Invalid("bid goes with offer.interruptible=true only.")
+    check_id(offer["id"], "offer.id")
+    if offer["id"] is not None and options["attempts"] > 1:
+        raise Invalid("offer.id names one offer, so attempts cannot be more than 1.")
+    return Wish(
+        label=target.label,
+        criteria=Criteria.from_options(offer, options["disk"]),
+        max_price=offer["max_price"],
+        contents=contents,
+        offer_id=offer["id"],
+        bid=options["bid"],
+        ssh_keys=checked_keys(options["ssh_keys"]),
+        wait_for=options["wait_for"],
+        boot_timeout=options["boot_timeout"],
+        attempts=options["attempts"],
+        retain_failed=options["retain_failed"],
+        on_duplicate=options["on_duplicate"],
+        budget=Budget.from_options(options["budget"]),
+    )
