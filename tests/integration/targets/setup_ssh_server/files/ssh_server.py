@@ -36,11 +36,12 @@ class Box:
         """Run the command of a session; when the client goes away, it ends."""
         # Ansible asks for the home of the user that it logs in as, which is somebody else's on this machine.
         command = (process.command or "").replace("~root", str(self.home))
+        ends = (*process.get_extra_info("peername")[:2], *process.get_extra_info("sockname")[:2])
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(
             *("/bin/sh", "-c", command),
             cwd=self.home,
-            env=self.env,
+            env={**self.env, "SSH_CONNECTION": " ".join(map(str, ends))},
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
