@@ -14,6 +14,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,8 @@ PLAY_LIMIT = 600.0
 TIME_SCALE = "0.1"
 # What the summary of a play counts and nobody has: without it a line fits a terminal of 80 columns.
 _ZEROS = re.compile(r"(?:unreachable|failed|skipped|rescued|ignored)=0 *")
+_FOLDERS = re.compile(r"(?<=included: )\S*/(?=playbooks/)")
+COLUMNS = 80
 
 
 def main() -> int:
@@ -169,7 +172,7 @@ def job(key: str) -> dict[str, object]:
     script.write_text(SCRIPT, encoding="utf-8")
     results = DEMO / "results"
     shutil.rmtree(results, ignore_errors=True)
-    offer = {"gpu": "RTX_4090", "max_price": 0.45, "disk": 20}
+    offer = {"gpu": "RTX_4090", "max_price": 0.45, "disk": 20, "boot_timeout": 10}
     return {**offer, "job_script": str(script), "results": "~/results", "results_to": str(results), "ssh_key_file": key}
 
 
@@ -180,9 +183,15 @@ def shown(command: list[str], env: dict[str, str]) -> int:
         limit = threading.Timer(PLAY_LIMIT, workspace.end, [process])
         limit.start()
         for line in process.stdout:
-            print(_ZEROS.sub("", line.decode(errors="replace")).rstrip(), flush=True)
+            print(fitted(line.decode(errors="replace")), flush=True)
         limit.cancel()
         return int(process.wait())
+
+
+def fitted(line: str) -> str:
+    """A line of a play, for a terminal of 80 columns."""
+    text = _FOLDERS.sub("", _ZEROS.sub("", line)).rstrip()
+    return textwrap.fill(text, COLUMNS, subsequent_indent="  ") if "[WARNING]" in text else text
 
 
 def say(text: str) -> None:
