@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
 import re
 import shlex
 import shutil
+import socketserver
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +48,13 @@ INSTEAD: Mapping[str, Instead] = {
         "make build && ansible-galaxy collection install .build/dist/vastai-cloud-*.tar.gz",
         "this very tree is what is tested, not what was released",
     ),
+    "ansible-playbook vastai.cloud.gpu_job -e gpu=RTX_4090 -e max_price=0.60 -e job_script=train.sh "
+    "-e results=/workspace/out": Instead(
+        "touch train.sh && ansible-playbook vastai.cloud.gpu_job -e gpu=RTX_4090 -e max_price=0.60 "
+        "-e job_script=train.sh -e results=/workspace/out --check",
+        "the integration target rent_over_ssh goes all the way",
+        prints="1 x RTX 4090",
+    ),
     "make test": Instead("make -n test", "it would run itself", prints="tools/test.py"),
     "make faults": Instead("make -n faults", "the unit tests play some of it", prints="tools/faults.py"),
     "make bench": Instead("make -n bench", "it takes minutes, and a machine of its own", prints="tools/bench.py"),
@@ -59,8 +69,12 @@ INSTEAD: Mapping[str, Instead] = {
 SERVERS = {"python3 tests/simulator --port 8080"}
 """The commands that do not end by themselves."""
 
+FIRST_HEADING = "\n## "
+"""What stands above the first of them is tried last: a reader installs before he uses it."""
+
 # What the README takes for granted in the account of its reader.
-ACCOUNT = {
+ACCOUNT: dict[str, list[dict[str, object]]] = {
+    "machines": [{"id": 501, "gpu_name": "RTX 4090", "geolocation": "Sweden, SE"}],
     "instances": [
         {"id": 4711, "label": None},
         {"id": 101, "label": "train-01"},
@@ -174,24 +188,57 @@ def faults(venv: workspace.Venv, log: Path) -> list[str]:
     with contextlib.ExitStack() as servers:
         terminal = Terminal(SCRATCH, _environment(venv), log, servers)
         account = SCRATCH / "account.json"
-        account.write_text(json.dumps(ACCOUNT), encoding="utf-8")
+        machines = [{**machine, "ssh": servers.enter_context(_greeter())} for machine in ACCOUNT["machines"]]
+        account.write_text(json.dumps({**ACCOUNT, "machines": machines}), encoding="utf-8")
         program = ["python3", str(ORIGIN / "tests" / "simulator")]
         command = [*program, "--time-scale", "0.1", "--account", str(account)]
         simulator = servers.enter_context(terminal.simulator(command))
-        terminal.env.update(VAST_URL=simulator.url, VAST_API_KEY=simulator.api_key)
-        for language, text in _BLOCK.findall((workspace.ROOT / "README.md").read_text(encoding="utf-8")):
-            simulator.reset()
-            if language == "shell":
-                _commands(terminal, text)
-            elif language == "console":
-                _shown(terminal, text, program)
-            elif language == "yaml":
-                _yaml(terminal, text, simulator)
-            else:
-                terminal.complain(text.splitlines()[0], f"nobody knows how to try a block of {language or 'no kind'}")
+        _make_ssh_key(Path(terminal.env["HOME"]))
+        first, _heading, rest = (workspace.ROOT / "README.md").read_text(encoding="utf-8").partition(FIRST_HEADING)
+        for text in (rest, first):
+            terminal.env.update(VAST_URL=simulator.url, VAST_API_KEY=simulator.api_key)
+            _try(terminal, text, simulator, program)
         for surplus in sorted(INSTEAD.keys() - terminal.replaced):
             terminal.complain(surplus, "is in the table of tools/readme.py, and not in README.md")
         return terminal.faults
+
+
+def _try(terminal: Terminal, text: str, simulator: Simulator, program: list[str]) -> None:
+    """Each block of a part of the README."""
+    for language, block in _BLOCK.findall(text):
+        simulator.reset()
+        if language == "shell":
+            _commands(terminal, block)
+        elif language == "console":
+            _shown(terminal, block, program)
+        elif language == "yaml":
+            _yaml(terminal, block, simulator)
+        else:
+            terminal.complain(block.splitlines()[0], f"nobody knows how to try a block of {language or 'no kind'}")
+
+
+class _Greeting(socketserver.BaseRequestHandler):
+    """All of an SSH server that waiting for it asks for."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-readme\r\n")
+
+
+@contextlib.contextmanager
+def _greeter() -> Iterator[str]:
+    """The address of what stands in for the SSH server of a rented box."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Greeting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield "{}:{}".format(*server.server_address)
+        server.shutdown()
+
+
+def _make_ssh_key(home: Path) -> None:
+    """The public key that a reader has."""
+    file = home / ".ssh" / "id_ed25519.pub"
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    key = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
+    file.write_text(f"ssh-ed25519 {key} reader@example.com\n", encoding="utf-8")
 
 
 def _environment(venv: workspace.Venv) -> dict[str, str]:
