@@ -235,6 +235,10 @@ class _Engine(t.Generic[T]):
         if item.doubt is not None:
             refused = f" {item.refused.msg}" if item.refused else ""
             return item.doubt.with_context(f"{item.doubt.msg}{refused} {_not_shown(item)}")
+        if item.refused is None and self.deadline.expired:
+            return WaitTimeout(
+                f"wait_timeout was used up while a change was on its way. {MAY_HAVE_BEEN} {_not_seen(item)}"
+            )
         return item.refused or ServerError(f"The API accepted the request, but {_not_shown(item)}")
 
     def follow(self, items: c.Sequence[Item[T]], waits: Waits) -> None:
@@ -365,6 +369,10 @@ def _values(changes: c.Iterable[Change]) -> str:
 def _not_shown(item: Item[T]) -> str:
     how = "; nothing was sent again" if item.once else " after two requests"
     return f"{item.name} still does not report {_values(item.left)}{how}. Last seen: {item.seen.described}."
+
+
+def _not_seen(item: Item[T]) -> str:
+    return f"{item.name} did not report {_values(item.left)} yet. Last seen: {item.seen.described}."
 
 
 def _no_time(item: Item[T]) -> WaitTimeout:

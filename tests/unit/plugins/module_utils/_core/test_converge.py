@@ -19,6 +19,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     Unavailable,
     UnknownOutcome,
     VastError,
+    WaitTimeout,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._core import converge as engine
 from ansible_collections.vastai.cloud.plugins.module_utils._core.converge import converge, rolling
@@ -184,6 +185,16 @@ def test_what_does_not_show_is_sent_once_more_and_no_change(answer: Answer) -> N
     assert item.error is not None
     assert "lamp 1 still does not report light=on after two requests" in item.error.msg
     assert item.changed is False
+
+
+def test_what_the_time_did_not_let_show_may_have_been_carried_out() -> None:
+    api, item = Api([], [off(1)]), lamp()
+    work(api, item, seconds=1.5)
+    assert isinstance(item.error, WaitTimeout)
+    assert item.error.msg == (
+        "wait_timeout was used up while a change was on its way. It may have been carried out. "
+        "lamp 1 did not report light=on yet. Last seen: light off."
+    )
 
 
 def test_what_is_sent_only_once_is_not_sent_again() -> None:
