@@ -120,7 +120,8 @@ class _Engine(t.Generic[T]):
                 _skip(group, refused)
             elif self.deadline.expired and not first:
                 for item in group:
-                    item.error = item.error or _no_time(item)
+                    # Of what was sent before, listings have said all that they can in this time.
+                    item.error = item.error or (None if item.sent else _no_time(item))
             else:
                 self.request(write, group)
                 refused = refused or next((item for item in group if item.refused is not None), None)

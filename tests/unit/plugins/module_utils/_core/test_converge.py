@@ -197,6 +197,15 @@ def test_what_the_time_did_not_let_show_may_have_been_carried_out() -> None:
     )
 
 
+def test_a_second_request_that_there_is_no_time_for_does_not_make_the_first_one_unsent() -> None:
+    changes = (Change("light", "off", "on", "light it"), Change("colour", "?", "red", "paint it"))
+    api, item = Api([], [off(1)]), Item(Ref(1), Lamp(1), Plan("lamp 1", changes))
+    work(api, item, seconds=1.5)
+    assert api.sent == [(1, {"light": "on"}), (1, {"colour": "red"}), (1, {"light": "on"})]
+    assert item.error is not None
+    assert "It may have been carried out" in item.error.msg
+
+
 def test_what_is_sent_only_once_is_not_sent_again() -> None:
     api, item = Api([UnknownOutcome("lost.")], [off(1)]), lamp()
     work(api, item, kind=Lamps(once=True))
