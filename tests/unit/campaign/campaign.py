@@ -25,6 +25,8 @@ from .world import Fact, Run, World
 
 SOON = 5.0
 """Seconds within which an accepted start has to show, or it may be given up."""
+UNHURRIED = 10.0
+"""Seconds between a task that was killed and its second run."""
 SETTLE = 4000.0
 """Seconds in which the world comes to rest, and pacing forgets what it learned."""
 LOST = (
@@ -187,7 +189,8 @@ def take(world: World, step: Step, tally: Tally) -> Run:
     for each in (*others, run):
         judge(world, each, tally)
     if run.ended == "kill":
-        world.pass_time(2 * world.nature.lag)
+        # Without pacing and retries it would not even get to read.
+        world.pass_time(2 * world.nature.lag + UNHURRIED)
         run, _none = world.run(step.task, inherited=frozenset(started(run) | run.created))
         judge(world, run, tally)
     return run

@@ -94,6 +94,10 @@ def works(sent: Sent) -> c.Iterator[Work]:
         yield "reboot", int(found[1]), None
     elif sent.write and (found := COMMAND.fullmatch(sent.path)):
         yield "command", int(found[1]), body.get("command")
+    elif sent.method == "DELETE" and sent.path == BULK:
+        yield from (("destroy", number, None) for number in body.get("instance_ids", ()))
+    elif sent.method == "DELETE" and (found := MANAGE.fullmatch(sent.path)):
+        yield "destroy", int(found[1]), None
     elif sent.method == "DELETE" and (found := ENDPOINT.fullmatch(sent.path)):
         yield "delete", int(found[1]), None
 
@@ -125,6 +129,8 @@ def _shows(work: Work, number: int, row: dict[str, t.Any], sent: Sent) -> bool:
         return bool(row["intended_status"] == value and (value != "running" or has_gpu))
     if kind == "label" and sent.path.startswith("/api/v1/"):
         return bool((row["label"] or "") == value)
+    if kind == "destroy":
+        return False
     return not (kind == "delete" and sent.path == "/api/v0/endptjobs/")
 
 
@@ -204,6 +210,9 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
         return
     done = {number for sent in run.writes for number in sent.done}
     asked = {number for sent in run.writes for _kind, number, _value in works(sent)} | run.created | run.destroyed
+    if any(sent.path.startswith(ASKS) and not sent.done for sent in run.writes):
+        # What carries the label after a create that was not heard of may be one's own, or somebody else's.
+        asked |= {number for number, fact in run.after.items() if fact.label == run.task.options["label"]}
     if any(sent.fault == "false-after" for sent in run.writes):
         return  # the API says no to what it does
     # Whose doing it was that something shows is not to be told then; an endpoint is gone by one's own doing or not.
@@ -245,7 +254,7 @@ def _own(fact: Fact | None) -> tuple[t.Any, ...] | None:
 
 def _foreseen(run: Run, *, changed: bool) -> c.Iterator[str]:
     """Where nobody meddled, check mode says what the state that it saw calls for."""
-    if run.result.failed or run.events or run.lag:
+    if run.result.failed or run.events or run.lag or any(fact.flickers for fact in run.before.values()):
         return
     expected = subject_of(run.task).foreseen(run)
     if expected is not None and changed is not expected:
@@ -286,7 +295,8 @@ def no_start_is_left_behind(run: Run) -> c.Iterator[str]:
     if not run.result.failed or run.task.check or run.ended == "kill":
         return
     for number, fact in run.after.items():
-        if not fact.queued or not (number in started(run) or number in run.inherited):
+        inherited = number in run.inherited and any(number in sent.rows for sent in run.sent)
+        if not fact.queued or not (number in started(run) or inherited):
             continue
         if any(event.kind == "started" and event.target == number for _seq, event in run.events):
             continue

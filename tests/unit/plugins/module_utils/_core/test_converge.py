@@ -206,6 +206,14 @@ def test_a_second_request_that_there_is_no_time_for_does_not_make_the_first_one_
     assert "It may have been carried out" in item.error.msg
 
 
+def test_a_refusal_does_not_take_back_a_yes_to_many() -> None:
+    polls: list[Seen] = [off(1, 2), off(1, 2), ServerError("blind.")]
+    api, items = Api([None, Invalid("no.")], polls), [lamp(1), lamp(2)]
+    work(api, *items, seconds=1.5)
+    assert [number for number, _body in api.sent] == ["many", 1]
+    assert [item.changed for item in items] == [True, False]
+
+
 def test_what_is_sent_only_once_is_not_sent_again() -> None:
     api, item = Api([UnknownOutcome("lost.")], [off(1)]), lamp()
     work(api, item, kind=Lamps(once=True))
