@@ -120,7 +120,6 @@ class _Engine(t.Generic[T]):
                 _skip(group, refused)
             elif self.deadline.expired and not first:
                 for item in group:
-                    # Of what was sent before, listings have said all that they can in this time.
                     item.error = item.error or (None if item.sent else _no_time(item))
             else:
                 self.request(write, group)
@@ -134,13 +133,14 @@ class _Engine(t.Generic[T]):
             item.sent = item.wrote = True
             item.looked = False
             item.once = write.once
+            item.requests += 1
         try:
             self.client.call(write.route, ids=write.ids, body=write.body, deadline=self.deadline)
         except VastError as error:
-            if len(group) > 1 and _is_no_such_form(error):
+            if len(group) > 1 and _is_no_such_form(error) and not self.says_gone(error):
                 for item in group:
                     item.sent = item.wrote = False
-                    item.looked = True
+                    item.looked, item.requests = True, 0
                 self.send(group, alone=True)
             else:
                 self.take(write, group, error, wrote)
@@ -169,8 +169,14 @@ class _Engine(t.Generic[T]):
                 item.denied |= scarce if len(group) == 1 else frozenset()
             else:
                 item.refused = error
-                item.denied |= {change.field for change in meant}
+                # A listing has to say so, too.
+                item.denied |= frozenset() if self.says_gone(error) else {change.field for change in meant}
                 item.wrote = item in wrote
+
+    def says_gone(self, error: VastError | None) -> bool:
+        """Whether it says, by name, that what is to be gone does not exist."""
+        named = error is not None and error.exchange is not None and error.exchange.error
+        return self.kind.removes and isinstance(error, NotFound) and bool(named)
 
     def settle(self, items: c.Sequence[Item[T]]) -> None:
         """Poll for a short time until each shows what was sent to it, or what was answered."""
@@ -186,7 +192,7 @@ class _Engine(t.Generic[T]):
 
     def is_unsettled(self, item: Item[T]) -> bool:
         """Whether another poll may tell more; a refusal in words that are not known may have queued it all the same."""
-        if item.error is not None:
+        if item.error is not None or item.gone:
             return False
         if item.absent or item.open or not item.looked:
             return True
@@ -209,6 +215,9 @@ class _Engine(t.Generic[T]):
         """Take in what a complete listing shows of one."""
         if thing is None:
             item.absent += 1
+            if self.kind.removes:
+                self.see_gone(item)
+                return
             lasting = self.tolerant or self.kind.pending(item) or (item.sent and self.kind.undo(item) is not None)
             if item.absent >= (ABSENT_POLLS if lasting else 1):
                 item.gone, item.error = True, _gone(item)
@@ -219,6 +228,13 @@ class _Engine(t.Generic[T]):
         if item.sent and self.kind.proven(item):
             item.held = True
             item.shown = item.shown or not item.left
+
+    def see_gone(self, item: Item[T]) -> None:
+        """Take in that a complete listing lacks what is to be gone; after a doubt, or a yes to many, two have to."""
+        certain = item.doubt is None and (item.accepted or self.says_gone(item.refused))
+        if item.absent >= (1 if certain else 2):
+            item.gone = item.looked = item.reached = True
+            item.left, item.shown = (), item.wrote
 
     def conclude(self, item: Item[T]) -> None:
         """Fail what does not show, unless waiting may still bring it about."""
@@ -241,11 +257,10 @@ class _Engine(t.Generic[T]):
         if item.doubt is not None:
             refused = f" {item.refused.msg}" if item.refused else ""
             return item.doubt.with_context(f"{item.doubt.msg}{refused} {_not_shown(item)}")
+        told = f"The API accepted the request, but {_not_shown(item)}"
         if item.refused is None and self.deadline.expired:
-            return WaitTimeout(
-                f"wait_timeout was used up while a change was on its way. {MAY_HAVE_BEEN} {_not_seen(item)}"
-            )
-        return item.refused or ServerError(f"The API accepted the request, but {_not_shown(item)}")
+            return WaitTimeout(f"{told} wait_timeout left no time for another poll. {MAY_HAVE_BEEN}")
+        return item.refused or ServerError(told)
 
     def follow(self, items: c.Sequence[Item[T]], waits: Waits) -> None:
         """Wait for all by one shared poll."""
@@ -373,12 +388,9 @@ def _values(changes: c.Iterable[Change]) -> str:
 
 
 def _not_shown(item: Item[T]) -> str:
-    how = "; nothing was sent again" if item.once else " after two requests"
+    count = {1: "one request", 2: "two requests"}.get(item.requests, f"{item.requests} requests")
+    how = "; nothing was sent again" if item.once else f" after {count}"
     return f"{item.name} still does not report {_values(item.left)}{how}. Last seen: {item.seen.described}."
-
-
-def _not_seen(item: Item[T]) -> str:
-    return f"{item.name} did not report {_values(item.left)} yet. Last seen: {item.seen.described}."
 
 
 def _no_time(item: Item[T]) -> WaitTimeout:

@@ -12,6 +12,7 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Invalid, RateLimited, ServerError, TransportError, VastError
 from .endpoints import Endpoint, is_id
+from .endpoints import read as read_endpoints
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
 RESULT_FIELDS = ("id", "status", "gpu_name", "url", "created_at", "started_at", "loaded_at")
@@ -102,3 +103,13 @@ def owners(client: Client, groups: c.Sequence[Endpoint]) -> Owners:
         workers.rows is not None and not workers.reason for workers in found.values()
     )
     return Owners({worker: endpoint for endpoint, workers in found.items() for worker in workers.ids}, complete)
+
+
+def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
+    """The same for all endpoint groups of the account, by one listing of them; a warning when that fails."""
+    try:
+        groups = read_endpoints(client, deadline)
+    except VastError as error:
+        client.warn(f"The endpoints of this account could not be listed: {error.msg}")
+        return Owners({}, False)
+    return owners(client, groups)
