@@ -18,6 +18,7 @@ from .fleet import DEFAULT_ACCOUNT
 from .intervals import Intervals
 from .journal import Entry, Journal
 from .loading import load_account
+from .machines import change_machine
 from .model import Account, Behaviour, Clock
 from .reply import Reply, json_reply, not_found_page
 from .request import Request
@@ -162,6 +163,12 @@ class Application:
         with self._lock:
             for name, value in changes.items():
                 change_setting(self.account.options, name, value, "options")
+
+    def set_machine(self, machine_id: int, **changes: Any) -> None:
+        """Change what a machine of the market offers and how it answers. KeyError when there is no such machine."""
+        with self._lock:
+            registry.advance(self.account)
+            change_machine(self.account, machine_id, changes, f"machine {machine_id}")
 
     def set_instance(self, instance_id: int, **changes: Any) -> None:
         """Change fields of the row or the behaviour. KeyError when there is no such instance."""

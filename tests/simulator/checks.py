@@ -18,6 +18,7 @@ CHOICES = {
     "bulk_unavailable": ("silent", "told"),
     "ports_after_stop": ("cleared", "kept"),
     "texts": ("old", "new"),
+    "repeated_id": ("accepted", "refused"),
     "duplicate_names": ("refused", "accepted"),
     "workergroups_status": (None, 404, 405, 410),
 }

@@ -31,6 +31,7 @@ GET    /_simulator/account         the account as it is now, secrets masked
 GET    /_simulator/ledger          what was billed, by the second
 PUT    /_simulator/options         change options of the account
 PUT    /_simulator/instances/{id}  change fields or behaviour of an instance
+PUT    /_simulator/machines/{id}   change what a machine of the market offers
 POST   /_simulator/reset           the account as at the start, no faults, an empty journal
 """
 
@@ -51,10 +52,11 @@ def dispatch(application: Application, request: Request, call: str, rest: str) -
         return text_reply(HELP)
     if call in SHOWN:
         return json_reply(SHOWN[call](application))
-    if call == "PUT instances":
+    if call in ("PUT instances", "PUT machines"):
         if not rest.isdigit():
             raise KeyError(rest)
-        application.set_instance(int(rest), **request.fields)
+        change = application.set_instance if call == "PUT instances" else application.set_machine
+        change(int(rest), **request.fields)
     elif call == "PUT options":
         application.set_options(**request.fields)
     elif call == "POST faults":

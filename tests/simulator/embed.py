@@ -88,6 +88,9 @@ class Simulator:
     def set_instance(self, instance_id: int, **changes: Any) -> None:
         self.application.set_instance(instance_id, **changes)
 
+    def set_machine(self, machine_id: int, **changes: Any) -> None:
+        self.application.set_machine(machine_id, **changes)
+
     def set_options(self, **changes: Any) -> None:
         self.application.set_options(**changes)
 

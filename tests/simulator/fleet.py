@@ -31,6 +31,11 @@ DEFAULT_ACCOUNT: dict[str, Any] = {
         {"id": 30107, "label": "twin", "gpu_name": "RTX 5090"},
         {"id": 30108, "label": "twin", "gpu_name": "RTX 5090", "state": "stopped"},
     ],
+    "machines": [
+        {"id": 7101, "gpu_name": "RTX 4090", "num_gpus": 4, "geolocation": "Norway, NO"},
+        {"id": 7102, "gpu_name": "H100 SXM", "num_gpus": 8, "geolocation": "Oregon, US", "datacenter": True},
+        {"id": 7103, "gpu_name": "RTX 3090", "num_gpus": 2, "verification": "unverified"},
+    ],
     "endpoints": [
         {
             "id": 4001,

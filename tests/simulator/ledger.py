@@ -19,6 +19,11 @@ def spent(account: Account) -> float:
     return sum(each.gpu_cost + each.disk_cost for each in everything(account))
 
 
+def left(account: Account) -> float:
+    """Dollars of balance and credit that are left."""
+    return dollars(account.user["credit"]) + dollars(account.user["balance"]) - spent(account)
+
+
 def rates(account: Account) -> tuple[float, float]:
     """Dollars an hour now: GPUs, disks."""
     existing = account.instances.values()

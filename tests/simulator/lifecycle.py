@@ -74,7 +74,7 @@ def stop(account: Account, instance: Instance) -> None:
     now = account.clock.now()
     # What the container of a stopped instance still has to end with goes on.
     instance.steps = [step for step in instance.steps if step.changes == EXITED]
-    instance.queued = False
+    instance.queued = instance.outbid = False
     instance.update({"intended_status": "stopped"}, now)
     if instance.row["cur_state"] == "stopped":
         instance.update(STOPPED, now)
@@ -93,7 +93,7 @@ def start(account: Account, instance: Instance) -> bool:
     """False when the GPU is let to someone else: the start is queued then."""
     now = account.clock.now()
     row = instance.row
-    if row["cur_state"] == "stopped" and not instance.behaviour.gpu_available:
+    if row["cur_state"] == "stopped" and not account.has_gpu(instance):
         queue_start(account, instance, now)
         return False
     on_its_way = row["cur_state"] == "running" and row["intended_status"] == "running"
@@ -128,7 +128,7 @@ def relaunch(account: Account, instance: Instance, now: float) -> None:
     """Start the container that exists: it shows `exited` until the host gets to it."""
     stopped = instance.row["cur_state"] == "stopped"
     stale = stopped and instance.row["actual_status"] == "running"
-    instance.queued = False
+    instance.queued = instance.outbid = False
     changes = {"ports": None} if stopped else {}
     instance.update({**RUNNING, "status_msg": None, **changes, **(EXITED if stale else {})}, now)
     if instance.row["actual_status"] == "running":
@@ -200,9 +200,18 @@ def reboot(account: Account, instance: Instance) -> None:
     clock = account.clock
     stopped = instance.row["cur_state"] == "stopped"
     instance.steps.clear()
+    instance.reboots += 1
     instance.update({"actual_status": "rebooting"}, clock.now())
     done = {"actual_status": "exited"} if stopped else {"actual_status": "running"}
     schedule(instance, clock.now() + clock.scaled(account.timings.rebooting), done)
+
+
+def outbid(account: Account, instance: Instance) -> None:
+    """A box that is outbid while it loads keeps that status; a running one shows `exited`."""
+    instance.steps.clear()
+    instance.outbid = True
+    loading = instance.row["actual_status"] in (None, "loading")
+    instance.update({**STOPPED, **({} if loading else EXITED)}, account.clock.now())
 
 
 def retire(account: Account, instance: Instance) -> None:

@@ -35,7 +35,8 @@ def list_instances(account: Account, request: Request) -> Reply:
         limit = parse_limit(request.query.get("limit"), account.options.page_size)
         token = request.query.get("after_token")
         after = parse_token(token, order) if token else None
-        matching = [each for each in account.instances.values() if all(test(each) for test in filters)]
+        listed = [each for each in account.instances.values() if each.is_listed(account.clock.now())]
+        matching = [each for each in listed if all(test(each) for test in filters)]
         matching.sort(key=cmp_to_key(lambda one, other: compare(order, position(one, order), position(other, order))))
         matching = [each for each in matching if not is_overlooked(each)]
         rest = beyond(matching, order, after)

@@ -72,6 +72,8 @@ class Options:
     worker_lists: bool = True
     search_quota: int = 20000
     offer_id_filter: bool = False
+    repeated_id: str = "accepted"
+    stop_without_credit: bool = False
 
 
 @dataclass
@@ -130,6 +132,8 @@ class Instance:
     log: list[str]
     workergroup_id: int | None = None
     generation: int = 0
+    reboots: int = 0
+    born: float = -math.inf
     steps: list[Step] = field(default_factory=list)
     reported_status: str | None = None
     gpu_seconds: float = 0.0
@@ -138,6 +142,7 @@ class Instance:
     disk_cost: float = 0.0
     billed_until: float = 0.0
     queued: bool = False
+    outbid: bool = False
     history: list[tuple[float, Row]] = field(default_factory=list)
 
     @property
@@ -170,6 +175,10 @@ class Instance:
     @property
     def bills_gpu(self) -> bool:
         return bool(self.row["cur_state"] == "running" and self.row["actual_status"] == "running")
+
+    def is_listed(self, now: float) -> bool:
+        """Whether the API shows it yet: one that was just rented comes as late as its changes do."""
+        return now - self.born >= self.behaviour.row_lag
 
     def shown(self, now: float) -> Row:
         """The row as the API shows it, which may be what it was some time ago."""
@@ -244,6 +253,12 @@ class Account:
     def note(self, kind: str, number: int, did: str, *, changed: bool = True) -> None:
         """What the request that is being answered does to a thing; the journal shows it."""
         self.effects.append({"kind": kind, "id": number, "did": did, "changed": changed})
+
+    def has_gpu(self, instance: Instance) -> bool:
+        """Whether a stopped box finds its GPU free; where its machine is in the market, others may have it."""
+        machine = self.things.get("machines", {}).get(instance.row["machine_id"])
+        on_machine = machine is None or machine.free(self) >= instance.row["num_gpus"]
+        return instance.behaviour.gpu_available and on_machine
 
     @property
     def endpoints(self) -> dict[int, Row]:

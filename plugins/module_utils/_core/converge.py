@@ -128,6 +128,7 @@ class _Engine(t.Generic[T]):
 
     def request(self, write: Write, group: list[Item[T]]) -> None:
         """One request, and what its answer says of those it is for."""
+        wrote = {item for item in group if item.wrote}
         for item in group:
             item.sent = item.wrote = True
             item.looked = False
@@ -142,17 +143,21 @@ class _Engine(t.Generic[T]):
                     item.looked, item.requests = True, 0
                 self.send(group, alone=True)
             else:
-                self.take(write, group, error)
+                self.take(write, group, error, wrote)
         except Exception as error:  # noqa: BLE001 - it may have left before this; what became of it is looked up
             reason = self.client.redactor.text(f"{type(error).__name__}: {error}")
-            self.take(write, group, UnknownOutcome(f"{write.route.name} failed: {reason}. {MAY_HAVE_BEEN}"))
+            doubt = UnknownOutcome(f"{write.route.name} failed: {reason}. {MAY_HAVE_BEEN}")
+            self.take(write, group, doubt, wrote)
         else:
             for item in group:
                 # A yes to many may be meant for others.
                 item.accepted = item.accepted or len(group) == 1 or self.kind.pending(item)
 
-    def take(self, write: Write, group: list[Item[T]], error: VastError) -> None:
-        """What a failed request means for each. A doubt stays, whatever is answered later."""
+    def take(self, write: Write, group: list[Item[T]], error: VastError, wrote: c.Collection[Item[T]]) -> None:
+        """What a failed request means for each. A doubt stays, whatever is answered later.
+
+        `wrote`: those for which one before it may have been carried out.
+        """
         for item in group:
             meant = [change for change in item.plan.changes if change.body.keys() <= write.body.keys()]
             scarce = {change.field for change in meant if change.scarce}
@@ -166,7 +171,7 @@ class _Engine(t.Generic[T]):
                 item.refused = error
                 # A listing has to say so, too.
                 item.denied |= frozenset() if self.says_gone(error) else {change.field for change in meant}
-                item.wrote = item.accepted or item.doubt is not None or item.unavailable is not None
+                item.wrote = item in wrote
 
     def says_gone(self, error: VastError | None) -> bool:
         """Whether it says, by name, that what is to be gone does not exist."""
@@ -252,7 +257,10 @@ class _Engine(t.Generic[T]):
         if item.doubt is not None:
             refused = f" {item.refused.msg}" if item.refused else ""
             return item.doubt.with_context(f"{item.doubt.msg}{refused} {_not_shown(item)}")
-        return item.refused or ServerError(f"The API accepted the request, but {_not_shown(item)}")
+        told = f"The API accepted the request, but {_not_shown(item)}"
+        if item.refused is None and self.deadline.expired:
+            return WaitTimeout(f"{told} wait_timeout left no time for another poll. {MAY_HAVE_BEEN}")
+        return item.refused or ServerError(told)
 
     def follow(self, items: c.Sequence[Item[T]], waits: Waits) -> None:
         """Wait for all by one shared poll."""

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, TypeGuard
 
 from .. import births, lifecycle
+from ..ledger import left
 from ..listing import list_filters, list_instances
 from ..model import Account, Instance, Row
 from ..reply import Reply, invalid_args, json_reply, not_found_page, refusal
@@ -41,7 +42,7 @@ def show(account: Account, request: Request) -> Reply:
     if request.id is None:
         return invalid_args(BAD_ID)
     instance = account.instances.get(request.id)
-    if instance is None:
+    if instance is None or not instance.is_listed(account.clock.now()):
         return json_reply({"instances": None})
     row = dict(instance.shown(account.clock.now()))
     del row["volume_info"]
@@ -96,6 +97,8 @@ def change(account: Account, instance: Instance, fields: dict[str, Any]) -> Repl
         return done()
     if state == "stopped":
         lifecycle.stop(account, instance)
+    elif account.options.stop_without_credit and left(account) <= 0:
+        return refusal(400, "missing_billing", "Insufficient credit to start the instance. Please add funds.")
     elif not lifecycle.start(account, instance):
         return unavailable(instance.behaviour.refusal)
     return done()
@@ -217,6 +220,8 @@ def describe_one(instance: Instance) -> Row:
         "behaviour": asdict(instance.behaviour),
         "files": instance.files.entries,
         "gpu_seconds": round(instance.gpu_seconds, 3),
+        "recycles": instance.generation,
+        "reboots": instance.reboots,
         "workergroup_id": instance.workergroup_id,
     }
 

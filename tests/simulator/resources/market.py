@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from ..births import add_instance
 from ..checks import load_settings
+from ..ledger import left
 from ..lifecycle import STOPPED
 from ..listing import OPERATORS
-from ..machines import Machine, load_machines, machines
+from ..machines import Machine, advance, load_machines, machines
 from ..model import Account, Behaviour, Instance, Row
 from ..reply import Reply, invalid_args, json_reply, refusal
 from ..request import Request
@@ -149,6 +151,8 @@ def create(account: Account, request: Request) -> Reply:
 def rent(account: Account, offer_id: int, fields: Row) -> Reply:
     if problem := rent_problem(fields):
         return problem
+    if fields.get("vm") and not own_keys(account):
+        return refusal(400, "no_ssh_key_for_vm", "VM instances need an SSH key on the account.")
     bid = fields.get("price")
     disk = float(fields.get("disk") or 8)
     chosen = find_offer(account, offer_id, disk, bid=bid is not None)
@@ -158,7 +162,7 @@ def rent(account: Account, offer_id: int, fields: Row) -> Reply:
     early = REFUSALS.get(machine.answer)
     if early is not None:
         return early(account, offer_id)
-    if account.user["credit"] + account.user["balance"] <= 0:
+    if left(account) <= 0:
         return no_credit(account, offer_id)
     runs = (
         machine.answer != "stopped"
@@ -169,6 +173,7 @@ def rent(account: Account, offer_id: int, fields: Row) -> Reply:
         return refusal(410, "no_such_ask", f"error 410/3907: ask {offer_id} is not available any more.")
     instance = deliver(account, machine, offer, fields, disk)
     machine.rented += 1
+    machine.cut_anew()
     account.note("instance", instance.id, "create")
     if not runs:
         instance.steps.clear()
@@ -204,8 +209,6 @@ def rent_problem(fields: Row) -> Reply | None:
         return invalid_args("error 400/3467: image or template is required")
     if fields.get("runtype") is not None and fields.get("use_ssh") is not None:
         return invalid_args("runtype and use_ssh cannot both be set")
-    if fields.get("vm"):
-        return refusal(400, "no_ssh_key_for_vm", "VM instances need an SSH key on the account.")
     price = fields.get("price")
     if price is not None and (
         isinstance(price, bool) or not isinstance(price, (int, float)) or not LEAST_BID <= price <= HIGHEST_BID
@@ -258,25 +261,54 @@ def deliver(account: Account, machine: Machine, offer: Row, fields: Row, disk: f
     behaviour = {**machine.behaviour, **account.things.get("images", {}).get(fields.get("image"), {})}
     if machine.ssh:
         behaviour["ssh"] = machine.ssh
-    return add_instance(account, {**spec, "state": "creating", "behaviour": behaviour}, "create")
+    instance = add_instance(account, {**spec, "state": "creating", "behaviour": behaviour}, "create")
+    instance.born = account.clock.now()
+    give_keys(account, instance)
+    return instance
+
+
+def own_keys(account: Account) -> list[str]:
+    """The public keys of the account itself, `user.ssh_key` and its table of keys."""
+    listed = [str(row["public_key"]) for row in account.table("ssh_keys").values()]
+    return [key for key in (account.user["ssh_key"], *listed) if key]
+
+
+def give_keys(account: Account, instance: Instance) -> None:
+    """A box gets the keys that the account has when it is rented, and no later ones."""
+    keys = [{"id": account.new_id(), "user_id": account.user["id"], "public_key": key} for key in own_keys(account)]
+    account.things.setdefault("instance_keys", {})[instance.id] = keys
 
 
 def create_many(account: Account, request: Request) -> Reply:
     ids = request.fields.get("ids")
-    if not isinstance(ids, list) or not ids:
-        return invalid_args("ids must be a list of offers")
-    results = {}
-    for offer_id in ids[:64]:
-        reply = rent(account, offer_id, request.fields) if isinstance(offer_id, int) else invalid_args("bad id")
-        results[str(offer_id)] = reply.content.decode()
-    return json_reply({"success": True, "results": results})
+    if not isinstance(ids, list):
+        return invalid_args("error missings offer 'ids' parameter")
+    if not ids:
+        return invalid_args("no ask ids provided")
+    if len(ids) > MOST_ROWS:
+        return invalid_args(f"too many ask ids provided; max is {MOST_ROWS}")
+    results = [rent_one_of_many(account, offer_id, request.fields) for offer_id in ids]
+    created = [row["new_contract"] for row in results if "new_contract" in row]
+    failed = [row["ask_id"] for row in results if "new_contract" not in row]
+    body = {"success": bool(created), "results": results, "created": created, "failed": failed, "elapsed": 0.1}
+    return json_reply(body, 200 if created else 400)
+
+
+def rent_one_of_many(account: Account, offer_id: Any, fields: Row) -> Row:
+    is_id = isinstance(offer_id, int) and not isinstance(offer_id, bool)
+    reply = rent(account, offer_id, fields) if is_id else invalid_args("'id' is required and must be a valid offer ID")
+    told = json.loads(reply.content)
+    if "new_contract" not in told:
+        return {"ask_id": offer_id, "success": False, "error": told.get("error"), "msg": told.get("msg")}
+    state = "running" if told["success"] else "stopped"
+    return {"ask_id": offer_id, "success": told["success"], "new_contract": told["new_contract"], "state": state}
 
 
 def launch(account: Account, request: Request) -> Reply:
     query = request.fields.get("q")
     rows = select(account, query) if isinstance(query, dict) else []
     if not rows:
-        return refusal(404, "no_such_ask", "No offers found.")
+        return json_reply({"success": False, "error": "offer_not_found", "message": "No offers match the query."})
     return rent(account, rows[0]["id"], request.fields)
 
 
@@ -291,7 +323,7 @@ def load_images(account: Account, specs: Any, where: str) -> None:
 def describe(account: Account) -> Row:
     return {
         "machines": [
-            {"id": machine.id, "free": machine.free(account), "rented": machine.rented}
+            {"id": machine.id, "free": machine.free(account), "rented": machine.rented, "listed": machine.listed}
             for machine in machines(account).values()
         ]
     }
@@ -308,4 +340,5 @@ RESOURCE = Resource(
     sections={"machines": load_machines, "images": load_images},
     order=2,
     describe=describe,
+    advance=advance,
 )

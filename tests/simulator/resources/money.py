@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from ..ledger import rates
+from .. import lifecycle
+from ..ledger import left, rates
 from ..model import Account
 from ..reply import Reply, json_reply
 from ..request import Request
@@ -25,4 +26,16 @@ def spend_rate(account: Account, _request: Request) -> Reply:
     )
 
 
-RESOURCE = Resource(routes=(Route("GET", f"{V0}/users/spend-rate/", spend_rate, "user_read", 2.0),))
+def advance(account: Account) -> None:
+    """Whoever has nothing left has what runs stopped; the disks go on to bill."""
+    if account.options.stop_without_credit and left(account) <= 0:
+        for instance in account.instances.values():
+            if instance.row["cur_state"] == "running" and instance.row["intended_status"] == "running":
+                lifecycle.stop(account, instance)
+
+
+RESOURCE = Resource(
+    routes=(Route("GET", f"{V0}/users/spend-rate/", spend_rate, "user_read", 2.0),),
+    order=3,
+    advance=advance,
+)

@@ -27,7 +27,7 @@ def update_template(account: Account, request: Request) -> Reply:
     instance = find(account, request)
     if instance is None:
         return refusal(404, "not_found", "Instance not found or you don't have permission to modify it")
-    if "id" in request.fields:
+    if "id" in request.fields and account.options.repeated_id == "refused":
         return invalid_args("params duplicated in URL and body: ['id']")
     account.note("instance", instance.id, "update_template")
     instance.row.update(stored_fields(request.fields))
@@ -66,18 +66,10 @@ def bid_price(account: Account, request: Request) -> Reply:
     base = round(float(price), 4)
     instance.row.update(dph_base=base, dph_total=base + instance.row["storage_total_cost"])
     if base < instance.row["min_bid"]:
-        outbid(account, instance)
+        lifecycle.outbid(account, instance)
     elif instance.row["cur_state"] == "stopped":
         lifecycle.start(account, instance)
     return json_reply({"success": True})
-
-
-def outbid(account: Account, instance: Instance) -> None:
-    """A box that is outbid while it loads keeps that status; a running one shows `exited`."""
-    instance.steps.clear()
-    loading = instance.row["actual_status"] in (None, "loading")
-    status = {} if loading else {"actual_status": "exited"}
-    instance.update({**lifecycle.STOPPED, **status}, account.clock.now())
 
 
 def keys_of(account: Account, instance: Instance) -> list[Row]:

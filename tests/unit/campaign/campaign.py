@@ -19,12 +19,14 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from ..plugins.harness import KEY
 from .invariants import problems, started
-from .registry import SUBJECTS
+from .registry import SUBJECTS, subject_of
 from .steps import KINDS, OWN_PLACES, End, Fault, Meanwhile, Nature, Step, Task
 from .world import Fact, Run, World
 
 SOON = 5.0
 """Seconds within which an accepted start has to show, or it may be given up."""
+UNHURRIED = 10.0
+"""Seconds between a task that was killed and its second run."""
 SETTLE = 4000.0
 """Seconds in which the world comes to rest, and pacing forgets what it learned."""
 LOST = (
@@ -81,7 +83,7 @@ def _of_such_a_nature(names: list[str]) -> st.SearchStrategy[Nature]:
 
 def tasks(modules: c.Collection[str]) -> st.SearchStrategy[Task]:
     """Any task of these modules, those of weighty subjects more often than others."""
-    played = [subject for subject in SUBJECTS.values() if subject.module in modules]
+    played = [SUBJECTS[name] for name in modules]
     return st.one_of([subject.tasks() for subject in played for _time in range(subject.weight)])
 
 
@@ -106,14 +108,20 @@ def ends() -> st.SearchStrategy[End | None]:
 def steps(draw: st.DrawFn, modules: c.Collection[str]) -> Step:
     """A task with up to three things that go wrong with replies, and up to two that others do."""
     task = draw(tasks(modules))
-    subject = SUBJECTS[task.module]
+    subject = subject_of(task)
     wrong = [draw(faults(subject.places)) for _number in range(draw(st.sampled_from((0, 1, 1, 1, 2, 3))))]
     moments = [
         draw(st.sampled_from((1, 2, 2, 3, 3, 4, 5, 6, 8))) for _number in range(draw(st.sampled_from((0, 0, 1, 2))))
     ]
     events = [draw(subject.events(task, at)) for at in moments]
-    others = [Meanwhile(draw(tasks(modules)), draw(st.sampled_from((2, 2, 3, 4)))) for _one in range(draw(OTHERS))]
+    others = [draw(meanwhiles(task, modules)) for _one in range(draw(OTHERS))]
     return Step(task, tuple(wrong), tuple(events), draw(ends()), tuple(others))
+
+
+def meanwhiles(task: Task, modules: c.Collection[str]) -> st.SearchStrategy[Meanwhile]:
+    """Another task, or the same one again; on this machine, or on another one."""
+    others = st.one_of(tasks(modules), st.just(task))
+    return st.builds(Meanwhile, others, st.sampled_from((2, 2, 3, 4)), st.sampled_from((False, False, True)))
 
 
 OTHERS = st.sampled_from((0, 0, 0, 0, 1, 1, 2))
@@ -167,7 +175,7 @@ def play(world: World, sequence: c.Sequence[Step], tally: Tally | None = None, n
         (
             step.task
             for step in reversed(sequence)
-            if not step.task.check and SUBJECTS[step.task.module].is_idempotent(step.task)
+            if not step.task.check and subject_of(step.task).is_idempotent(step.task)
         ),
         None,
     )
@@ -181,8 +189,9 @@ def take(world: World, step: Step, tally: Tally) -> Run:
     for each in (*others, run):
         judge(world, each, tally)
     if run.ended == "kill":
-        world.pass_time(2 * world.nature.lag)
-        run, _none = world.run(step.task, inherited=frozenset(started(run)))
+        # Without pacing and retries it would not even get to read.
+        world.pass_time(2 * world.nature.lag + UNHURRIED)
+        run, _none = world.run(step.task, inherited=frozenset(started(run) | run.created))
         judge(world, run, tally)
     return run
 
@@ -203,7 +212,7 @@ def converge(world: World, task: Task, tally: Tally) -> None:
     world.pass_time(SETTLE)
     world.facts()
     world.pass_time(SETTLE)
-    subject = SUBJECTS[task.module]
+    subject = subject_of(task)
     patient = subject.patient(task)
     stubborn = stubborn_ones(world)
     for each in world.account.instances.values():
@@ -221,6 +230,8 @@ def converge(world: World, task: Task, tally: Tally) -> None:
         wrong.append(f"the second run fails: {second.result['msg']}")
     if second.result.values.get("changed") or second.writes:
         wrong.append("the second run changes something")
+    if subject.reads_once and not wrong and len(second.sent) != 1:
+        wrong.append(f"the second run takes {len(second.sent)} requests")
     judge(world, second, tally, *wrong)
 
 

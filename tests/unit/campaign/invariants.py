@@ -13,10 +13,10 @@ import re
 import typing as t
 
 from .draws import ENDPOINTS, WORKERS
-from .registry import SUBJECTS
+from .registry import subject_of
 from .subject import is_named
 from .subjects.vast_endpoint import endpoint_of
-from .world import GROUP, Fact, Run, Sent
+from .world import ASKS, GROUP, Fact, Run, Sent
 
 CLASSES = frozenset(
     (
@@ -43,6 +43,7 @@ UNSURE = ("may have been carried out", "could NOT be confirmed", "may have run",
 """How a failure says that something may have been done."""
 MANAGE = re.compile(r"/api/v0/instances/(\d+)/")
 RECYCLE = re.compile(r"/api/v0/instances/recycle/(\d+)/")
+REBOOT = re.compile(r"/api/v0/instances/reboot/(\d+)/")
 COMMAND = re.compile(r"/api/v0/instances/command/(\d+)/")
 ENDPOINT = re.compile(r"/api/v0/endptjobs/(\d+)/")
 BULK = "/api/v0/instances/"
@@ -89,8 +90,14 @@ def works(sent: Sent) -> c.Iterator[Work]:
         yield from ((field, int(found[1]), value) for field, value in body.items())
     elif sent.method == "PUT" and (found := RECYCLE.fullmatch(sent.path)):
         yield "recycle", int(found[1]), None
+    elif sent.method == "PUT" and (found := REBOOT.fullmatch(sent.path)):
+        yield "reboot", int(found[1]), None
     elif sent.write and (found := COMMAND.fullmatch(sent.path)):
         yield "command", int(found[1]), body.get("command")
+    elif sent.method == "DELETE" and sent.path == BULK:
+        yield from (("destroy", number, None) for number in body.get("instance_ids", ()))
+    elif sent.method == "DELETE" and (found := MANAGE.fullmatch(sent.path)):
+        yield "destroy", int(found[1]), None
     elif sent.method == "DELETE" and (found := ENDPOINT.fullmatch(sent.path)):
         yield "delete", int(found[1]), None
 
@@ -122,13 +129,75 @@ def _shows(work: Work, number: int, row: dict[str, t.Any], sent: Sent) -> bool:
         return bool(row["intended_status"] == value and (value != "running" or has_gpu))
     if kind == "label" and sent.path.startswith("/api/v1/"):
         return bool((row["label"] or "") == value)
+    if kind == "destroy":
+        return False
     return not (kind == "delete" and sent.path == "/api/v0/endptjobs/")
+
+
+def one_box_at_a_time(run: Run) -> c.Iterator[str]:
+    """While a box of this task is alive, or may be, it rents no other one."""
+    alive: set[int] = set()
+    doubt: Sent | None = None
+    for sent in run.writes:
+        if sent.path.startswith(ASKS):
+            known = {number for number in alive if not run.touched(number)}
+            if known:
+                yield f"request {sent.seq} rents another box while {sorted(known)} is alive"
+            if doubt is not None and not alive:
+                yield f"request {sent.seq} rents a box, and nothing was heard of request {doubt.seq}"
+            unheard = sent.lost or sent.status is None or sent.status >= 502
+            doubt = sent if unheard and not sent.done else None
+            # What was delivered twice says no to what it did.
+            alive |= sent.done if sent.fault != "create-twice" else frozenset()
+        elif sent.method == "DELETE":
+            alive -= sent.done
+
+
+def what_was_rented_is_named(run: Run) -> c.Iterator[str]:
+    """Whatever a task has rented and that is alive is in its result, by id; or it says under which label it may be."""
+    if run.ended == "kill" or run.task.check:
+        return
+    text, options = run.result.text, run.task.options
+    for number in sorted(run.created & set(run.after)):
+        if str(number) in text or run.touched(number):
+            continue
+        ask = next(sent.path.split("/")[-2] for sent in run.writes if number in sent.done)
+        told = run.result.failed and str(options.get("label")) in run.result["msg"] and ask in run.result["msg"]
+        if not told:
+            yield f"{number}, rented by offer {ask}, is alive, and nothing names it: {run.result['msg']}"
+
+
+def only_what_is_meant_is_destroyed(run: Run) -> c.Iterator[str]:
+    """A task destroys what it rented itself, and what its options name."""
+    options = run.task.options
+    wrong = run.destroyed - run.created - run.inherited - _may_be_destroyed(run)
+    wrong = {number for number in wrong if not run.touched(number)}
+    if wrong:
+        yield f"{sorted(wrong)} were destroyed, and nobody meant them"
+    if options.get("state") != "absent":
+        return
+    most = options.get("max_affected", 1) if run.task.module == "vast_fleet" else 1
+    if len(run.destroyed) > most:
+        yield f"{sorted(run.destroyed)} were destroyed, and {most} may be"
+
+
+def _may_be_destroyed(run: Run) -> set[int]:
+    options = run.task.options
+    if options.get("on_unavailable") == "replace" or options.get("on_duplicate") == "destroy_younger":
+        of_that_label = {number for number, fact in run.before.items() if fact.label == options["label"]}
+        return of_that_label | (run.destroyed - run.before.keys())
+    if options.get("state") != "absent":
+        return set()
+    chosen = set(subject_of(run.task).chosen(run))
+    if options.get("id") and options.get("label"):
+        return {number for number in chosen if run.before[number].label == options["label"]}
+    return chosen | (run.destroyed - run.before.keys())
 
 
 def success_is_true(run: Run) -> c.Iterator[str]:
     """A run without error leaves what was asked for, and it is told of no start that is queued."""
     if not run.result.failed and not run.task.check:
-        yield from SUBJECTS[run.task.module].success(run)
+        yield from subject_of(run.task).success(run)
 
 
 def changed_is_true(run: Run) -> c.Iterator[str]:
@@ -140,12 +209,15 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
         yield from _foreseen(run, changed=changed)
         return
     done = {number for sent in run.writes for number in sent.done}
-    asked = {number for sent in run.writes for _kind, number, _value in works(sent)}
+    asked = {number for sent in run.writes for _kind, number, _value in works(sent)} | run.created | run.destroyed
+    if any(sent.path.startswith(ASKS) and not sent.done for sent in run.writes):
+        # What carries the label after a create that was not heard of may be one's own, or somebody else's.
+        asked |= {number for number, fact in run.after.items() if fact.label == run.task.options["label"]}
     if any(sent.fault == "false-after" for sent in run.writes):
         return  # the API says no to what it does
     # Whose doing it was that something shows is not to be told then; an endpoint is gone by one's own doing or not.
     meddled = run.task.module != "vast_endpoint" and any(
-        run.touched(number) or number not in run.after for number in asked
+        run.touched(number) or (number not in run.after and number not in run.destroyed) for number in asked
     )
     in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
     if changed and not done and not meddled and not in_doubt and not _deleted_by_others_in_doubt(run):
@@ -189,9 +261,9 @@ def _own(fact: Fact | None) -> tuple[t.Any, ...] | None:
 
 def _foreseen(run: Run, *, changed: bool) -> c.Iterator[str]:
     """Where nobody meddled, check mode says what the state that it saw calls for."""
-    if run.result.failed or run.events or run.lag:
+    if run.result.failed or run.events or run.lag or any(fact.flickers for fact in run.before.values()):
         return
-    expected = SUBJECTS[run.task.module].foreseen(run)
+    expected = subject_of(run.task).foreseen(run)
     if expected is not None and changed is not expected:
         yield f"check mode foresees changed={changed}, and the state calls for {expected}"
 
@@ -230,7 +302,8 @@ def no_start_is_left_behind(run: Run) -> c.Iterator[str]:
     if not run.result.failed or run.task.check or run.ended == "kill":
         return
     for number, fact in run.after.items():
-        if not fact.queued or not (number in started(run) or number in run.inherited):
+        inherited = number in run.inherited and any(number in sent.rows for sent in run.sent)
+        if not fact.queued or not (number in started(run) or inherited):
             continue
         if any(event.kind == "started" and event.target == number for _seq, event in run.events):
             continue
@@ -265,7 +338,7 @@ def started(run: Run) -> set[int]:
 
 def signals_are_told(run: Run) -> c.Iterator[str]:
     """A task that starts things and is ended by a signal undoes that within a bounded time, and says what it did."""
-    if run.ended in (None, "kill") or not SUBJECTS[run.task.module].starts or not any(sent.done for sent in run.writes):
+    if run.ended in (None, "kill") or not subject_of(run.task).starts or not any(sent.done for sent in run.writes):
         return
     if run.result.failed and run.result.values.get("error_class") not in CLASSES:
         yield f"{run.ended} ended it without a word: {run.result.values}"
@@ -283,7 +356,7 @@ def it_is_bounded(run: Run) -> c.Iterator[str]:
     """Time and requests have an end, whatever happens."""
     options = run.task.options
     retry = options.get("retry_timeout", 120) + options.get("api_timeout", 60)
-    waited = options.get("wait_timeout", 600) if SUBJECTS[run.task.module].waits else 180
+    waited = subject_of(run.task).seconds(run.task)
     members = max(1, len(run.result.values.get("instances") or ()))
     seconds = waited * members + retry * (8 + 4 * (members - 1)) + 120
     if run.seconds > seconds:
@@ -295,6 +368,9 @@ def it_is_bounded(run: Run) -> c.Iterator[str]:
 CHECKS: tuple[c.Callable[[Run], c.Iterator[str]], ...] = (
     no_write_in_check_mode,
     no_blind_repeat,
+    one_box_at_a_time,
+    what_was_rented_is_named,
+    only_what_is_meant_is_destroyed,
     success_is_true,
     changed_is_true,
     failure_is_told,

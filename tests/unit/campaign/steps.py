@@ -77,10 +77,11 @@ class End:
 
 @dataclasses.dataclass(frozen=True)
 class Meanwhile:
-    """Another task that runs just before request number `at` of the first one."""
+    """Another task that runs just before request number `at` of the first one; `elsewhere`: on another machine."""
 
     task: Task
     at: int = 2
+    elsewhere: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +115,10 @@ PLACES = {
     "result": ("GET", "/results/*"),
     "endpoints": ("GET", "/api/v0/endptjobs/"),
     "delete": ("DELETE", "/api/v0/endptjobs/*"),
+    "search": ("POST", "/api/v0/bundles/"),
+    "create": ("PUT", "/api/v0/asks/*"),
+    "destroy": ("DELETE", "/api/v0/instances/*"),
+    "keys": ("POST", "/api/v0/instances/*/ssh/"),
 }
 
 
@@ -170,6 +175,16 @@ KINDS: dict[str, dict[str, t.Any]] = {
     "false-half": _refusal(200, **AFTER, parts=1),
     "drop-half": {"action": "drop", **AFTER, "parts": 1},
     "twice": {"action": "duplicate"},
+    # Renting.
+    "create-twice": {"action": "duplicate"},
+    "no-contract-told": {"action": "merge", "delete": ["new_contract"]},
+    "contract-is-text": {"action": "merge", "set": {"new_contract": "31"}},
+    "not-started": {"action": "merge", "set": {"success": False}},
+    "404-ask": _refusal(404, "no_such_ask", "error 404/3603: no_such_ask  Ask is not available."),
+    "410-ask": _refusal(410, "no_such_ask", "Instance type is no longer available."),
+    "400-credit": _refusal(400, "insufficient_credit", "Insufficient credit."),
+    "no-offers": _reply({"offers": []}),
+    "offers-null": _reply({"offers": None}),
     # A listing that cannot be relied on.
     "total-text": {"action": "merge", "set": {"total_instances": "99"}},
     "total-null": {"action": "merge", "set": {"total_instances": None, "next_token": None}},
@@ -217,6 +232,15 @@ OWN_PLACES = {
     "no-workers-told": "delete",
     "unknown-workers": "delete",
     "workers-not-ids": "delete",
+    "create-twice": "create",
+    "no-contract-told": "create",
+    "contract-is-text": "create",
+    "not-started": "create",
+    "404-ask": "create",
+    "410-ask": "create",
+    "400-credit": "create",
+    "no-offers": "search",
+    "offers-null": "search",
     "no-result-url": "put",
     "foreign-result-url": "put",
 }
@@ -253,3 +277,31 @@ EVENTS = (
     "vanishes",
     *CHANGES,
 )
+
+NEWEST = 0
+"""As the target of an event: the instance that was rented last."""
+MARKET: dict[str, dict[str, t.Any]] = {
+    "others_rent": {"others": 1},
+    "others_rent_all": {"others": 2},
+    "delisted": {"listed": False},
+    "dearer": {"price": 3.0},
+    "floor_rises": {"floor": 0.9},
+    "asks_are_gone": {"answer": "gone"},
+    "asks_are_unknown": {"answer": "no_such_ask"},
+    "does_not_start": {"answer": "stopped"},
+    "tells_no_id": {"answer": "no_id"},
+    "rents_with_a_500": {"answer": "server_error"},
+    "keeps_offers": {"keeps_offers": True},
+    "ignores_labels": {"ignores_label": True},
+    "other_gpu": {"delivers": {"gpu_name": "RTX 3090"}},
+    "other_disk": {"delivers": {"disk_space": 5.0}},
+    "other_price": {"delivers": {"dph_total": 9.9}},
+    "boxes_have_oci_failures": {"behaviour": {"oci_failure": True}},
+    "boxes_crash": {"behaviour": {"crash_on_start": True}},
+    "boxes_are_offline": {"behaviour": {"offline_on_start": True}},
+    "boxes_are_stuck": {"behaviour": {"stuck": True}},
+    "boxes_load_forever": {"behaviour": {"stuck": "loading"}},
+    "boxes_show_late": {"behaviour": {"row_lag": 9.0}},
+    "boxes_flicker": {"behaviour": {"missing_listings": 2}},
+}
+"""What becomes of a machine of the market, for what is rented from then on."""

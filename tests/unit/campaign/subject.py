@@ -28,9 +28,24 @@ class Subject:
     starts: t.ClassVar[bool] = False
     """Whether it can start an instance, and so has to undo that and tell of it when a signal ends it."""
 
+    reads_once: t.ClassVar[bool] = False
+    """Whether a second run takes one request and no more."""
+
     def tasks(self) -> st.SearchStrategy[Task]:
         """Any task."""
         raise NotImplementedError
+
+    def exists(self) -> bool:
+        """Whether the module can do this."""
+        return True
+
+    def covers(self, task: Task) -> bool:
+        """Whether a task is one of these."""
+        return task.module == self.module
+
+    def seconds(self, task: Task) -> float:
+        """How long it may take, apart from requests that go wrong."""
+        return float(task.options.get("wait_timeout", 600)) if self.waits else 180.0
 
     def events(self, task: Task, at: int) -> st.SearchStrategy[Event]:
         """What others do meanwhile, mostly to what the task is about."""

@@ -23,4 +23,4 @@ def test_nothing_breaks_what_has_to_hold(seed: int) -> None:
 
 
 def test_every_module_is_played() -> None:
-    assert sorted(SUBJECTS) == NAMES
+    assert sorted({subject.module for subject in SUBJECTS.values()}) == NAMES

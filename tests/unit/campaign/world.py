@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections.abc as c
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import pathlib
@@ -23,28 +24,41 @@ from unittest import mock
 import requests
 import urllib3.exceptions
 
-from ansible_collections.vastai.cloud.plugins.module_utils._api import clock, pacing, replies
+from ansible_collections.vastai.cloud.plugins.module_utils._api import clock, pacing, private_files, replies
 from ansible_collections.vastai.cloud.tests.simulator import Simulator, lifecycle
 from ansible_collections.vastai.cloud.tests.simulator import server as simulator_server
 from ansible_collections.vastai.cloud.tests.simulator.application import Outcome
 from ansible_collections.vastai.cloud.tests.simulator.journal import Entry
-from ansible_collections.vastai.cloud.tests.simulator.model import Account, Instance, Row
+from ansible_collections.vastai.cloud.tests.simulator.machines import change_machine, machines
+from ansible_collections.vastai.cloud.tests.simulator.model import Account, Instance, Row, dollars
 from ansible_collections.vastai.cloud.tests.simulator.reply import Reply
 from ansible_collections.vastai.cloud.tests.simulator.request import Request
 
-from ..plugins.harness import KEY, FakeClock, Result, run_module
-from .steps import CHANGES, End, Event, Fault, Meanwhile, Nature, Task
+from ..plugins.harness import COLLECTION, KEY, FakeClock, Result, run_module
+from .steps import CHANGES, MARKET, NEWEST, End, Event, Fault, Meanwhile, Nature, Task
 
 PAGE = 4
 """Rows on a page of the listing: so few that a handful of instances needs several."""
+UTILS = "ansible_collections.vastai.cloud.plugins.module_utils"
+DEAR = 104
+"""The machine that nobody may afford."""
 DRIP_PAUSE = 25.0
 """Fake seconds between two pieces of a body that drips."""
 BEGIN = 1_000_000.0
+ASKS = "/api/v0/asks/"
+INSTANCES = "/api/v0/instances/"
 GROUP = 0
 """Stands for an endpoint group among the ids that some work was done on."""
 
 ACCOUNT: Row = {
     "options": {"page_size": PAGE},
+    "user": {"credit": 1e6},
+    "machines": [
+        {"id": 101, "num_gpus": 2, "price": 0.4},
+        {"id": 102, "num_gpus": 2, "price": 0.45},
+        {"id": 103, "num_gpus": 2, "price": 0.5},
+        {"id": 104, "num_gpus": 2, "price": 2.0},
+    ],
     "instances": [
         {"id": 1, "label": "web", "gpu_name": "H100 SXM"},
         {"id": 2, "label": "batch", "state": "stopped", "files": {"/workspace/model.bin": 4096}},
@@ -109,6 +123,11 @@ class Fact:
     flickers: bool
     generation: int
     files: tuple[str, ...]
+    machine_id: int = 0
+    per_hour: float = 0.0
+    gpu: str = ""
+    reboots: int = 0
+    start_date: float = 0.0
 
     @property
     def short(self) -> str:
@@ -149,6 +168,19 @@ class Run:
     ended: str | None = None
     told: frozenset[int] = frozenset()
     inherited: frozenset[int] = frozenset()
+    market_is_sound: bool = True
+
+    @property
+    def created(self) -> set[int]:
+        """The instances that it has rented."""
+        rents = [sent for sent in self.writes if sent.path.startswith(ASKS)]
+        return {number for sent in rents for number in sent.done}
+
+    @property
+    def destroyed(self) -> set[int]:
+        """The instances that it has destroyed itself."""
+        ends = [sent for sent in self.writes if sent.method == "DELETE" and sent.path.startswith(INSTANCES)]
+        return {number for sent in ends for number in sent.done}
 
     @property
     def writes(self) -> list[Sent]:
@@ -223,7 +255,9 @@ class World:
             mock.patch.object(clock.Clock, "now", self.clock.now),
             mock.patch.object(clock.Clock, "sleep", self.clock.sleep),
             mock.patch.object(pacing, "machine_time", self.clock.now),
-            mock.patch.object(replies, "time", wall),
+            # Whoever has a lock is a task that this one interrupts, and lets go of it no sooner.
+            mock.patch.object(private_files, "MAX_LOCK_WAIT", -1.0),
+            *(mock.patch.object(module, "time", wall) for module in (replies, *_timed())),
             mock.patch.object(simulator_server, "time", types.SimpleNamespace(sleep=self._drip)),
             mock.patch.object(requests.adapters.HTTPAdapter, "send", self._sending(requests.adapters.HTTPAdapter.send)),
         ]
@@ -255,6 +289,8 @@ class World:
         self.simulator.set_options(**self.nature.options)
         for number in self.account.instances if self.nature.behaviour else ():
             self.simulator.set_instance(number, **self.nature.behaviour)
+        for machine in machines(self.account).values():
+            machine.behaviour = dict(self.nature.behaviour)
         for each in self.home.iterdir():
             shutil.rmtree(each, ignore_errors=True)
 
@@ -315,6 +351,7 @@ class World:
             stage.ended,
             self._told,
             inherited,
+            is_sound(self.account),
         )
 
     def facts(self) -> dict[int, Fact]:
@@ -357,6 +394,7 @@ class World:
         application = self.simulator.application
         with application._lock:
             lifecycle.advance(self.account)
+            event = dataclasses.replace(event, target=event.target or max(self.account.instances, default=NEWEST))
             if meddle(self.account, event):
                 self.stage.happened.append((seq, event))
 
@@ -373,7 +411,7 @@ class World:
             stage = self.stage
             stage.asked += 1
             for other in [each for each in stage.meanwhile if each.at == stage.asked]:
-                self._let_run(other.task, stage)
+                self._let_run(other, stage)
             self._maybe_end(stage, after=False)
             response = sent(adapter, request, **options)
             self._maybe_end(stage, after=True)
@@ -399,9 +437,13 @@ class World:
 
         return sending
 
-    def _let_run(self, task: Task, stage: Stage) -> None:
+    def _let_run(self, other: Meanwhile, stage: Stage) -> None:
         """Another task, from its begin to its end; for the first one it is what somebody else does."""
-        run = self._play(task, Stage())
+        task, home = other.task, f"{self.home}/elsewhere"
+        there = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_CACHE_HOME": f"{home}/cache"}
+        os.makedirs(home, exist_ok=True)
+        with mock.patch.dict(os.environ, there if other.elsewhere else {}):
+            run = self._play(task, Stage())
         stage.others.append(run)
         started = ("running",) if task.options.get("state") == "running" else ()
         for number in {number for sent in run.writes for number in sent.done} - {GROUP}:
@@ -440,6 +482,11 @@ def _fact(instance: Instance) -> Fact:
         instance.behaviour.missing_listings > 0,
         instance.generation,
         tuple(sorted(instance.files.entries)),
+        row["machine_id"],
+        dollars(row["dph_total"]),
+        f"{row['num_gpus']} x {row['gpu_name']}",
+        instance.reboots,
+        row["start_date"],
     )
 
 
@@ -465,8 +512,32 @@ def _listed(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else []
 
 
+def _timed() -> list[types.ModuleType]:
+    """The modules of domains that tell the time of day."""
+    folders = [COLLECTION / "plugins" / "module_utils" / name for name in ("_instances", "_serverless", "_account")]
+    names = [f"{UTILS}.{file.parent.name}.{file.stem}" for folder in folders for file in folder.glob("*.py")]
+    return [module for module in map(importlib.import_module, names) if getattr(module, "time", None) is time]
+
+
+def is_sound(account: Account) -> bool:
+    """Whether whoever rents gets what is offered, and something fitting is offered."""
+    there = [machine for machine in machines(account).values() if machine.listed and machine.id != DEAR]
+    broken = [
+        machine
+        for machine in there
+        if machine.answer != "rent"
+        or machine.delivers
+        or machine.ignores_label
+        or machine.behaviour.keys() - {"row_lag"}
+    ]
+    return not broken and any(machine.free(account) and machine.gpu_price <= 1.0 for machine in there)
+
+
 def meddle(account: Account, event: Event) -> bool:
     """What somebody else does, or what becomes of an instance; False when there was nothing to do it to."""
+    if event.kind in MARKET:
+        change_machine(account, event.target, MARKET[event.kind], "event")
+        return True
     if event.kind == "endpoint_deleted":
         return _delete_endpoint(account, event.target)
     instance = account.instances.get(event.target)

@@ -70,3 +70,30 @@ def test_options_change_in_between(priced: Api) -> None:
     assert (priced.sim.account.options.texts, priced.sim.account.options.bulk) == ("new", False)
     refused = priced.put(call, {"texts": "newest"}, headers={})
     assert (refused.status_code, "options.texts" in refused.json()["msg"]) == (400, True)
+
+
+def test_credit_that_runs_out_stops_what_runs(start: Callable[..., Api], clock: ManualClock) -> None:
+    account = {
+        "instances": [{"id": 1, "label": "one", **PRICES}],
+        "machines": [{"id": 1}],
+        "user": {"credit": 2.0},
+        "options": {"stop_without_credit": True},
+    }
+    api = start(account)
+    clock.step(HOUR / 2)
+    assert api.state(1)[2] == "running"
+    clock.step(HOUR / 2)
+    api.listing()
+    clock.step(10)
+    assert api.state(1) == ("exited", "stopped", "stopped")
+    reply = api.put(ONE, {"state": "running"})
+    assert (reply.status_code, reply.json()["error"]) == (400, "missing_billing")
+    offer = api.post("/api/v0/bundles/", {}).json()["offers"][0]["id"]
+    reply = api.put(f"/api/v0/asks/{offer}/", {"image": "alpine"})
+    assert (reply.status_code, reply.json()["error"]) == (400, "insufficient_credit")
+
+
+def test_credit_that_runs_out_stops_nothing_by_default(priced: Api, clock: ManualClock) -> None:
+    clock.step(100 * HOUR)
+    assert priced.get("/api/v0/users/current/").json()["credit"] < 0
+    assert priced.state(1)[2] == "running"

@@ -54,6 +54,9 @@ class Fleet(Subject):
     def tasks(self) -> st.SearchStrategy[Task]:
         return tasks()
 
+    def covers(self, task: Task) -> bool:
+        return super().covers(task) and task.options["state"] in ("running", "stopped", "recycled")
+
     def meant(self, task: Task) -> tuple[int, ...]:
         return tuple(number for number in task.options["select"].get("ids", ()) if number != 99) or IDS[:-1]
 

@@ -42,6 +42,10 @@ class Instance(Subject):
     def tasks(self) -> st.SearchStrategy[Task]:
         return tasks()
 
+    def covers(self, task: Task) -> bool:
+        switched = task.options.get("state") in (None, "running", "stopped")
+        return super().covers(task) and switched and "offer" not in task.options
+
     def is_idempotent(self, task: Task) -> bool:
         return True
 

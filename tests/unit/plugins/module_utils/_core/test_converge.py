@@ -20,6 +20,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     Unavailable,
     UnknownOutcome,
     VastError,
+    WaitTimeout,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._core import converge as engine
 from ansible_collections.vastai.cloud.plugins.module_utils._core.converge import converge, rolling
@@ -186,6 +187,33 @@ def test_what_does_not_show_is_sent_once_more_and_no_change(answer: Answer) -> N
     assert item.error is not None
     assert "lamp 1 still does not report light=on after two requests" in item.error.msg
     assert item.changed is False
+
+
+def test_what_the_time_did_not_let_show_may_have_been_carried_out() -> None:
+    api, item = Api([], [off(1)]), lamp()
+    work(api, item, seconds=1.5)
+    assert isinstance(item.error, WaitTimeout)
+    assert item.error.msg == (
+        "The API accepted the request, but lamp 1 still does not report light=on after two requests. "
+        "Last seen: light off. wait_timeout left no time for another poll. It may have been carried out."
+    )
+
+
+def test_a_second_request_that_there_is_no_time_for_does_not_make_the_first_one_unsent() -> None:
+    changes = (Change("light", "off", "on", "light it"), Change("colour", "?", "red", "paint it"))
+    api, item = Api([], [off(1)]), Item(Ref(1), Lamp(1), Plan("lamp 1", changes))
+    work(api, item, seconds=1.5)
+    assert api.sent == [(1, {"light": "on"}), (1, {"colour": "red"}), (1, {"light": "on"})]
+    assert item.error is not None
+    assert "It may have been carried out" in item.error.msg
+
+
+def test_a_refusal_does_not_take_back_a_yes_to_many() -> None:
+    polls: list[Seen] = [off(1, 2), off(1, 2), ServerError("blind.")]
+    api, items = Api([None, Invalid("no.")], polls), [lamp(1), lamp(2)]
+    work(api, *items, seconds=1.5)
+    assert [number for number, _body in api.sent] == ["many", 1]
+    assert [item.changed for item in items] == [True, False]
 
 
 def test_what_is_sent_only_once_is_not_sent_again() -> None:
