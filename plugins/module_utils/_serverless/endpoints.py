@@ -54,6 +54,11 @@ class Endpoint(t.NamedTuple):
         """How messages call it."""
         return display_name(self.id, self.endpoint_name)
 
+    @property
+    def described(self) -> str:
+        """The state as last seen, for messages."""
+        return f"endpoint_state {self.row.get('endpoint_state')}, max_workers {self.row.get('max_workers')}"
+
     def result(self) -> dict[str, t.Any]:
         """The documented key `endpoint`, without secrets."""
         return {"id": self.id, **{field: self.row.get(field) for field in RESULT_FIELDS}}
