@@ -34,7 +34,7 @@ BELOW: dict[str, set[str]] = {
 SERVERLESS = PLUGINS / "module_utils" / "_serverless"
 TEARDOWN = next(path for name in ("teardown.py", "endpoints.py") if (path := SERVERLESS / name).is_file())
 """The only file of a domain that may import another domain, the instances."""
-MAX_SHIPPED = 224 * 1024
+MAX_SHIPPED = 304 * 1024
 MAX_IMPORTED = 140 * 1024
 MAX_FILES = 21
 FILES = sorted(path for path in PLUGINS.rglob("*.py"))

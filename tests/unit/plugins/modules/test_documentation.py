@@ -372,6 +372,12 @@ def deleting_refused(api: Api) -> Result:
     return run_module("vast_endpoint", id=77, state="absent")
 
 
+def deploying(api: Api) -> Result:
+    groups(api, endpoint_row())
+    api.expect("GET", "/api/v0/workergroups/", {"success": True, "results": [workergroup_row()]})
+    return run_module("vast_endpoint", id=77, state="present", max_workers=8)
+
+
 def bulk(api: Api, state: str, *ids: int, **more: t.Any) -> None:
     """Declare a write to many, which for one is that of the single form."""
     if len(ids) == 1:
@@ -460,7 +466,7 @@ def searching_refused(api: Api) -> Result:
 
 
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
-    "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
+    "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part, deploying],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
     "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
     "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],

@@ -400,7 +400,7 @@ def test_a_group_said_to_be_deleted_and_still_listed_is_a_failure(api: Api, home
         ({"id": "llama-prod"}, "id"),
         ({"name": ""}, "name must not be empty; select the endpoint group by id."),
         ({"id": 77, "state": None}, "state"),
-        ({"id": 77, "state": "present"}, "state must be one of: absent"),
+        ({"id": 77, "state": "gone"}, "state must be one of: absent, present"),
         ({"id": 77, "wait_timeout": 0}, "wait_timeout must be greater than 0"),
         ({"id": 77, "wait_interval": -1}, "wait_interval must be greater than 0"),
         ({"id": 77, "workers": []}, "workers must not be empty; omit it instead."),
