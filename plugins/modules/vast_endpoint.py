@@ -272,6 +272,13 @@ options:
         description:
           - Arguments for creating its instances, as text. It may hold secrets and is never shown.
         type: str
+  purge_workergroups:
+    description:
+      - Whether to delete the workergroups of the endpoint that O(workergroups) does not name. Their workers are proven
+        gone as with O(state=absent). Check mode tells which workers would go, and what they cost.
+    type: bool
+    default: false
+    version_added: 0.3.0
   workers:
     description:
       - Only for O(state=absent).
@@ -483,22 +490,22 @@ workergroups:
       type: raw
 deleted_workers:
   description: The ids of the workers that Vast.ai says it deleted.
-  returned: when O(state=absent) succeeds, and on failure after the deletion
+  returned: success, and on failure after the deletion
   type: list
   elements: int
   sample: [1001, 1002]
 failed_workers:
   description: >-
     The ids of the workers that Vast.ai said it failed to delete. While they exist they bill, and the task fails.
-  returned: when O(state=absent) succeeds, and on failure after the deletion
+  returned: success, and on failure after the deletion
   type: list
   elements: int
   sample: []
 workers:
   description: >-
     The workers that went, or would go in check mode, and the leftover ones that were held to the proof, as they were
-    last seen. Null when it is not known which there are.
-  returned: when O(state=absent) succeeds, and on failure when the deletion is in doubt
+    last seen. Null when it is not known which there are. With O(state=present), those of workergroups that are purged.
+  returned: success, and on failure when the deletion is in doubt
   type: list
   elements: dict
   sample:
@@ -658,6 +665,7 @@ response:
 # end
 """
 
+import collections.abc as c
 import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import (
@@ -720,6 +728,7 @@ OPTIONS: Spec = {
     "target_queue_time": {"type": "float"},
     "inactivity_timeout": {"type": "float"},
     "workergroups": {"type": "list", "elements": "dict", "options": GROUP_OPTIONS},
+    "purge_workergroups": {"type": "bool", "default": False},
     "workers": {"type": "list", "elements": "int"},
 }
 
@@ -740,12 +749,13 @@ def present(module: VastModule) -> dict[str, t.Any]:
     wanted = Wanted.from_options({**module.params, "workergroups": searched(module.params["workergroups"])})
     module.connect()
     deadline = Deadline(module.client.clock, waits.timeout)
-    situation = survey(module.client, wanted)
+    situation = survey(module.client, wanted, deadline)
     warn_of(module, situation.found, has_groups=any(situation.pairs))
     plan = plan_present(situation)
     endpoint, rows, changed = situation.found, situation.listing.rows, plan.changed
     if plan.changed and not module.check_mode:
-        done = bring(module.client, situation, waits, deadline)
+        done = bring(module.client, situation, Memory(module.client), waits, deadline)
+        situation = situation._replace(purged=done.purged)
         endpoint, rows, changed = done.endpoint, [dict(group.row) for group in done.groups], done.changed
         for group in done.moved:
             module.warn(f"The search of {group.display_name} was changed; workers that run stay where they are.")
@@ -754,6 +764,18 @@ def present(module: VastModule) -> dict[str, t.Any]:
         "changed": changed,
         "endpoint": None if endpoint is None else endpoint.result(),
         "workergroups": [] if endpoint is None else results(rows, endpoint.id),
+        **gone(case for _group, case in situation.purged),
+    }
+
+
+def gone(cases: c.Iterable[Case]) -> dict[str, t.Any]:
+    """The workers of workergroups that were purged, or would be."""
+    found = list(cases)
+    listed = [case.suspects.results() for case in found]
+    return {
+        "workers": None if None in listed else [worker for each in listed for worker in each or ()],
+        "deleted_workers": [worker for case in found for worker in case.deletion.deleted_workers],
+        "failed_workers": [worker for case in found for worker in case.deletion.failed_workers],
     }
 
 

@@ -19,6 +19,8 @@ from .._core.resource import Item, Kind, Ref, Write
 from . import workergroups
 from .endpoints import Endpoint, find, is_id, known
 from .endpoints import read as read_endpoints
+from .leaks import Memory
+from .teardown import Case, plan_purge, purge, survey_group
 from .wanted import (
     Group,
     Pairs,
@@ -48,13 +50,17 @@ T = t.TypeVar("T")
 
 
 class Situation(t.NamedTuple):
-    """What there is: all endpoints, the wanted one, and the workergroups with what is planned for each."""
+    """What there is: all endpoints, the wanted one, and the workergroups with what is planned for each.
+
+    `purged` are the workergroups that have to go, each with its workers.
+    """
 
     wanted: Wanted
     groups: list[Endpoint]
     found: Endpoint | None
     listing: workergroups.Listing
     pairs: Pairs
+    purged: list[tuple[Group, Case]]
 
     @property
     def changing(self) -> list[Item[Group]]:
@@ -65,7 +71,7 @@ class Situation(t.NamedTuple):
         return [item for _one, item in items if item.plan.changes]
 
 
-def survey(client: Client, wanted: Wanted) -> Situation:
+def survey(client: Client, wanted: Wanted, deadline: Deadline) -> Situation:
     """Read what there is, and which workergroup is which.
 
     Raises NotFound for an id that does not exist, Ambiguous for a name that several carry, Invalid for what the
@@ -79,21 +85,28 @@ def survey(client: Client, wanted: Wanted) -> Situation:
             known=known(groups),
         )
     wanted.check(found)
-    return _compare(client, _with_templates(client, wanted), groups, found)
+    return _compare(client, _with_templates(client, wanted), groups, found, deadline)
 
 
-def _compare(client: Client, wanted: Wanted, groups: list[Endpoint], found: Endpoint | None) -> Situation:
+def _compare(
+    client: Client, wanted: Wanted, groups: list[Endpoint], found: Endpoint | None, deadline: Deadline
+) -> Situation:
     listing = workergroups.listed(client)
     there = [] if found is None else groups_of(listing.rows, found.id)
     if wanted.groups is None:
-        return Situation(wanted, groups, found, listing, Pairs([], [], there))
+        return Situation(wanted, groups, found, listing, Pairs([], [], there), [])
     pairs = match(wanted.groups, there)
     for one in pairs.new:
         one.creation()
     for one, group in pairs.known:
         if found is not None and plan_group(one, group).changed:
             update_body(one, group, found.id)
-    return Situation(wanted, groups, found, listing, pairs)
+    purged = []
+    if wanted.purge and found is not None:
+        others = [group for group in groups if group.id != found.id]
+        cases = (survey_group(client, found, group.id, [*others, found], deadline) for group in pairs.others)
+        purged = list(zip(pairs.others, cases, strict=True))
+    return Situation(wanted, groups, found, listing, pairs, purged)
 
 
 def _with_templates(client: Client, wanted: Wanted) -> Wanted:
@@ -147,6 +160,9 @@ def plan_present(situation: Situation) -> Plan:
         shown = {**one.creation(), **({"launch_args": HIDDEN} if "launch_args" in one.values else {})}
         template = " ".join(f"{name} {value}" for name, value in one.template.items())
         changes.append(Change(one.path, None, shown, f"create a workergroup of {subject} with {template}"))
+    for group, case in situation.purged:
+        (row,) = workergroups.results([group.row], group.row["endpoint_id"])
+        changes.append(plan_purge(case, group.display_name, row))
     return Plan(subject, tuple(changes))
 
 
@@ -225,13 +241,14 @@ class Groups(Kind[Group]):
 class Outcome(t.NamedTuple):
     """What a task did: the endpoint and its workergroups as they are now, and whether anything was changed.
 
-    `renewed` are the workergroups with another template, `moved` those with another search.
+    `renewed` are the workergroups with another template, `moved` those with another search, `purged` those that went.
     """
 
     endpoint: Endpoint
     groups: list[Group]
     renewed: list[Group]
     moved: list[Group]
+    purged: list[tuple[Group, Case]]
     changed: bool
 
 
@@ -243,8 +260,8 @@ class Created(t.NamedTuple):
     listed: bool
 
 
-def bring(client: Client, situation: Situation, waits: Waits, deadline: Deadline) -> Outcome:
-    """Create or change the endpoint, then its workergroups, and see them in the listings.
+def bring(client: Client, situation: Situation, memory: Memory, waits: Waits, deadline: Deadline) -> Outcome:
+    """Create or change the endpoint, then its workergroups, and see them in the listings; purge the others last.
 
     Raises with the endpoint, what was changed and what to do when a later part fails: a second run completes it.
     """
@@ -253,10 +270,12 @@ def bring(client: Client, situation: Situation, waits: Waits, deadline: Deadline
         run.bring_endpoint()
         run.bring_groups()
         run.create_groups()
+        run.purge_groups(memory)
     except VastError as error:
         if run.endpoint is None:
             raise
-        shown = {**error.result, "endpoint": run.endpoint.result(), "changed": run.changed}
+        changed = run.changed or bool(error.result.get("changed"))
+        shown = {**error.result, "endpoint": run.endpoint.result(), "changed": changed}
         hint = f" {run.endpoint.display_name} exists. {AGAIN}" if run.created else ""
         raise error.with_context(error.msg + hint, **shown) from error
     return run.outcome()
@@ -289,7 +308,7 @@ class _Run:
             self.situation = self.situation._replace(found=made.endpoint)
             if made.listed:
                 wanted.check(made.endpoint)
-                self.situation = _compare(self.client, wanted, self.situation.groups, made.endpoint)
+                self.situation = _compare(self.client, wanted, self.situation.groups, made.endpoint, self.deadline)
         item = Item(Ref(self.found.id), self.found, plan_endpoint(self.found, wanted))
         if item.plan.changes:
             converge(self.client, Endpoints(), [item], self.waits, self.deadline)
@@ -320,11 +339,20 @@ class _Run:
         if self.created:
             self.endpoint = proven_endpoint(self.client, self.found)
 
+    def purge_groups(self, memory: Memory) -> None:
+        """Delete those that are not wanted, with their workers proven gone."""
+        for group, case in self.situation.purged:
+            path = self.situation.listing.path
+            purge(self.client, self.found, group.id, path, case, memory, self.waits, self.deadline)
+            self.changed = self.changed or case.deletion.done
+        gone = {group.id for group, _case in self.situation.purged}
+        self.there = [group for group in self.there if group.id not in gone]
+
     def outcome(self) -> Outcome:
         """What became of it."""
         renewed = [item.seen for item in self.items if _has(item, "template_hash", "template_id", "launch_args")]
         moved = [item.seen for item in self.items if _has(item, "search_params")]
-        return Outcome(self.found, self.there, renewed, moved, self.changed)
+        return Outcome(self.found, self.there, renewed, moved, self.situation.purged, self.changed)
 
 
 def _has(item: Item[Group], *fields: str) -> bool:

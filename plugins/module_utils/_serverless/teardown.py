@@ -16,6 +16,7 @@ from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome
 from .._core.plan import Change, Plan
 from .._instances.instance import Instance
 from .._instances.instance import read as read_instances
+from . import workergroups
 from . import workers as engine
 from .endpoints import Endpoint, is_id
 from .endpoints import read as read_endpoints
@@ -34,8 +35,8 @@ PROVING = 15.0
 """For how many seconds the proof goes on at least, even beyond `wait_timeout`."""
 IDS_AT_ONCE = 200
 """How many ids are asked for at once: they travel in the address."""
-ABSENT_TEXT = r"\b(?:routegroup|endpoint)\b.{0,80}\bnot found"
-"""How the deletion of what does not exist is refused, by old servers and by new ones (F4.1)."""
+ABSENT_TEXT = r"\b(?:routegroup|endpoint|work(?:er)?group)\b.{0,80}\bnot found"
+"""How the deletion of what does not exist is refused, by old servers and by new ones (F4.1, F4.2)."""
 NOT_DONE_TEXT = "delete update failed"
 """How a deletion is refused that did nothing and may be sent again (F4.1)."""
 WORKER_FIELDS = ("gpu_name", "actual_status", "intended_status", "cur_state")
@@ -150,7 +151,9 @@ def survey(client: Client, case: Case, deadline: Deadline) -> None:
     Raises Invalid for named ones that cannot be leftover workers.
     """
     found = case.found
-    suspects = case.suspects = Suspects() if found is None else _ask_engine(client, found, deadline)
+    suspects = case.suspects = (
+        Suspects() if found is None else _ask_engine(lambda limit: engine.ask(client, found, limit), deadline)
+    )
     suspects.owed |= case.named
     for leak in case.leaks:
         suspects.owed |= leak.workers | leak.failed
@@ -163,9 +166,20 @@ def survey(client: Client, case: Case, deadline: Deadline) -> None:
         _check_named(client, case)
 
 
-def _ask_engine(client: Client, group: Endpoint, deadline: Deadline) -> Suspects:
+def survey_group(
+    client: Client, endpoint: Endpoint, group_id: int, groups: c.Sequence[Endpoint], deadline: Deadline
+) -> Case:
+    """Learn which workers have to go with one workergroup, before it is deleted."""
+    case = Case(wanted=f"workergroup {group_id} of {endpoint.display_name}", groups=groups, found=None)
+    case.suspects = _ask_engine(lambda limit: engine.ask_workergroup(client, group_id, limit), deadline)
+    if case.suspects.ids:
+        case.suspects.seen = {instance.id: instance for instance in look(client, case.suspects.ids)}
+    return case
+
+
+def _ask_engine(ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline) -> Suspects:
     try:
-        told = engine.ask(client, group, deadline.bounded(ENGINE_WITHIN))
+        told = ask(deadline.bounded(ENGINE_WITHIN))
     except VastError as error:
         told = engine.Workers(None, (), error.msg)
     return Suspects(
@@ -213,13 +227,60 @@ def plan_absent(case: Case) -> Plan:
     return Plan(subject, (Change("endpoint", before, None, f"delete {subject} with {_cargo(case.suspects)}"),))
 
 
-def _cargo(suspects: Suspects) -> str:
+def plan_purge(case: Case, field: str, row: t.Mapping[str, t.Any]) -> Change:
+    """Delete one workergroup. Pure."""
+    before = {**row, "workers": case.suspects.results()}
+    return Change(field, before, None, f"delete {case.wanted} with {_cargo(case.suspects, groups=False)}")
+
+
+def _cargo(suspects: Suspects, *, groups: bool = True) -> str:
+    its = "its workergroups and workers" if groups else "its workers"
     if suspects.gap:
-        return "its workergroups and workers"
+        return its
     if not suspects.workers:
-        return "its workergroups; it has no workers"
+        return "its workergroups; it has no workers" if groups else "no workers"
     seen = [suspects.seen[each] for each in sorted(suspects.workers) if each in suspects.seen]
-    return f"its workergroups and workers {_named(suspects.workers)} ({_cost(seen)})"
+    return f"{its} {_named(suspects.workers)} ({_cost(seen)})"
+
+
+class Doomed(t.NamedTuple):
+    """What is to be deleted: an endpoint, or a workergroup; `listed` gives the ids that a complete listing has."""
+
+    id: int
+    display_name: str
+    route: Route
+    listed: c.Callable[[Deadline], c.Collection[t.Any]]
+
+
+def purge(
+    client: Client,
+    endpoint: Endpoint,
+    group_id: int,
+    path: str,
+    case: Case,
+    memory: Memory,
+    waits: Waits,
+    deadline: Deadline,
+) -> None:
+    """Delete one workergroup of an endpoint that stays, and prove its workers gone.
+
+    Raises as `tear_down` does; what is not proven is remembered for the endpoint.
+    """
+
+    def listed(limit: Deadline) -> list[t.Any]:
+        return [row.get("id") for row in workergroups.listed(client, limit).rows]
+
+    doomed = Doomed(group_id, case.wanted, Route("DELETE", path + "{id}/", 3.0), listed)
+    remember(memory, endpoint, case.suspects)
+    try:
+        case.deletion = delete(client, doomed, lambda named: note(memory, endpoint, case.suspects, named), deadline)
+    except VastError as error:
+        told = {**error.result, "workers": case.suspects.results()}
+        raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
+    if case.deletion.gap:
+        note(memory, endpoint, case.suspects, case.deletion)
+    prove(client, case, waits, deadline)
+    memory.forget({endpoint.id}, case.suspects.ids if waits.wait else case.suspects.owed, unknown=True)
 
 
 def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> None:
@@ -233,7 +294,9 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
     if group is not None:
         remember(memory, group, case.suspects)
         try:
-            case.deletion = delete(client, group, lambda named: note(memory, group, case.suspects, named), deadline)
+            case.deletion = delete(
+                client, _doomed(client, group), lambda named: note(memory, group, case.suspects, named), deadline
+            )
         except VastError as error:
             told = {"endpoint": group.result(), **error.result}
             if error.result.get("changed") or _is_doubt(error) or _says_absent(error):
@@ -245,6 +308,15 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
     settled = {leak.id for leak in case.leaks} | ({group.id} if group is not None else set())
     if settled:
         memory.forget(settled, case.suspects.ids if waits.wait else case.suspects.owed)
+
+
+def _doomed(client: Client, group: Endpoint) -> Doomed:
+    return Doomed(
+        group.id,
+        group.display_name,
+        DELETE,
+        lambda limit: [listed.id for listed in read_endpoints(client, limit)],
+    )
 
 
 def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
@@ -275,8 +347,8 @@ def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion
     remember(memory, group, suspects)
 
 
-def delete(client: Client, group: Endpoint, on_reply: c.Callable[[Deletion], None], deadline: Deadline) -> Deletion:
-    """Delete a group and see it gone from the listing; `on_reply` is told at once what the reply names.
+def delete(client: Client, group: Doomed, on_reply: c.Callable[[Deletion], None], deadline: Deadline) -> Deletion:
+    """Delete it and see it gone from the listing; `on_reply` is told at once what the reply names.
 
     After a doubt it is sent once more, and only when listings have shown that it was not carried out. That it does not
     exist counts only together with listings that lack it.
@@ -291,7 +363,7 @@ def delete(client: Client, group: Endpoint, on_reply: c.Callable[[Deletion], Non
 
 def _attempt(
     client: Client,
-    group: Endpoint,
+    group: Doomed,
     doubt: VastError | None,
     on_reply: c.Callable[[Deletion], None],
     deadline: Deadline,
@@ -299,7 +371,7 @@ def _attempt(
     """Send it once; returns the error after which listings show that nothing was carried out, the graver one of two."""
     limit = Deadline(client.clock, deadline.remaining + BEYOND)
     try:
-        reply = client.call(DELETE, ids={"id": group.id}, deadline=deadline)
+        reply = client.call(group.route, ids={"id": group.id}, deadline=deadline)
     except VastError as error:
         if _says_absent(error) and _is_gone(client, group, error, limit):
             gap = "The reply that names its workers went to somebody else."
@@ -328,11 +400,11 @@ def _says_absent(error: VastError) -> bool:
     )
 
 
-def _still_listed(group: Endpoint, doubt: VastError, more: str = "") -> VastError:
+def _still_listed(group: Doomed, doubt: VastError, more: str = "") -> VastError:
     return doubt.with_context(f"{doubt.msg} {group.display_name} is still listed.{more}")
 
 
-def _is_gone(client: Client, group: Endpoint, doubt: VastError, limit: Deadline) -> bool:
+def _is_gone(client: Client, group: Doomed, doubt: VastError, limit: Deadline) -> bool:
     try:
         return _polled_gone(client, group, limit, looks=2)
     except VastError as error:
@@ -341,11 +413,11 @@ def _is_gone(client: Client, group: Endpoint, doubt: VastError, limit: Deadline)
         ) from error
 
 
-def _polled_gone(client: Client, group: Endpoint, limit: Deadline, *, looks: int) -> bool:
+def _polled_gone(client: Client, group: Doomed, limit: Deadline, *, looks: int) -> bool:
     """Whether so many listings in a row lack the group; one after a doubt may be a flicker."""
     clean = 0
     for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=FIRST_LOOK, timeout=SHOWN_WITHIN):
-        clean = clean + 1 if all(listed.id != group.id for listed in read_endpoints(client, limit)) else 0
+        clean = 0 if group.id in group.listed(limit) else clean + 1
         if clean == looks:
             return True
     return False
@@ -367,7 +439,7 @@ def _ids(reply: t.Mapping[str, t.Any], key: str) -> tuple[list[int], str]:
     return ids, "" if len(ids) == len(listed) else f"The reply to its deletion has {key} without an id."
 
 
-def _check_gone(client: Client, group: Endpoint, deletion: Deletion, limit: Deadline) -> None:
+def _check_gone(client: Client, group: Doomed, deletion: Deletion, limit: Deadline) -> None:
     context: dict[str, t.Any] = {"changed": True, **deletion.result()}
     try:
         gone = _polled_gone(client, group, limit, looks=1)

@@ -14,6 +14,7 @@ from .._api.errors import Invalid, RateLimited, ServerError, TransportError, Vas
 from .endpoints import Endpoint, is_id
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
+GROUP_WORKERS = Route("POST", "/get_workergroup_workers/", 1.0, engine=True, reads=True)
 RESULT_FIELDS = ("id", "status", "gpu_name", "url", "created_at", "started_at", "loaded_at")
 """Fields passed on as the engine has them; whatever is not named here may hold a secret and stays out."""
 
@@ -49,8 +50,17 @@ def ask(client: Client, group: Endpoint, deadline: Deadline) -> Workers:
 
     Raises VastError when the engine refuses or cannot be reached.
     """
+    return _ask(client, WORKERS, group.id, deadline)
+
+
+def ask_workergroup(client: Client, workergroup_id: int, deadline: Deadline) -> Workers:
+    """The same of one workergroup."""
+    return _ask(client, GROUP_WORKERS, workergroup_id, deadline)
+
+
+def _ask(client: Client, route: Route, number: int, deadline: Deadline) -> Workers:
     try:
-        reply = client.call(WORKERS, body={"id": group.id}, list_key="workers", deadline=deadline)
+        reply = client.call(route, body={"id": number}, list_key="workers", deadline=deadline)
     except Invalid as error:
         if not _tells_nothing(error):
             raise

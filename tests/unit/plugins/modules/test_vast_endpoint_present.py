@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import functools
+import pathlib
 import typing as t
 
 import pytest
 import requests
 
-from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, succeed
+from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, succeed
+from .test_vast_endpoint import leak, memory
 
 ENDPOINTS = "/api/v0/endptjobs/"
 GROUPS = "/api/v0/workergroups/"
@@ -392,3 +394,123 @@ def test_the_other_spelling_is_used_for_writes_too(api: Api) -> None:
 )
 def test_what_cannot_work_is_refused_before_any_request(api: Api, options: dict[str, t.Any], says: str) -> None:
     failure("invalid", says, **options)
+
+
+def purge_row() -> dict[str, t.Any]:
+    return group_row(502, template_hash="old", search_query={"gpu_name": {"eq": "H100"}})
+
+
+def expect_purge_begin(api: Api, engine: t.Any = None) -> None:
+    """Declare what is read before workergroup 502 is purged, which has the workers 1001 and 1002."""
+    expect_there(api, group_row(), purge_row())
+    told = [{"id": 1001, "status": "idle"}, {"id": 1002, "status": "idle"}] if engine is None else engine
+    api.expect("POST", "/get_workergroup_workers/", told, body={"id": 502})
+    if engine is None:
+        api.expect_listing(worker(1001), worker(1002), id=[1001, 1002])
+
+
+def worker(number: int) -> dict[str, t.Any]:
+    return instance_row(number, label=None)
+
+
+def expect_purge(api: Api, reply: t.Any = None, **more: t.Any) -> None:
+    done = {"success": True, "deleted_workers": [1001, 1002], "failed_workers": []}
+    api.expect("DELETE", f"{GROUPS}502/", done if reply is None else reply, **more)
+
+
+PURGE: dict[str, t.Any] = {"id": 77, "workergroups": [GROUP], "purge_workergroups": True}
+
+
+def test_a_purged_workergroup_goes_with_its_workers_proven_gone(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api)
+    expect_groups(api, group_row())
+    api.expect_listing(worker(1001), id=[1001, 1002])
+    api.expect_listing(id=[1001, 1002])
+    result = present(**PURGE)
+    assert result["changed"] is True
+    assert result["actions"] == [f"delete workergroup 502 of {NAME} with its workers 1001, 1002 (0.840 $/h)"]
+    assert (result["deleted_workers"], result["failed_workers"]) == ([1001, 1002], [])
+    assert [each["id"] for each in result["workers"]] == [1001, 1002]
+    assert [each["id"] for each in result["workergroups"]] == [501]
+    assert memory(home) == []
+
+
+def test_check_mode_tells_which_workers_a_purge_would_take(api: Api) -> None:
+    expect_purge_begin(api)
+    result = present(**PURGE, check_mode=True)
+    assert [each["dph_total"] for each in result["workers"]] == [0.42, 0.42]
+    assert [each["id"] for each in result["diff"]["before"]["workergroup 502"]["workers"]] == [1001, 1002]
+    assert result["diff"]["after"] == {"workergroup 502": None}
+
+
+def test_without_purge_others_are_left_alone(api: Api) -> None:
+    expect_there(api, group_row(), purge_row())
+    assert present(**{**PURGE, "purge_workergroups": False})["changed"] is False
+
+
+def test_a_worker_that_a_purge_leaves_over_is_leaked_and_remembered(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, {"success": True, "deleted_workers": [1001], "failed_workers": [1002]})
+    expect_groups(api, group_row())
+    api.expect_listing(worker(1002), id=[1001, 1002])
+    result = failure("leaked", f"workergroup 502 of {NAME} is deleted", "1002", **PURGE)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+    assert [each["id"] for each in result["leaked_workers"]] == [1002]
+    assert memory(home) == [leak(1001, 1002, failed=[1002])]
+
+
+def test_a_lost_purge_is_looked_up(api: Api) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, LOST)
+    expect_groups(api, group_row())
+    expect_groups(api, group_row())
+    api.expect_listing(id=[1001, 1002])
+    api.expect_listing(id=[1001, 1002])
+    assert present(**PURGE)["changed"] is True
+
+
+def test_a_refused_purge_says_what_may_go_on_billing(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, {"success": False, "error": "invalid_args", "msg": "owned by a deployment"}, status=400)
+    failure("invalid", "owned by a deployment", "1001, 1002 may go on billing", **PURGE)
+    assert memory(home) == [leak(1001, 1002)]
+
+
+@pytest.mark.parametrize(
+    ("status", "reply"),
+    [
+        (404, {"success": False, "error": "no_such_workergroup", "msg": "No autojob by that id is available."}),
+        (400, {"success": False, "error": "invalid_args", "msg": "Workgroup not found for user"}),
+    ],
+)
+def test_a_workergroup_that_somebody_else_deleted_is_proven_all_the_same(api: Api, status: int, reply: t.Any) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, reply, status=status)
+    for _look in range(2):
+        expect_groups(api, group_row())
+    for _look in range(2):
+        api.expect_listing(id=[1001, 1002])
+    assert present(**PURGE)["changed"] is False
+
+
+def test_unknown_workers_of_a_purge_are_taken_from_the_reply(api: Api) -> None:
+    expect_purge_begin(api, {"error_msg": "no workers are ready"})
+    expect_purge(api)
+    expect_groups(api, group_row())
+    api.expect_listing(id=[1001, 1002])
+    result = present(**PURGE)
+    assert [each["id"] for each in result["workers"]] == [1001, 1002]
+
+
+def test_unknown_workers_of_a_purge_are_not_foretold(api: Api) -> None:
+    expect_purge_begin(api, {"error_msg": "no workers are ready"})
+    result = present(**PURGE, check_mode=True)
+    assert result["workers"] is None
+    assert result["actions"] == [f"delete workergroup 502 of {NAME} with its workers"]
+
+
+def test_a_purge_without_workers_says_so(api: Api) -> None:
+    expect_purge_begin(api, [])
+    result = present(**PURGE, check_mode=True)
+    assert result["actions"] == [f"delete workergroup 502 of {NAME} with no workers"]
