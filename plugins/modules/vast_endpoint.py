@@ -279,6 +279,26 @@ options:
     type: bool
     default: false
     version_added: 0.3.0
+  update_workers:
+    description:
+      - What happens to the workers of a workergroup whose template or C(launch_args) changed. V(rolling) has the engine
+        replace them, and waits for it. V(none) leaves them as they are until they are replaced for another reason.
+      - Workers that run stay where they are when only the search changed. A warning says so.
+    type: str
+    choices:
+      - rolling
+      - none
+    default: rolling
+    version_added: 0.3.0
+  wait_for_workers:
+    description:
+      - Wait until so many workers of the endpoint are ready (C(idle), C(ready) or C(busy)), also when nothing changed.
+        V(0) does not wait. It must not be above O(max_workers).
+      - When they do not get ready within O(wait_timeout), the failure tells the states of the workers and, when none is
+        ready, how the log of the endpoint ends. Workers go on billing.
+    type: int
+    default: 0
+    version_added: 0.3.0
   workers:
     description:
       - Only for O(state=absent).
@@ -318,6 +338,8 @@ EXAMPLES = r"""
           gpu_name: [RTX 4090]
           num_gpus: 1
         gpu_ram: 24
+    wait_for_workers: 1
+    wait_timeout: 1800
 
 - name: Scale to nothing at night
   vastai.cloud.vast_endpoint:
@@ -729,6 +751,8 @@ OPTIONS: Spec = {
     "inactivity_timeout": {"type": "float"},
     "workergroups": {"type": "list", "elements": "dict", "options": GROUP_OPTIONS},
     "purge_workergroups": {"type": "bool", "default": False},
+    "update_workers": {"type": "str", "choices": ["rolling", "none"], "default": "rolling"},
+    "wait_for_workers": {"type": "int", "default": 0},
     "workers": {"type": "list", "elements": "int"},
 }
 
@@ -753,7 +777,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
     warn_of(module, situation.found, has_groups=any(situation.pairs))
     plan = plan_present(situation)
     endpoint, rows, changed = situation.found, situation.listing.rows, plan.changed
-    if plan.changed and not module.check_mode:
+    if (plan.changed or wanted.ready) and not module.check_mode:
         done = bring(module.client, situation, Memory(module.client), waits, deadline)
         situation = situation._replace(purged=done.purged)
         endpoint, rows, changed = done.endpoint, [dict(group.row) for group in done.groups], done.changed

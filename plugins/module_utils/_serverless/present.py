@@ -20,6 +20,7 @@ from . import workergroups
 from .endpoints import Endpoint, find, is_id, known
 from .endpoints import read as read_endpoints
 from .leaks import Memory
+from .rollout import await_ready, roll
 from .teardown import Case, plan_purge, purge, survey_group
 from .wanted import (
     Group,
@@ -44,6 +45,8 @@ SHOWN_WITHIN = 30.0
 """For how many seconds listings are asked what became of a write whose reply is lost."""
 DUPLICATE_TEXT = r"\bexists\b|already exist|duplicate|already in use"
 """How a name is refused that is taken (F4.1)."""
+RENEWING = ("template_hash", "template_id", "launch_args")
+"""What workers have from their creation, so that those that run keep the old one (F4.2)."""
 AGAIN = "Run the task again: it continues from what exists."
 
 T = t.TypeVar("T")
@@ -156,6 +159,8 @@ def plan_present(situation: Situation) -> Plan:
     for item in situation.changing:
         action = f"change {item.name} of {subject}: " + "; ".join(item.plan.actions)
         changes.append(Change(item.name, item.plan.before, item.plan.after, action))
+        if wanted.rolling and _has(item, *RENEWING):
+            changes[-1] = changes[-1]._replace(action=f"{action}; then replace its workers")
     for one in situation.pairs.new:
         shown = {**one.creation(), **({"launch_args": HIDDEN} if "launch_args" in one.values else {})}
         template = " ".join(f"{name} {value}" for name, value in one.template.items())
@@ -241,12 +246,11 @@ class Groups(Kind[Group]):
 class Outcome(t.NamedTuple):
     """What a task did: the endpoint and its workergroups as they are now, and whether anything was changed.
 
-    `renewed` are the workergroups with another template, `moved` those with another search, `purged` those that went.
+    `moved` are the workergroups with another search and nothing else that replaces workers, `purged` those that went.
     """
 
     endpoint: Endpoint
     groups: list[Group]
-    renewed: list[Group]
     moved: list[Group]
     purged: list[tuple[Group, Case]]
     changed: bool
@@ -270,7 +274,9 @@ def bring(client: Client, situation: Situation, memory: Memory, waits: Waits, de
         run.bring_endpoint()
         run.bring_groups()
         run.create_groups()
+        run.roll_out()
         run.purge_groups(memory)
+        run.await_workers()
     except VastError as error:
         if run.endpoint is None:
             raise
@@ -339,6 +345,21 @@ class _Run:
         if self.created:
             self.endpoint = proven_endpoint(self.client, self.found)
 
+    @property
+    def renewed(self) -> list[Group]:
+        """The workergroups whose workers have to be replaced."""
+        return [item.seen for item in self.items if _has(item, *RENEWING)]
+
+    def roll_out(self) -> None:
+        """Have the workers follow what they run."""
+        for group in self.renewed if self.situation.wanted.rolling else ():
+            roll(self.client, group, self.waits, self.deadline)
+
+    def await_workers(self) -> None:
+        """Wait until enough are ready, also when nothing was changed."""
+        if self.waits.wait and self.situation.wanted.ready:
+            await_ready(self.client, self.found, self.situation.wanted.ready, self.waits, self.deadline)
+
     def purge_groups(self, memory: Memory) -> None:
         """Delete those that are not wanted, with their workers proven gone."""
         for group, case in self.situation.purged:
@@ -350,9 +371,9 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """What became of it."""
-        renewed = [item.seen for item in self.items if _has(item, "template_hash", "template_id", "launch_args")]
-        moved = [item.seen for item in self.items if _has(item, "search_params")]
-        return Outcome(self.found, self.there, renewed, moved, self.situation.purged, self.changed)
+        renewed = {group.id for group in self.renewed}
+        moved = [each.seen for each in self.items if _has(each, "search_params") and each.before.id not in renewed]
+        return Outcome(self.found, self.there, moved, self.situation.purged, self.changed)
 
 
 def _has(item: Item[Group], *fields: str) -> bool:

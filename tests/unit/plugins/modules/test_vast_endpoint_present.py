@@ -514,3 +514,152 @@ def test_a_purge_without_workers_says_so(api: Api) -> None:
     expect_purge_begin(api, [])
     result = present(**PURGE, check_mode=True)
     assert result["actions"] == [f"delete workergroup 502 of {NAME} with no workers"]
+
+
+def expect_states(api: Api, *states: str | None, route: str = "workergroup", reply: t.Any = None) -> None:
+    """Declare what the engine says of the workers of workergroup 501, or of the endpoint."""
+    rows = [{"id": 1001 + number, "status": state} for number, state in enumerate(states)]
+    body = {"id": 501 if route == "workergroup" else 77}
+    api.expect("POST", f"/get_{route}_workers/", rows if reply is None else reply, body=body)
+
+
+def expect_roll(api: Api, reply: t.Any = None, **more: t.Any) -> None:
+    done = {"success": True, "workers_to_update": 2}
+    api.expect("POST", "/update_workers/", done if reply is None else reply, body={"workergroup_id": 501}, **more)
+
+
+def expect_new_template(api: Api) -> None:
+    expect_there(api)
+    expect_change_group(api, template_hash="new")
+    expect_groups(api, group_row(template_hash="new"))
+
+
+ROLL: dict[str, t.Any] = {"id": 77, "workergroups": [{"id": 501, "template_hash": "new"}]}
+
+
+def test_workers_follow_a_changed_template(api: Api, clock: FakeClock) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    expect_states(api, "IDLE", "UPDATE_READY")
+    expect_states(api, "UPDATE_STARTING", "idle")
+    expect_states(api, "idle", "idle")
+    result = present(**ROLL)
+    assert result["actions"] == [
+        f"change workergroup 501 of {NAME}: set template_hash of workergroup 501 to new; then replace its workers"
+    ]
+    assert clock.slept.count(5.0) == 3
+
+
+def test_check_mode_replaces_no_worker(api: Api) -> None:
+    expect_there(api)
+    assert "then replace its workers" in present(**ROLL, check_mode=True)["actions"][0]
+
+
+@pytest.mark.parametrize("options", [{"update_workers": "none"}])
+def test_workers_may_stay_as_they_are(api: Api, options: dict[str, t.Any]) -> None:
+    expect_new_template(api)
+    assert "replace" not in present(**ROLL, **options)["actions"][0]
+
+
+def test_no_worker_that_shows_an_update_for_two_polls_means_that_none_is_left(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    expect_states(api, reply={"error_msg": "no workers are ready"})
+    expect_states(api, "idle")
+    expect_states(api, "idle")
+    present(**ROLL)
+
+
+def test_nothing_is_waited_for_when_there_is_nothing_to_update(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, {"success": True, "workers_to_update": 0})
+    present(**ROLL)
+
+
+def test_without_waiting_the_update_is_sent_only(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    present(**ROLL, wait=False)
+
+
+def test_a_lost_update_that_shows_is_not_sent_again(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, LOST)
+    expect_states(api, "idle")
+    expect_states(api, "UPDATE_REBOOTING")
+    expect_states(api, "idle")
+    present(**ROLL)
+
+
+def test_a_lost_update_that_does_not_show_is_sent_once_more(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, LOST)
+    expect_states(api, "idle")
+    expect_states(api, "idle")
+    expect_roll(api, LOST)
+    expect_states(api, "idle")
+    expect_states(api, "idle")
+    result = failure("unknown_outcome", "after two requests", "vastai update workers 501", **ROLL)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+
+
+def test_a_refused_update_says_what_to_do(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, {"success": False, "error_msg": "odd"}, status=400)
+    failure("invalid", "odd", "vastai update workers 501", **ROLL)
+
+
+def test_an_update_that_takes_too_long_is_a_timeout(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    for _poll in range(2):
+        expect_states(api, "UPDATE_READY", "idle")
+    says = "1 idle, 1 update_ready. The engine goes on by itself."
+    failure("timeout", says, **ROLL, wait_timeout=10, wait_interval=6)
+
+
+def test_waits_until_enough_workers_are_ready_also_when_nothing_changed(api: Api) -> None:
+    expect_there(api)
+    expect_states(api, route="endpoint", reply={"error_msg": "no workers are ready"})
+    expect_states(api, "loading", "busy", None, route="endpoint")
+    expect_states(api, "READY", "busy", "error", route="endpoint")
+    assert present(id=77, wait_for_workers=2)["changed"] is False
+
+
+@pytest.mark.parametrize("options", [{"wait": False}, {"check_mode": True}])
+def test_nobody_waits_for_workers_unless_the_task_does(api: Api, options: dict[str, t.Any]) -> None:
+    expect_there(api)
+    assert present(id=77, wait_for_workers=2, **options)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        ({"logs": "a\nOOM: token=SECRET-abcdef0123456789\n\n"}, "The log of the endpoint ends: a | OOM"),
+        ({"info0": "", "info1": "pulling image\n"}, "The log of the endpoint ends: pulling image"),
+        ("no such endpoint", "Workers bill while they load."),
+    ],
+)
+def test_workers_that_do_not_get_ready_are_told_with_the_log(api: Api, reply: t.Any, says: str) -> None:
+    expect_there(api)
+    for _poll in range(2):
+        expect_states(api, "loading", "loading", "error", route="endpoint")
+    logs = {"json": reply} if isinstance(reply, str) else reply
+    api.expect("POST", "/get_endpoint_logs/", logs, body={"id": 77, "tail": 20})
+    begins = f"0 of 1 workers of {NAME} were ready within wait_timeout (3 s). Last seen: 1 error, 2 loading."
+    failure("timeout", begins, says, id=77, wait_for_workers=1, wait_timeout=3)
+
+
+def test_an_engine_that_is_down_is_asked_again(api: Api) -> None:
+    expect_there(api)
+    expect_states(api, "idle", route="endpoint")
+    for _poll in range(2):
+        api.expect("POST", "/get_endpoint_workers/", {"msg": "odd"}, status=500, body={"id": 77})
+    says = "1 of 2 workers", "the engine did not list the workers"
+    failure("timeout", *says, id=77, wait_for_workers=2, wait_timeout=6, retry_timeout=0)
+
+
+def test_an_engine_that_refuses_is_a_failure(api: Api) -> None:
+    expect_there(api)
+    api.expect("POST", "/get_endpoint_workers/", {"msg": "no"}, status=403, body={"id": 77})
+    failure("permission", "no", id=77, wait_for_workers=2)
