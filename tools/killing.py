@@ -37,9 +37,32 @@ PACKAGE = "ansible_collections.vastai.cloud.plugins.module_utils"
 UTILS = Path("plugins", "module_utils")
 TESTS = "tests/unit/plugins"
 OWN: Mapping[str, Sequence[str]] = {
+    "_core/converge.py": (
+        f"{TESTS}/module_utils/_core/test_converge.py",
+        f"{TESTS}/modules/test_starts_in_doubt.py",
+        f"{TESTS}/modules/test_vast_instance.py",
+        f"{TESTS}/modules/test_vast_fleet.py",
+        f"{TESTS}/modules/test_vast_instance_recycle.py",
+    ),
+    "_core/resource.py": (
+        f"{TESTS}/module_utils/_core/test_converge.py",
+        f"{TESTS}/modules/test_vast_instance.py",
+        f"{TESTS}/modules/test_vast_fleet.py",
+    ),
+    "_core/interrupts.py": (f"{TESTS}/module_utils/_core/test_interrupts.py", f"{TESTS}/modules/test_vast_instance.py"),
+    "_core/arguments.py": (f"{TESTS}/module_utils/_core", f"{TESTS}/modules/test_vast_instance.py"),
+    "_api/downloads.py": (f"{TESTS}/module_utils/_api/test_downloads.py",),
+    "_api/listings.py": (f"{TESTS}/module_utils/_instances/test_instance.py",),
+    "_api/pacing.py": (f"{TESTS}/module_utils/_api/test_pacing.py",),
+    "_api/private_files.py": (f"{TESTS}/module_utils/_api/test_private_files.py",),
+    "_api/redact.py": (f"{TESTS}/module_utils/_api/test_redact.py",),
+    "_api/replies.py": (f"{TESTS}/module_utils/_api/test_replies.py",),
+    "_api/settings.py": (f"{TESTS}/module_utils/_api/test_settings.py",),
+    "_api/wire.py": (f"{TESTS}/module_utils/_api/test_wire.py", f"{TESTS}/module_utils/_api/test_client_wire.py"),
     "_api/client.py": (
         f"{TESTS}/module_utils/_api/test_client.py",
         f"{TESTS}/module_utils/_api/test_client_wire.py",
+        f"{TESTS}/module_utils/_api/test_wire.py",
         f"{TESTS}/module_utils/_api/test_pacing.py",
     ),
     "_core/plan.py": (f"{TESTS}/module_utils/_core/test_plan.py",),
@@ -310,7 +333,7 @@ def traced(session: pytest.Session, paths: Sequence[Path], output: Path) -> int:
             seen.switch_context(item.nodeid)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     seen.stop()
-    lines = {path.name: seen.get_data().contexts_by_lineno(str(path)) for path in paths}
+    lines = {f"{path.parent.name}/{path.name}": seen.get_data().contexts_by_lineno(str(path)) for path in paths}
     output.write_text(json.dumps(lines), encoding="utf-8")
     return 1 if session.testsfailed else 0
 

@@ -42,7 +42,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
     wrapper.visit(visitor)
     for changed in dict.fromkeys(visitor.sources):
         if changed != source and is_python(changed):
-            yield _mutant(path.name, source.splitlines(), changed)
+            yield _mutant(f"{path.parent.name}/{path.name}", source.splitlines(), changed)
 
 
 def _mutant(file: str, old: list[str], changed: str) -> Mutant:

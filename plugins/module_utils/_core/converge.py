@@ -120,7 +120,7 @@ class _Engine(t.Generic[T]):
                 _skip(group, refused)
             elif self.deadline.expired and not first:
                 for item in group:
-                    item.error = item.error or _no_time(item)
+                    item.error = item.error or (None if item.sent else _no_time(item))
             else:
                 self.request(write, group)
                 refused = refused or next((item for item in group if item.refused is not None), None)
@@ -132,13 +132,14 @@ class _Engine(t.Generic[T]):
             item.sent = item.wrote = True
             item.looked = False
             item.once = write.once
+            item.requests += 1
         try:
             self.client.call(write.route, ids=write.ids, body=write.body, deadline=self.deadline)
         except VastError as error:
             if len(group) > 1 and _is_no_such_form(error):
                 for item in group:
                     item.sent = item.wrote = False
-                    item.looked = True
+                    item.looked, item.requests = True, 0
                 self.send(group, alone=True)
             else:
                 self.take(write, group, error)
@@ -363,7 +364,8 @@ def _values(changes: c.Iterable[Change]) -> str:
 
 
 def _not_shown(item: Item[T]) -> str:
-    how = "; nothing was sent again" if item.once else " after two requests"
+    count = {1: "one request", 2: "two requests"}.get(item.requests, f"{item.requests} requests")
+    how = "; nothing was sent again" if item.once else f" after {count}"
     return f"{item.name} still does not report {_values(item.left)}{how}. Last seen: {item.seen.described}."
 
 

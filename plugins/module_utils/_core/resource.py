@@ -43,9 +43,9 @@ class Item(t.Generic[T]):
 
     `sent`: a request for it left. `wrote`: one may have been carried out. `accepted`: one was answered with a plain yes
     for it. `looked`: a complete listing has shown it since the last request. `left`: the changes that it does not show.
-    `held`: it has shown since that nothing scarce is missing to it; `shown`: that all is as planned. `differs`: it
-    shows a change of what a plan can change. `absent`: so many listings in a row did not contain it. `denied`: the
-    fields that were refused to it alone. `follow`: it is waited for. `memory` is its kind's own.
+    `requests`: so many left. `held`: it has shown since that nothing scarce is missing to it; `shown`: that all is as
+    planned. `differs`: it shows a change of what a plan can change. `absent`: so many listings in a row did not contain
+    it. `denied`: the fields that were refused to it alone. `follow`: it is waited for. `memory` is its kind's own.
     """
 
     def __init__(self, ref: Ref, before: T, plan: Plan, *, follow: bool = True, note: str = "") -> None:
@@ -59,7 +59,7 @@ class Item(t.Generic[T]):
         self.sent = self.wrote = self.accepted = self.once = False
         self.held = self.shown = self.differs = self.gone = self.reached = False
         self.looked = True
-        self.absent = 0
+        self.absent = self.requests = 0
         self.denied: frozenset[str] = frozenset()
         self.unavailable: Unavailable | None = None
         self.refused: VastError | None = None

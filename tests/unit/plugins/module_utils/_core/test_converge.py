@@ -280,6 +280,15 @@ def test_the_deadline_bounds_all_of_it(clock: t.Any) -> None:
     assert sum(clock.slept) == pytest.approx(12.0)
 
 
+def test_after_the_deadline_a_second_request_is_left_out_and_the_count_is_true() -> None:
+    api, items = Api([], [off(1, 2)]), [lamp(1), lamp(2)]
+    work(api, *items, seconds=3.0)
+    assert [number for number, _body in api.sent] == ["many", 1]
+    messages = [item.error.msg if item.error else "" for item in items]
+    assert "lamp 1 still does not report light=on after two requests" in messages[0]
+    assert "lamp 2 still does not report light=on after one request" in messages[1]
+
+
 def test_a_few_at_a_time_and_none_after_a_failure() -> None:
     api = Api([], [on(1), off(2)])
     items = [lamp(1), lamp(2), lamp(3)]
