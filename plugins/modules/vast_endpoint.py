@@ -299,6 +299,28 @@ options:
     type: int
     default: 0
     version_added: 0.3.0
+  drain:
+    description:
+      - Only for O(state=absent). For up to so many seconds no new worker is started, and running ones may end, before
+        the endpoint is deleted. V(0) deletes at once.
+      - For that C(max_workers) is set to 0 or, where the API refuses that, C(endpoint_state) to V(suspended). When the
+        deletion fails it is set back.
+    type: int
+    default: 0
+    version_added: 0.3.0
+  on_leftover:
+    description:
+      - What to do about workers that Vast.ai failed to delete, or that still exist after O(wait_timeout), and about
+        those that earlier tasks left over.
+      - V(destroy) destroys them as instances and proves that they are gone, which takes up to 60 seconds more.
+        V(fail) names them. What exists in the end fails the task with V(leaked) either way.
+      - With O(wait=false) nothing is destroyed.
+    type: str
+    choices:
+      - destroy
+      - fail
+    default: destroy
+    version_added: 0.3.0
   workers:
     description:
       - Only for O(state=absent).
@@ -362,6 +384,13 @@ EXAMPLES = r"""
 - name: Show which workers went
   ansible.builtin.debug:
     var: gone.deleted_workers
+
+- name: Let running workers end for five minutes first
+  vastai.cloud.vast_endpoint:
+    name: llama-prod
+    state: absent
+    drain: 300
+    wait_timeout: 900
 
 - name: Delete by id, and wait two minutes at most
   vastai.cloud.vast_endpoint:
@@ -519,6 +548,12 @@ deleted_workers:
 failed_workers:
   description: >-
     The ids of the workers that Vast.ai said it failed to delete. While they exist they bill, and the task fails.
+  returned: success, and on failure after the deletion
+  type: list
+  elements: int
+  sample: []
+destroyed_workers:
+  description: The ids of the leftover workers that this task destroyed as instances.
   returned: success, and on failure after the deletion
   type: list
   elements: int
@@ -696,10 +731,10 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
     VastModule,
     run_module,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Deadline
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Deadline, Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id
-from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
+from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
+from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import OFFER_OPTIONS, Criteria
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Endpoint,
@@ -711,8 +746,10 @@ from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.leaks import Memory
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.teardown import (
     Case,
+    destruction,
     plan_absent,
     prove,
+    settle_leaks,
     survey,
     tear_down,
 )
@@ -753,6 +790,8 @@ OPTIONS: Spec = {
     "purge_workergroups": {"type": "bool", "default": False},
     "update_workers": {"type": "str", "choices": ["rolling", "none"], "default": "rolling"},
     "wait_for_workers": {"type": "int", "default": 0},
+    "drain": {"type": "int", "default": 0},
+    "on_leftover": {"type": "str", "choices": ["destroy", "fail"], "default": "destroy"},
     "workers": {"type": "list", "elements": "int"},
 }
 
@@ -776,20 +815,51 @@ def present(module: VastModule) -> dict[str, t.Any]:
     situation = survey(module.client, wanted, deadline)
     warn_of(module, situation.found, has_groups=any(situation.pairs))
     plan = plan_present(situation)
+    memory = Memory(module.client)
     endpoint, rows, changed = situation.found, situation.listing.rows, plan.changed
     if (plan.changed or wanted.ready) and not module.check_mode:
-        done = bring(module.client, situation, Memory(module.client), waits, deadline)
+        done = bring(module.client, situation, memory, waits, deadline)
         situation = situation._replace(purged=done.purged)
         endpoint, rows, changed = done.endpoint, [dict(group.row) for group in done.groups], done.changed
         for group in done.moved:
             module.warn(f"The search of {group.display_name} was changed; workers that run stay where they are.")
+    left = leftover(module, situation.groups, endpoint, memory, waits, deadline)
     return {
         **plan.result(),
-        "changed": changed,
+        "changed": changed or bool(left),
         "endpoint": None if endpoint is None else endpoint.result(),
         "workergroups": [] if endpoint is None else results(rows, endpoint.id),
-        **gone(case for _group, case in situation.purged),
+        **gone([*(case for _group, case in situation.purged), *left]),
     }
+
+
+def leftover(
+    module: VastModule,
+    groups: list[Endpoint],
+    endpoint: Endpoint | None,
+    memory: Memory,
+    waits: Waits,
+    deadline: Deadline,
+) -> list[Case]:
+    """Hold what earlier tasks left over of this endpoint to the proof; the case, if anything was destroyed.
+
+    Of another endpoint that had the same name it only warns.
+    """
+    name = module.params["name"]
+    leaks = memory.concerning(None if endpoint is None else endpoint.id, name)
+    for leak in leaks:
+        if endpoint is None or leak.id != endpoint.id:
+            module.warn(
+                f"Workers of {leak.display_name}, which had this name, are not proven gone: "
+                f"{', '.join(map(str, sorted(leak.workers | leak.failed))) or 'not known which'}. Run state=absent for "
+                f"id {leak.id}."
+            )
+    if endpoint is None or module.check_mode:
+        return []
+    destroys = module.params["on_leftover"] == "destroy"
+    case = Case(endpoint.display_name, groups, endpoint, leaks, destroys=destroys)
+    settle_leaks(module.client, case, memory, waits, deadline)
+    return [case] if case.changed else []
 
 
 def gone(cases: c.Iterable[Case]) -> dict[str, t.Any]:
@@ -800,6 +870,7 @@ def gone(cases: c.Iterable[Case]) -> dict[str, t.Any]:
         "workers": None if None in listed else [worker for each in listed for worker in each or ()],
         "deleted_workers": [worker for case in found for worker in case.deletion.deleted_workers],
         "failed_workers": [worker for case in found for worker in case.deletion.failed_workers],
+        "destroyed_workers": [worker for case in found for worker in case.deletion.destroyed_workers],
     }
 
 
@@ -841,6 +912,8 @@ def absent(module: VastModule) -> dict[str, t.Any]:
         found=find(groups, endpoint_id, name),
         leaks=memory.concerning(endpoint_id, name),
         named=frozenset(module.params["workers"] or ()),
+        destroys=waits.wait and module.params["on_leftover"] == "destroy",
+        drain=module.params["drain"],
     )
     survey(module.client, case, deadline)
     plan = plan_absent(case)
@@ -848,12 +921,11 @@ def absent(module: VastModule) -> dict[str, t.Any]:
         module.warn(f"There is no endpoint group named {name!r}.{near}")
     if case.suspects.gap and module.check_mode:
         module.warn(f"Which workers {case.display_name} has is not known. {case.suspects.gap}")
-    if case.found is None and module.check_mode:
+    if case.found is None and module.check_mode and not plan.changed:
         prove(module.client, case, waits._replace(wait=False), deadline)
     if not module.check_mode:
         tear_down(module.client, case, memory, waits, deadline)
-        if not case.deletion.done:
-            plan = Plan(case.display_name)
+        plan = Plan(case.display_name, tuple(done(case, plan)))
     return {
         **plan.result(),
         "endpoint": None if case.found is None else case.found.result(),
@@ -861,6 +933,13 @@ def absent(module: VastModule) -> dict[str, t.Any]:
         "workers": case.suspects.results(),
         **case.deletion.result(),
     }
+
+
+def done(case: Case, plan: Plan) -> c.Iterator[Change]:
+    """What of the plan this task did, and nobody else."""
+    yield from (change for change in plan.changes if change.field == "endpoint" and case.deletion.done)
+    if case.deletion.destroyed_workers:
+        yield destruction(case, case.deletion.destroyed_workers)
 
 
 def check_options(options: dict[str, t.Any]) -> None:
@@ -872,9 +951,12 @@ def check_options(options: dict[str, t.Any]) -> None:
         raise Invalid("workers must not be empty; omit it instead.")
     for worker in options["workers"] or ():
         check_id(worker)
+    check_number(options["drain"], "drain", 0, 86_400)
     if options["state"] == "present":
         if options["workers"] is not None:
             raise Invalid("workers is for state=absent only; how many there may be is max_workers.")
+        if options["drain"]:
+            raise Invalid("drain is for state=absent only; to stop new workers set endpoint_state or max_workers.")
     elif options["id"] is not None and options["name"] is not None:
         raise Invalid("id and name are mutually exclusive with state=absent.")
 

@@ -14,9 +14,10 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Ambiguous, NotFound, ServerError, UnknownOutcome, VastError
 from .._core.converge import converge
-from .._core.plan import HIDDEN, Change, Plan, body
+from .._core.plan import HIDDEN, Change, Plan
 from .._core.resource import Item, Kind, Ref, Write
 from . import workergroups
+from .editing import SHOWN_WITHIN, Endpoints
 from .endpoints import Endpoint, find, is_id, known
 from .endpoints import read as read_endpoints
 from .leaks import Memory
@@ -27,7 +28,6 @@ from .wanted import (
     Pairs,
     Wanted,
     WantedGroup,
-    differs,
     groups_of,
     match,
     plan_endpoint,
@@ -37,12 +37,9 @@ from .wanted import (
 )
 
 CREATE = Route("POST", "/api/v0/endptjobs/", 4.0)
-UPDATE = Route("PUT", "/api/v0/endptjobs/{id}/", 2.0)
 TEMPLATES = Route("GET", "/api/v0/template/", 3.0)
 POLL = 3.2
 """Seconds between two polls: the interval of the listing of endpoints (F2.4), and a little."""
-SHOWN_WITHIN = 30.0
-"""For how many seconds listings are asked what became of a write whose reply is lost."""
 DUPLICATE_TEXT = r"\bexists\b|already exist|duplicate|already in use"
 """How a name is refused that is taken (F4.1)."""
 RENEWING = ("template_hash", "template_id", "launch_args")
@@ -107,7 +104,9 @@ def _compare(
     purged = []
     if wanted.purge and found is not None:
         others = [group for group in groups if group.id != found.id]
-        cases = (survey_group(client, found, group.id, [*others, found], deadline) for group in pairs.others)
+        cases = [survey_group(client, found, group.id, [*others, found], deadline) for group in pairs.others]
+        for case in cases:
+            case.destroys = wanted.destroys
         purged = list(zip(pairs.others, cases, strict=True))
     return Situation(wanted, groups, found, listing, pairs, purged)
 
@@ -169,40 +168,6 @@ def plan_present(situation: Situation) -> Plan:
         (row,) = workergroups.results([group.row], group.row["endpoint_id"])
         changes.append(plan_purge(case, group.display_name, row))
     return Plan(subject, tuple(changes))
-
-
-class Endpoints(Kind[Endpoint]):
-    """Endpoints whose settings or name change."""
-
-    want = "changed"
-    queues = False
-    shown_within = SHOWN_WITHIN
-
-    def read(self, client: Client, items: c.Sequence[Item[Endpoint]]) -> dict[Ref, Endpoint]:
-        """Those of them that the listing contains."""
-        listed = {group.id: group for group in read_endpoints(client)}
-        return {item.ref: listed[item.before.id] for item in items if item.before.id in listed}
-
-    def writes(
-        self, items: c.Sequence[Item[Endpoint]], *, alone: bool
-    ) -> c.Iterator[tuple[Write, list[Item[Endpoint]]]]:
-        """One request for all changes of each: nothing else is sent, since the API may reset it."""
-        del alone
-        for item in items:
-            yield Write(UPDATE, body(item.open), {"id": item.before.id}), [item]
-
-    def missing(self, item: Item[Endpoint]) -> tuple[Change, ...]:
-        """The settings that the listing does not show as wanted."""
-        return tuple(change for change in item.plan.changes if differs(item.seen.row.get(change.field), change.after))
-
-    def differs(self, item: Item[Endpoint]) -> bool:
-        """Whether a setting is another than before."""
-        before = item.before.row
-        return any(differs(item.seen.row.get(each.field), before.get(each.field)) for each in item.plan.changes)
-
-    def judge(self, _item: Item[Endpoint], _now: float) -> bool:
-        """There is nothing to wait for."""
-        return True
 
 
 class Groups(Kind[Group]):

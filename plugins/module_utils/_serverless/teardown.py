@@ -91,7 +91,8 @@ class Suspects:
 class Deletion:
     """What became of the group, and the ids of its workers as the reply names them.
 
-    `done`: this task deleted it, and nobody else. `gap` says why the reply does not name all workers.
+    `done`: this task deleted it, and nobody else. `destroyed_workers` are those that it destroyed as instances. `gap`
+    says why the reply does not name all workers.
     """
 
     deleted_workers: list[int] = dataclasses.field(default_factory=list)
@@ -99,17 +100,24 @@ class Deletion:
     done: bool = False
     gap: str = ""
     doubt: VastError | None = None
+    destroyed_workers: list[int] = dataclasses.field(default_factory=list)
 
     def result(self) -> dict[str, list[int]]:
         """The documented keys."""
-        return {"deleted_workers": self.deleted_workers, "failed_workers": self.failed_workers}
+        return {
+            "deleted_workers": self.deleted_workers,
+            "failed_workers": self.failed_workers,
+            "destroyed_workers": self.destroyed_workers,
+        }
 
 
 @dataclasses.dataclass
 class Case:
     """One task for one endpoint group: what is there, what earlier tasks left over, and what becomes of it.
 
-    `groups` are all of the account, `named` the ids that the user calls leftover workers.
+    `groups` are all of the account, `named` the ids that the user calls leftover workers. `destroys`: what is left over
+    is destroyed as instances. `drain`: for how many seconds running workers may end before the deletion. `verdict` says
+    for messages what became of the group.
     """
 
     wanted: str
@@ -117,8 +125,21 @@ class Case:
     found: Endpoint | None
     leaks: c.Sequence[Leak] = ()
     named: frozenset[int] = frozenset()
+    destroys: bool = False
+    drain: float = 0.0
     suspects: Suspects = dataclasses.field(default_factory=Suspects)
     deletion: Deletion = dataclasses.field(default_factory=Deletion)
+    verdict: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether this task changed anything."""
+        return self.deletion.done or bool(self.deletion.destroyed_workers)
+
+    @property
+    def leftover(self) -> list[int]:
+        """What was left over and still exists, as last seen."""
+        return sorted(self.suspects.owed & self.suspects.seen.keys())
 
     @property
     def others(self) -> list[Endpoint]:
@@ -135,14 +156,14 @@ class Case:
     @property
     def state(self) -> str:
         """What became of the group, for messages."""
-        return (
+        return self.verdict or (
             f"{self.display_name} is deleted" if self.deletion.done else f"{self.display_name} does not exist any more"
         )
 
     def failure(self) -> dict[str, t.Any]:
         """The keys of a failure after the deletion."""
         endpoint = None if self.found is None else self.found.result()
-        return {"endpoint": endpoint, "changed": self.deletion.done, **self.deletion.result()}
+        return {"endpoint": endpoint, "changed": self.changed, **self.deletion.result()}
 
 
 def survey(client: Client, case: Case, deadline: Deadline) -> None:
@@ -219,12 +240,24 @@ def look(client: Client, ids: c.Iterable[int]) -> list[Instance]:
 
 
 def plan_absent(case: Case) -> Plan:
-    """Delete what is there. Pure."""
-    if case.found is None:
-        return Plan(case.wanted)
-    subject = case.found.display_name
-    before = {**case.found.result(), "workers": case.suspects.results()}
-    return Plan(subject, (Change("endpoint", before, None, f"delete {subject} with {_cargo(case.suspects)}"),))
+    """Delete what is there, and destroy what was left over. Pure."""
+    changes = []
+    if case.found is not None:
+        subject = case.found.display_name
+        before = {**case.found.result(), "workers": case.suspects.results()}
+        action = f"delete {subject} with {_cargo(case.suspects)}"
+        drain = f"drain {subject} for up to {case.drain:g} s, then " if case.drain else ""
+        changes.append(Change("endpoint", before, None, drain + action))
+    if case.destroys and (left := [each for each in case.leftover if each not in case.suspects.workers]):
+        changes.append(destruction(case, left))
+    return Plan(case.wanted if case.found is None else case.found.display_name, tuple(changes))
+
+
+def destruction(case: Case, ids: c.Collection[int]) -> Change:
+    """That these workers are destroyed as instances."""
+    cost = _cost([case.suspects.seen[each] for each in ids if each in case.suspects.seen])
+    action = f"destroy the leftover workers {_named(ids)} of {case.display_name} ({cost})"
+    return Change("leftover_workers", sorted(ids), [], action)
 
 
 def plan_purge(case: Case, field: str, row: t.Mapping[str, t.Any]) -> Change:
@@ -293,7 +326,9 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
     group = case.found
     if group is not None:
         remember(memory, group, case.suspects)
+        drained = None
         try:
+            drained = drain(client, case, waits, deadline) if case.drain else None
             case.deletion = delete(
                 client, _doomed(client, group), lambda named: note(memory, group, case.suspects, named), deadline
             )
@@ -301,13 +336,72 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
             told = {"endpoint": group.result(), **error.result}
             if error.result.get("changed") or _is_doubt(error) or _says_absent(error):
                 told["workers"] = case.suspects.results()
-            raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
+            back = set_back(client, group, drained, waits) if drained and not told.get("changed") else ""
+            raise error.with_context(error.msg + _may_bill(case.suspects, told) + back, **told) from error
         if case.deletion.gap:
             note(memory, group, case.suspects, case.deletion)
     prove(client, case, waits, deadline)
     settled = {leak.id for leak in case.leaks} | ({group.id} if group is not None else set())
     if settled:
         memory.forget(settled, case.suspects.ids if waits.wait else case.suspects.owed)
+
+
+ENDED = frozenset(("stopped", "destroying", "inactive"))
+"""In these states a worker serves no request any more (F4.3)."""
+
+
+def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> Change | None:
+    """Let no new worker start, and wait for running ones to end; what was changed, to be set back.
+
+    Raises the error of the change when the API refuses both ways.
+    """
+    group = t.cast("Endpoint", case.found)
+    change = _close(client, group, waits, deadline)
+    limit = deadline.bounded(case.drain)
+    for _elapsed in rounds(client.clock, first=waits.interval, interval=waits.interval, timeout=limit):
+        told = _ask_engine(lambda ends: engine.ask(client, group, ends), limit)
+        case.suspects.workers |= told.workers
+        case.suspects.statuses |= told.statuses
+        running = [each for each in told.workers if told.statuses.get(each, "").lower() not in ENDED]
+        if not told.gap and not running:
+            break
+    return change
+
+
+def _close(client: Client, group: Endpoint, waits: Waits, deadline: Deadline) -> Change | None:
+    error: VastError | None = None
+    for field, value in (("max_workers", 0), ("endpoint_state", "suspended")):
+        before = group.row.get(field)
+        if before == value:
+            return None
+        change = Change(field, before, value, f"set {field} of {group.display_name} to {value}")
+        error = _edit(client, group, change, waits, deadline)
+        if error is None:
+            return change
+        if not isinstance(error, Invalid):
+            break
+    raise t.cast("VastError", error)
+
+
+def _edit(client: Client, group: Endpoint, change: Change, waits: Waits, deadline: Deadline) -> VastError | None:
+    # Only a drain needs these.
+    from .._core.converge import converge
+    from .._core.resource import Item, Ref
+    from .editing import Endpoints
+
+    item = Item(Ref(group.id), group, Plan(group.display_name, (change,)))
+    converge(client, Endpoints(), [item], waits, deadline)
+    return item.error
+
+
+def set_back(client: Client, group: Endpoint, change: Change, waits: Waits) -> str:
+    """Undo a drain of an endpoint that stays; a sentence that says whether that was done."""
+    drained = Endpoint(group.id, {**group.row, change.field: change.after})
+    back = Change(change.field, change.after, change.before, f"set {change.field} back to {change.before}")
+    error = _edit(client, drained, back, waits, Deadline(client.clock, BEYOND))
+    if error is None:
+        return f" {change.field} was set back to {change.before}."
+    return f" {change.field} is {change.after} and could not be set back to {change.before}: {error.msg}"
 
 
 def _doomed(client: Client, group: Endpoint) -> Doomed:
@@ -317,6 +411,27 @@ def _doomed(client: Client, group: Endpoint) -> Doomed:
         DELETE,
         lambda limit: [listed.id for listed in read_endpoints(client, limit)],
     )
+
+
+def settle_leaks(client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> None:
+    """Hold what earlier tasks left over of an endpoint that stays to the proof; its workers of now are none of that.
+
+    Raises Leaked for what still exists, and warns when the engine does not tell which workers are its own.
+    """
+    group = t.cast("Endpoint", case.found)
+    owed = {worker for leak in case.leaks if leak.id == group.id for worker in leak.workers | leak.failed}
+    if not owed:
+        return
+    told = _ask_engine(lambda limit: engine.ask(client, group, limit), deadline)
+    if told.gap:
+        ids = _named(owed)
+        client.warn(f"Whether {ids} are workers of {group.display_name} or left over is not known. {told.gap}")
+        return
+    case.verdict = f"Earlier tasks left workers of {group.display_name} over"
+    case.suspects.owed = owed - told.workers
+    case.suspects.failed = {each for leak in case.leaks for each in leak.failed} & case.suspects.owed
+    prove(client, case, waits, deadline)
+    memory.forget({group.id}, owed, unknown=True)
 
 
 def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
@@ -468,6 +583,8 @@ def prove(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
     limit = Deadline(client.clock, max(PROVING, deadline.remaining) if waits.wait else 0.0)
     try:
         still = _poll(client, case, ids, waits.interval, limit) if ids else []
+        if still and waits.wait and case.destroys:
+            still = _destroy(client, case, still, waits.interval, limit)
         nameless = _nameless(client, case) if suspects.gap or suspects.older else []
         suspects.seen.update((instance.id, instance) for instance in nameless)
     except VastError as error:
@@ -503,6 +620,32 @@ def _poll(client: Client, case: Case, ids: c.Set[int], interval: float, limit: D
         if clean == looks or stuck or (listed and limit.expired):
             return listed
         client.clock.sleep(min(interval, limit.remaining) if listed else pause)
+
+
+def _destroy(
+    client: Client, case: Case, still: c.Sequence[Instance], interval: float, limit: Deadline
+) -> list[Instance]:
+    """Destroy what Vast.ai failed to delete at once, the others when their time is up; those that exist in the end."""
+    failed = [instance for instance in still if instance.id in case.suspects.failed]
+    others = {instance.id for instance in still} - {instance.id for instance in failed}
+    left = _destroyed(client, case, failed)
+    if others:
+        left += _destroyed(client, case, _poll(client, case, others, interval, limit))
+    return left
+
+
+def _destroyed(client: Client, case: Case, instances: c.Sequence[Instance]) -> list[Instance]:
+    """Destroy these as instances, and return those that are not proven gone."""
+    if not instances:
+        return []
+    # Only what is left over needs it.
+    from .._instances.destroy import destroy, to_destroy
+
+    items = [to_destroy(instance) for instance in instances]
+    destroy(client, items, Deadline(client.clock, BEYOND))
+    case.suspects.seen.update((item.before.id, item.seen) for item in items)
+    case.deletion.destroyed_workers += [item.before.id for item in items if item.gone]
+    return [item.seen for item in items if not item.gone]
 
 
 def _nameless(client: Client, case: Case) -> list[Instance]:

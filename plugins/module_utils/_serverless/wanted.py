@@ -144,6 +144,7 @@ class Wanted(t.NamedTuple):
     purge: bool = False
     rolling: bool = True
     ready: int = 0
+    destroys: bool = True
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Wanted:
@@ -163,6 +164,7 @@ class Wanted(t.NamedTuple):
             bool(options.get("purge_workergroups")),
             options.get("update_workers") != "none",
             ready,
+            options.get("on_leftover") != "fail",
         )
         wanted.check_ready(settings)
         return wanted

@@ -362,7 +362,7 @@ def deleting_in_part(api: Api) -> Result:
     api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": True, "deleted_workers": [1], "failed_workers": [2]})
     groups(api)
     api.expect_listing(instance_row(2), id=[1, 2])
-    return run_module("vast_endpoint", id=77, state="absent")
+    return run_module("vast_endpoint", id=77, state="absent", on_leftover="fail")
 
 
 def deleting_refused(api: Api) -> Result:
@@ -466,7 +466,7 @@ def searching_refused(api: Api) -> Result:
 
 
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
-    "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part, deploying],
+    "vast_endpoint": [deploying, deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
     "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
     "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],

@@ -49,11 +49,11 @@ TODO = (
     "again: it fails until complete listings show that they are gone."
 )
 
-failure = functools.partial(fail_as, "vast_endpoint", state="absent")
+failure = functools.partial(fail_as, "vast_endpoint", state="absent", on_leftover="fail")
 
 
 def remove(**options: t.Any) -> Result:
-    return succeed("vast_endpoint", state="absent", **options)
+    return succeed("vast_endpoint", state="absent", **{"on_leftover": "fail", **options})
 
 
 def expect_groups(api: Api, *rows: dict[str, t.Any]) -> None:

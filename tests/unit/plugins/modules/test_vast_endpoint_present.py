@@ -454,7 +454,7 @@ def test_a_worker_that_a_purge_leaves_over_is_leaked_and_remembered(api: Api, ho
     expect_purge(api, {"success": True, "deleted_workers": [1001], "failed_workers": [1002]})
     expect_groups(api, group_row())
     api.expect_listing(worker(1002), id=[1001, 1002])
-    result = failure("leaked", f"workergroup 502 of {NAME} is deleted", "1002", **PURGE)
+    result = failure("leaked", f"workergroup 502 of {NAME} is deleted", "1002", **PURGE, on_leftover="fail")
     assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
     assert [each["id"] for each in result["leaked_workers"]] == [1002]
     assert memory(home) == [leak(1001, 1002, failed=[1002])]
