@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
@@ -22,9 +21,6 @@ UPDATING = "update"
 """What the states of a worker that is being replaced have in common."""
 POLLS = 2
 """So many polls without a worker that is being updated tell that none will be."""
-LOGS = Route("POST", "/get_endpoint_logs/", 1.0, engine=True, reads=True)
-LEVELS = ("logs", "info0", "info1")
-"""Under which keys a log may come, in the order in which the first one that holds text counts (F4.3)."""
 LOG_LINES = 20
 """How many lines of a log are asked for to explain a failure."""
 
@@ -82,7 +78,7 @@ class _Updates:
         self.last = _tolerant(lambda: engine.ask_workergroup(self.client, self.group.id, self.deadline))
         if self.last.rows is None:
             return
-        updating = any(UPDATING in state for state in states(self.last.rows))
+        updating = any(UPDATING in state for state in engine.states(self.last.rows))
         self.seen = self.seen or updating
         self.quiet = 0 if updating else self.quiet + 1
 
@@ -121,7 +117,7 @@ def await_ready(client: Client, endpoint: Endpoint, count: int, waits: Waits, de
     while True:
         last = _tolerant(lambda: engine.ask(client, endpoint, deadline))
         if last.rows is not None:
-            ready = sum(state in READY for state in states(last.rows))
+            ready = sum(state in READY for state in engine.states(last.rows))
             if ready >= count:
                 return
         if deadline.expired:
@@ -142,38 +138,13 @@ def _tolerant(ask: Ask) -> engine.Workers:
         return engine.Workers(None, (), error.msg)
 
 
-def states(rows: c.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
-    """The states of workers, in small letters."""
-    return [str(row.get("status") or "unknown").strip().lower() for row in rows]
-
-
 def told(workers: engine.Workers) -> str:
     """How many workers are in which state, for a message."""
     if workers.rows is None:
         return f"the engine did not list the workers: {workers.reason.rstrip('.')}"
-    return ", ".join(f"{number} {state}" for state, number in counts(workers.rows).items()) or "no worker"
-
-
-def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
-    """How many workers are in which state."""
-    found: dict[str, int] = {}
-    for state in states(rows):
-        found[state] = found.get(state, 0) + 1
-    return dict(sorted(found.items()))
+    return ", ".join(f"{number} {state}" for state, number in engine.counts(workers.rows).items()) or "no worker"
 
 
 def _log_end(client: Client, endpoint: Endpoint) -> str:
-    lines = log(client, endpoint, LOG_LINES)
+    lines = engine.log(client, endpoint, LOG_LINES)
     return f" The log of the endpoint ends: {' | '.join(lines[-5:])}" if lines else ""
-
-
-def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:
-    """The last lines of the log of an endpoint, without secrets; empty when the engine does not give it."""
-    try:
-        reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines})
-    except VastError:
-        # It only adds to what is told.
-        return []
-    texts = (reply.get(level) for level in LEVELS)
-    text = next((text for text in texts if isinstance(text, str) and text.strip()), "")
-    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:] if lines else []

@@ -15,6 +15,9 @@ from .endpoints import Endpoint, is_id
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
 GROUP_WORKERS = Route("POST", "/get_workergroup_workers/", 1.0, engine=True, reads=True)
+LOGS = Route("POST", "/get_endpoint_logs/", 1.0, engine=True, reads=True)
+LEVELS = ("logs", "info0", "info1")
+"""Under which keys a log may come, in the order in which the first one that holds text counts (F4.3)."""
 RESULT_FIELDS = ("id", "status", "gpu_name", "url", "created_at", "started_at", "loaded_at")
 """Fields passed on as the engine has them; whatever is not named here may hold a secret and stays out."""
 
@@ -112,3 +115,28 @@ def owners(client: Client, groups: c.Sequence[Endpoint]) -> Owners:
         workers.rows is not None and not workers.reason for workers in found.values()
     )
     return Owners({worker: endpoint for endpoint, workers in found.items() for worker in workers.ids}, complete)
+
+
+def states(rows: c.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """The states of workers, in small letters."""
+    return [str(row.get("status") or "unknown").strip().lower() for row in rows]
+
+
+def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    """How many workers are in which state."""
+    found: dict[str, int] = {}
+    for state in states(rows):
+        found[state] = found.get(state, 0) + 1
+    return dict(sorted(found.items()))
+
+
+def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:
+    """The last lines of the log of an endpoint, without secrets; empty when the engine does not give it."""
+    try:
+        reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines})
+    except VastError:
+        # It only adds to what is told.
+        return []
+    texts = (reply.get(level) for level in LEVELS)
+    text = next((text for text in texts if isinstance(text, str) and text.strip()), "")
+    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:] if lines else []

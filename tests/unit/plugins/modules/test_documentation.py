@@ -228,7 +228,11 @@ def test_the_key_instance_is_documented_alike_in_all_modules() -> None:
 def test_the_key_endpoint_is_documented_alike_in_all_modules() -> None:
     one = block("vast_endpoint", "RETURN")["endpoint"]["contains"]
     listed = block("vast_endpoint_info", "RETURN")["endpoints"]["contains"]
-    assert listed == {**one, "workergroups": listed["workergroups"], "workers": listed["workers"]}
+    assert listed == {
+        **one,
+        "workergroups": listed["workergroups"],
+        **{key: listed[key] for key in ("workers", "counts", "per_hour", "log")},
+    }
 
 
 def test_the_key_cost_is_documented_alike_in_all_modules() -> None:

@@ -16,7 +16,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Dea
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import Endpoint
 
-from ..harness import URL, Api, FakeClock, endpoint_row, fail_as, succeed
+from ..harness import URL, Api, FakeClock, endpoint_row, fail_as, instance_row, succeed
 
 GROUPS = "/api/v0/endptjobs/"
 WORKERGROUPS = "/api/v0/workergroups/"
@@ -430,3 +430,63 @@ def test_options_that_cannot_work_are_refused_before_any_request(
     api: Api, options: Row, says: str, check_mode: bool
 ) -> None:
     failure("invalid", says, check_mode=check_mode, **options)
+
+
+def test_names_choose_and_are_missed(api: Api) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78, endpoint_name="other"), endpoint_row(79, endpoint_name="third"))
+    expect_workergroups(api)
+    expect_workers(api, [])
+    expect_workers(api, [], group=79)
+    result = info(names=["llama-prod", "third", "none"])
+    assert [each["id"] for each in result["endpoints"]] == [77, 79]
+    assert result.warnings == ["There is no endpoint group named 'none' in this account."]
+
+
+def test_no_names_give_an_empty_result(api: Api) -> None:
+    assert info(names=[])["endpoints"] == []
+
+
+def test_workers_are_counted_by_state(api: Api) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78))
+    expect_workergroups(api)
+    expect_workers(api, [worker_row(1), worker_row(2, status="IDLE"), worker_row(3, status=None)])
+    expect_workers(api, {"error_msg": "no workers are ready"}, group=78)
+    first, second = info()["endpoints"]
+    assert (first["counts"], first["per_hour"], first["log"]) == ({"idle": 2, "unknown": 1}, None, [])
+    assert (second["counts"], second["workers"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "per_hour"),
+    [
+        ([instance_row(1, dph_total=0.4), instance_row(2, dph_total=0.3)], 0.7),
+        ([instance_row(1, dph_total=0.4)], None),
+        ([instance_row(1, dph_total=True), instance_row(2)], None),
+    ],
+)
+def test_what_the_workers_cost_is_told_when_it_is_known_of_all(api: Api, rows: list[Row], per_hour: t.Any) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, [worker_row(1), worker_row(2)])
+    api.expect_listing(*rows, id=[1, 2])
+    assert info(cost=True)["endpoints"][0]["per_hour"] == per_hour
+
+
+@pytest.mark.parametrize(
+    ("reply", "log"),
+    [
+        ({"logs": "one\n\ntwo\ntoken=SECRET-abcdef0123456789\n"}, ["two", "token=********"]),
+        ({"info0": "", "info1": "three\n"}, ["three"]),
+        ({"error_msg": "odd"}, []),
+    ],
+)
+def test_the_end_of_the_log_is_told_without_secrets(api: Api, reply: t.Any, log: list[str]) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, [])
+    api.expect("POST", "/get_endpoint_logs/", reply, body={"id": 77, "tail": 2})
+    assert info(logs=2)["endpoints"][0]["log"] == log
+
+
+def test_a_number_of_lines_that_cannot_be_is_refused(api: Api) -> None:
+    failure("invalid", "logs must be from 0 to 10000", logs=-1)
