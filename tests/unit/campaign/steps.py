@@ -114,6 +114,11 @@ PLACES = {
     "result": ("GET", "/results/*"),
     "endpoints": ("GET", "/api/v0/endptjobs/"),
     "delete": ("DELETE", "/api/v0/endptjobs/*"),
+    "create": ("POST", "/api/v0/endptjobs/"),
+    "change": ("PUT", "/api/v0/endptjobs/*"),
+    "create-group": ("POST", "/api/v0/workergroups/"),
+    "change-group": ("PUT", "/api/v0/workergroups/*"),
+    "update-workers": ("POST", "/update_workers/"),
 }
 
 
