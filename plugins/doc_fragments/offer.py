@@ -113,8 +113,8 @@ options:
     description:
       - >-
         Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
-      - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are checked
-        here, since the API ignores those that it does not know.
+      - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
+        checked here, since the API ignores those that it does not know.
       - A field that one of the other options asks for is refused.
     type: dict
   order:

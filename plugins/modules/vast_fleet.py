@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_fleet
-short_description: Stop, start or recycle many rented GPU instances on Vast.ai in one task
+short_description: Stop, start, restart, recycle or destroy many rented GPU instances on Vast.ai in one task
 version_added: 0.2.0
 description:
   - Chooses instances from one complete listing, and brings all of them to a state with one request and one shared poll,
@@ -33,7 +33,7 @@ options:
     suboptions:
       all:
         description:
-          - Every instance of the account, workers of serverless endpoints included where Vast.ai lists them.
+          - Every instance of the account; for workers of serverless endpoints see O(include_workers).
         type: bool
         default: false
       # shared: selection
@@ -160,23 +160,38 @@ options:
       - V(running) and V(stopped) as in M(vastai.cloud.vast_instance).
       - V(recycled) gives each a fresh container as in M(vastai.cloud.vast_instance_recycle). B(The file system of the
         containers is lost.) Stopped instances are left alone.
+      - V(restarted) restarts each as in M(vastai.cloud.vast_instance); stopped instances start.
+      - V(absent) destroys each. B(Their disks are lost.) It needs O(max_affected). An instance counts as gone only when
+        complete listings do not contain it; those that are still listed in the end fail, class V(leaked).
+      - V(restarted) and V(absent) were added in release 0.3.0.
     type: str
     required: true
     choices:
       - running
       - stopped
+      - restarted
       - recycled
+      - absent
   max_affected:
     description:
       - How many instances may change. When more would, the task fails before it sends anything.
-      - If not given, there is no limit. Null is refused.
+      - If not given, there is no limit; O(state=absent) requires one. Null is refused.
     type: int
   batch:
     description:
-      - How many to recycle at once. The next ones follow when the last ones run again, and none after a failure.
-        O(wait_timeout) bounds all batches together.
-      - It is one at a time if not given, and refused unless O(state=recycled).
+      - How many to recycle or restart at once. The next ones follow when the last ones run again, and none after a
+        failure. O(wait_timeout) bounds all batches together.
+      - It is one at a time if not given, and refused unless O(state=recycled) or O(state=restarted).
     type: int
+  include_workers:
+    description:
+      - Whether to include workers of serverless endpoints, which are the business of their endpoint. Otherwise they are
+        left alone, whatever O(state) and O(select) say, and told in RV(skipped).
+      - Workers carry no label of their own. The endpoints are asked for only when a chosen instance without a label
+        would be changed. While they cannot be asked, all instances without a label are left alone, with a warning.
+    type: bool
+    default: false
+    version_added: 0.3.0
 attributes:
   check_mode:
     support: full
@@ -185,7 +200,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - V(recycled) recycles each time, except instances whose recycle is under way.
+      - V(recycled) recycles each time, except instances whose recycle is under way. V(restarted) restarts each time.
 notes:
   - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
   - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the
@@ -221,6 +236,20 @@ EXAMPLES = r"""
       label_prefix: serve-
     state: recycled
     batch: 2
+
+- name: Restart all servers, one at a time
+  vastai.cloud.vast_fleet:
+    select:
+      label_prefix: serve-
+    state: restarted
+
+- name: Destroy what the CI has left behind, and fail rather than destroy more than ten
+  vastai.cloud.vast_fleet:
+    select:
+      label_prefix: ci-
+    state: absent
+    max_affected: 10
+  register: cleaned
 
 - name: Stop everything in the account
   vastai.cloud.vast_fleet:
@@ -309,7 +338,7 @@ instances:
           returned: always
           type: str
     after:
-      description: How it was last seen; in check mode, how it would be.
+      description: How it was last seen; in check mode, how it would be. All are null when it is destroyed.
       returned: always
       type: dict
       contains:
@@ -330,7 +359,7 @@ counts:
     How many instances there were of each kind. They are disjoint, C(selected) is the sum of the others.
   returned: success, and when instances failed
   type: dict
-  sample: {selected: 12, changed: 10, unchanged: 2, failed: 0}
+  sample: {selected: 12, changed: 10, unchanged: 2, failed: 0, skipped: 0}
   contains:
     selected:
       description: How many were chosen.
@@ -341,11 +370,34 @@ counts:
       returned: always
       type: int
     unchanged:
-      description: How many were not changed and did not fail, skipped ones included.
+      description: How many were not changed and did not fail. Those whose O(state) was skipped are among them.
       returned: always
       type: int
     failed:
       description: How many failed. RV(instances[].changed) tells which of them were changed all the same.
+      returned: always
+      type: int
+    skipped:
+      description: How many were left alone since they are, or may be, workers of endpoints; see RV(skipped).
+      returned: always
+      type: int
+skipped:
+  description: The chosen instances that were left alone since they are, or may be, workers of serverless endpoints.
+  returned: success, and when instances failed
+  type: list
+  elements: dict
+  sample: []
+  contains:
+    id:
+      description: The id of the instance.
+      returned: always
+      type: int
+    label:
+      description: The label, or null.
+      returned: always
+      type: str
+    endpoint_id:
+      description: The id of the endpoint that it is a worker of; null when it only may be one.
       returned: always
       type: int
 cost:
@@ -479,18 +531,26 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
     VastModule,
     run_module,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_number
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.renew import recycle
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.report import check_affected, plan_all, report
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.report import (
+    Member,
+    Skipped,
+    check_affected,
+    plan_all,
+    report,
+)
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     MISSING,
     SELECTION_OPTIONS,
     Selection,
     choose,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch
 
+ROLLING = ("recycled", "restarted")
+"""States that are brought about a few instances at a time."""
 OPTIONS: Spec = {
     **WAIT_OPTIONS,
     "select": {
@@ -500,9 +560,10 @@ OPTIONS: Spec = {
     },
     "exclude": {"type": "dict", "options": SELECTION_OPTIONS},
     "missing": {"type": "str", "choices": list(MISSING), "default": "fail"},
-    "state": {"type": "str", "required": True, "choices": ["running", "stopped", "recycled"]},
+    "state": {"type": "str", "required": True, "choices": ["running", "stopped", "restarted", "recycled", "absent"]},
     "max_affected": {"type": "int"},
     "batch": {"type": "int"},
+    "include_workers": {"type": "bool", "default": False},
 }
 
 
@@ -517,21 +578,72 @@ def run(module: VastModule) -> dict[str, t.Any]:
     )
     if limit is not None:
         check_number(limit, "max_affected", 0, MAX_ID)
-    if batch is not None and state != "recycled":
-        raise Invalid(f"batch needs state=recycled; state={state} sends all at once.")
+    elif state == "absent":
+        raise Invalid("state=absent needs max_affected: the number of instances that the task may destroy at most.")
+    if batch is not None and state not in ROLLING:
+        raise Invalid(f"batch needs state=recycled or state=restarted; state={state} sends all at once.")
     if batch is not None:
         check_number(batch, "batch", 1, MAX_ID)
-    if state == "recycled" and not waits.wait:
-        raise Invalid("state=recycled needs wait=true: the next batch follows when the last one runs again.")
+    if state in ROLLING and not waits.wait:
+        raise Invalid(f"state={state} needs wait=true: the next batch follows when the last one runs again.")
     module.connect()
     chosen = choose(module.client, select, exclude, missing=module.params["missing"]).instances
-    members = plan_all(chosen, state)
+    members, skipped = without_workers(module, chosen, state)
     check_affected(members, limit)
+    bring(module, members, state, waits)
+    return report(members, state, planned=module.check_mode, skipped=skipped)
+
+
+def without_workers(module: VastModule, chosen: list[Instance], state: str) -> tuple[list[Member], list[Skipped]]:
+    """What is planned, and the workers of endpoints, which are left alone; so is what may be one.
+
+    Workers carry no label of their own. The endpoints are asked for only when something would become of such instances.
+    """
+    members = plan_all(chosen, state)
+    if module.params["include_workers"] or not any(_may_be_worker(each) and each.plan.changed for each in members):
+        return members, []
+    from ansible_collections.vastai.cloud.plugins.module_utils._serverless.workers import owners_of_all
+
+    owners = owners_of_all(module.client, module.deadline)
+    unsure = not owners.complete
+    skipped = [
+        Skipped(each.before, owners.endpoints.get(each.before.id))
+        for each in members
+        if each.before.id in owners.endpoints or (unsure and _may_be_worker(each))
+    ]
+    if unsure and skipped:
+        ids = ", ".join(str(each.instance.id) for each in skipped)
+        module.warn(
+            "Which instances are workers of endpoints could not be told for all, so those without a label were "
+            f"skipped: {ids}. To include them, set include_workers=true."
+        )
+    left = {each.instance.id for each in skipped}
+    return [each for each in members if each.before.id not in left], skipped
+
+
+def _may_be_worker(member: Member) -> bool:
+    return not member.before.label
+
+
+def bring(module: VastModule, members: list[Member], state: str, waits: Waits) -> None:
+    """Carry out what is planned, by what that state needs."""
+    batch = module.params["batch"] or 1
     if state == "recycled":
-        module.bring(recycle, members, waits, batch=batch or 1)
+        from ansible_collections.vastai.cloud.plugins.module_utils._instances.renew import recycle
+
+        module.bring(recycle, members, waits, batch=batch)
+    elif state == "restarted":
+        from ansible_collections.vastai.cloud.plugins.module_utils._instances.restart import restart
+
+        module.bring(restart, members, waits, batch=batch)
+    elif state == "absent":
+        from ansible_collections.vastai.cloud.plugins.module_utils._instances.destroy import destroy
+
+        module.bring(destroy, members)
     else:
+        from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch
+
         module.bring(switch, members, state, waits)
-    return report(members, state, planned=module.check_mode)
 
 
 def selections(module: VastModule) -> tuple[Selection, Selection]:

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_instance
-short_description: Start, stop and label a rented GPU instance on Vast.ai
+short_description: Rent, start, stop, restart, label and destroy a GPU instance on Vast.ai
 version_added: 0.1.0
 description:
-  - Makes one instance converge on a state and a label, and waits until it is there.
+  - Makes one instance converge on a state and a label, and waits until it is there. With O(offer) it rents the instance
+    when there is none with that label, within a price; without O(offer) nothing is ever rented.
   - The instance is found in a complete listing of the account, so that a failed or partial reply is never taken for an
     absent instance.
+  - Destroying an instance deletes its disk and ends what it bills. It counts as gone only when a complete listing does
+    not contain it; one that is still listed in the end fails the task with RV(error_class) V(leaked).
   - Stopping an instance keeps its disk, which goes on billing, and releases its GPU. Somebody else may rent that
     GPU, and the instance cannot start until it is free again; see O(on_unavailable).
 author:
@@ -29,19 +32,30 @@ options:
     type: int
   label:
     description:
-      - With O(id), the label to assign. The empty string removes the label.
+      - With O(id), the label to assign. The empty string removes the label. With O(state=absent) it is a guard instead;
+        the instance is destroyed only if it carries this label. O(state=restarted) takes no label beside the id.
       - Without O(id), the label that selects the instance. Exactly one instance must carry it, upper and lower case
         matter, and O(state) is required.
       - At most 1024 characters.
     type: str
   state:
     description:
+      - V(present) asks for the instance to exist, running or not.
       - V(running) asks for the instance to run; V(stopped) asks for it to be stopped.
+      - V(restarted) stops and starts its container, which keeps its disk and its GPU, and starts a stopped instance.
+        This is a change in each run. The request is sent once; when its reply is lost and no listing shows a restart,
+        the task fails with RV(error_class) V(unknown_outcome).
+      - V(absent) destroys the instance. B(Its disk is lost.) An instance that does not exist is no change. When several
+        carry the label, nothing is destroyed.
       - If not given, only the label is set.
+      - V(present), V(restarted) and V(absent) were added in release 0.3.0.
     type: str
     choices:
+      - present
       - running
       - stopped
+      - restarted
+      - absent
   on_unavailable:
     description:
       - What to do when Vast.ai answers a start with I(Required resources are currently unavailable, state change
@@ -49,18 +63,335 @@ options:
       - V(fail) cancels the queued start with O(state=stopped) and fails, so that the instance does not start, and
         bill, at a time of its own.
       - V(wait) waits for the GPU up to O(wait_timeout), then cancels the start and fails. It needs O(wait=true).
+      - V(replace) destroys the instance with all that is on its disk and rents another one by O(offer), once that one,
+        its price and the budget are found good. It needs O(accept_data_loss=true).
     type: str
     choices:
       - fail
       - wait
+      - replace
     default: fail
+  wait_timeout:
+    description:
+      - For how many seconds to wait, at most 604800 (a week). The wait ends early when the instance no longer exists or
+        can no longer reach the state.
+      - The default is V(600); with O(offer) it is O(attempts) times O(boot_timeout) and 300 seconds more.
+      - Finding out what became of a create whose reply was lost, and destroying an instance that cannot be used, get up
+        to 120 seconds beyond it.
+    type: int
+    default: null
+  offer:
+    description:
+      - What may be rented when no instance carries O(label); the permission to rent. All criteria must hold.
+      - It needs O(label), O(disk), O(image) or O(template_hash_id), and O(state=running) or O(state=present). It cannot
+        stand beside O(id).
+    type: dict
+    version_added: 0.3.0
+    suboptions:
+      id:
+        description:
+          - The id of one offer, as M(vastai.cloud.vast_offer_info) returns it. The other criteria must hold, too.
+        type: int
+      # shared: offer
+      gpu_name:
+        description:
+          - Names of GPUs, any of which will do, such as V(RTX 4090). V(RTX_4090) is understood too.
+        type: list
+        elements: str
+      num_gpus:
+        description:
+          - How many GPUs, exactly.
+        type: int
+      min_gpu_ram_gb:
+        description:
+          - Least memory of each GPU, in GB of 1000 MB, as Vast.ai's own client counts. A card sold with 24 GB has at
+            least V(24).
+        type: float
+      min_cpu_cores:
+        description:
+          - Least number of virtual CPUs that come with the GPUs.
+        type: float
+      min_cpu_ram_gb:
+        description:
+          - Least main memory, in GB of 1000 MB.
+        type: float
+      min_inet_down:
+        description:
+          - Least download speed, in Mbit/s. It decides how long a large image takes to pull.
+        type: float
+      min_inet_up:
+        description:
+          - Least upload speed, in Mbit/s.
+        type: float
+      min_reliability:
+        description:
+          - Least reliability of the machine, from V(0) to V(1).
+        type: float
+      min_cuda:
+        description:
+          - Least CUDA version that the driver supports, such as V(12.4).
+        type: float
+      min_compute_cap:
+        description:
+          - Least compute capability as people write it, such as V(8.9).
+        type: float
+      min_direct_ports:
+        description:
+          - Least number of ports that can be mapped directly.
+        type: int
+      min_duration_hours:
+        description:
+          - For how many hours the machine must be on offer at least. An instance cannot run beyond that.
+        type: float
+      country:
+        description:
+          - Codes of countries, any of which will do, such as V(NO) or V(US). An offer whose country cannot be told does
+            not fit.
+        type: list
+        elements: str
+      datacenter:
+        description:
+          - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
+            warning says so.
+        type: bool
+      verified:
+        description:
+          - Whether only machines that Vast.ai has verified count. V(false) means any.
+        type: bool
+        default: true
+      static_ip:
+        description:
+          - Whether the address of the machine is static.
+        type: bool
+      machine_id:
+        description:
+          - Ids of machines, any of which will do.
+        type: list
+        elements: int
+      host_id:
+        description:
+          - Ids of hosts, any of which will do.
+        type: list
+        elements: int
+      exclude_machine_id:
+        description:
+          - Ids of machines that will not do.
+        type: list
+        elements: int
+      exclude_host_id:
+        description:
+          - Ids of hosts that will not do.
+        type: list
+        elements: int
+      interruptible:
+        description:
+          - Whether to look for interruptible offers, which are paid by a bid and stopped when somebody bids more.
+          - Their price is that of the lowest bid.
+        type: bool
+        default: false
+      max_price:
+        description:
+          - The most that it may cost, in US dollars an hour, all in. GPUs and disk count.
+        type: float
+      query:
+        description:
+          - >-
+            Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
+          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
+            checked here, since the API ignores those that it does not know.
+          - A field that one of the other options asks for is refused.
+        type: dict
+      order:
+        description:
+          - What comes first. V(price) is the lowest, the others are the highest first.
+        type: str
+        choices:
+          - price
+          - performance_per_price
+          - performance
+          - reliability
+          - inet_down
+        default: price
+      prefer:
+        description:
+          - V(gpu_name) puts the offers of the GPU first that stands first in the list of names, each GPU in the order
+            asked for. This costs a search for each name until there are enough.
+        type: str
+        choices:
+          - gpu_name
+      limit:
+        description:
+          - How many offers to return, V(64) at most. Vast.ai counts returned offers and allows 20,000 a day.
+        type: int
+        default: 20
+      # end
+  image:
+    description:
+      - The container image, with its tag. To rent, this or O(template_hash_id) is required.
+    type: str
+    version_added: 0.3.0
+  template_hash_id:
+    description:
+      - The hash of a template that says what runs; the other options win over it.
+    type: str
+    version_added: 0.3.0
+  disk:
+    description:
+      - The size of the disk in GB, which cannot be changed later. Required to rent; prices and O(offer) count with it.
+    type: float
+    version_added: 0.3.0
+  runtype:
+    description:
+      - How the container is run and reached. Without it and without a template it is V(ssh_direct). V(args) runs the
+        image's own entrypoint with O(args), and has no SSH server.
+    type: str
+    choices:
+      - ssh
+      - ssh_direct
+      - ssh_proxy
+      - jupyter
+      - jupyter_direct
+      - jupyter_proxy
+      - args
+    version_added: 0.3.0
+  env:
+    description:
+      - Variables of the container, as texts. Results show their names only.
+    type: dict
+    version_added: 0.3.0
+  secret_env:
+    description:
+      - The same for values that must not show anywhere. A value needs at least 4 characters, since hiding a shorter one
+        would garble everything else.
+    type: dict
+    version_added: 0.3.0
+  ports:
+    description:
+      - Ports to publish, such as V(8000), V(8000/tcp), V(8000/udp) or V(8000:8080).
+    type: list
+    elements: str
+    version_added: 0.3.0
+  onstart:
+    description:
+      - A script that runs whenever the container starts. One of more than 4048 characters is packed; if it is too long
+        even then it is refused.
+    type: str
+    version_added: 0.3.0
+  args:
+    description:
+      - Arguments of the image's entrypoint, for O(runtype=args).
+    type: list
+    elements: str
+    version_added: 0.3.0
+  image_login:
+    description:
+      - The login to a private registry, as C(-u USER -p TOKEN REGISTRY).
+    type: str
+    version_added: 0.3.0
+  ssh_keys:
+    description:
+      - Public SSH keys that are attached to an instance right after it is rented, besides those of the account.
+      - Whether an existing instance has them is not checked.
+    type: list
+    elements: str
+    version_added: 0.3.0
+  bid:
+    description:
+      - What is paid for an interruptible instance, in US dollars an hour for the machine, without the disk. It goes
+        with O(offer.interruptible=true). Bid and disk must be within O(offer.max_price).
+    type: float
+    version_added: 0.3.0
+  wait_for:
+    description:
+      - When the instance counts as there. V(running) is when it runs, V(ssh) when an SSH server has answered at its
+        address, the direct one or else the proxy's.
+    type: str
+    choices:
+      - running
+      - ssh
+    default: running
+    version_added: 0.3.0
+  boot_timeout:
+    description:
+      - For how many seconds a new instance may take until it counts as one that cannot be used.
+    type: int
+    default: 600
+    version_added: 0.3.0
+  attempts:
+    description:
+      - How many instances may be rented, one after the other, until one can be used; at most 20. One that cannot is
+        destroyed, that is proven, and the next one is on another machine.
+    type: int
+    default: 1
+    version_added: 0.3.0
+  retain_failed:
+    description:
+      - Whether to keep a new instance that cannot be used, for inspection. It bills, and nothing else is rented.
+    type: bool
+    default: false
+    version_added: 0.3.0
+  accept_data_loss:
+    description:
+      - That the disk of an instance may be destroyed by O(on_unavailable=replace).
+    type: bool
+    default: false
+    version_added: 0.3.0
+  on_drift:
+    description:
+      - What to do when an existing instance runs something else than the task says, see RV(drift). V(keep) only warns.
+      - V(recycle) changes what is stored and gives the instance a new container with it; the container's file system is
+        lost. A stopped instance is not recycled.
+    type: str
+    choices:
+      - keep
+      - recycle
+    default: keep
+    version_added: 0.3.0
+  on_duplicate:
+    description:
+      - What to do when several instances carry the label and stay, as after two machines have rented at the same time.
+        V(destroy_younger) keeps the oldest one.
+    type: str
+    choices:
+      - fail
+      - destroy_younger
+    default: fail
+    version_added: 0.3.0
+  budget:
+    description:
+      - Limits that are read and held before anything is rented; the failure is of the class V(budget). A number that
+        cannot be read counts as one that forbids it.
+    type: dict
+    version_added: 0.3.0
+    suboptions:
+      max_per_hour:
+        description:
+          - The most that the whole account may cost an hour after renting, in US dollars. Everything that bills counts,
+            also stopped disks and workers of endpoints. What volumes cost counts where it can be read; otherwise there
+            is a warning.
+        type: float
+      min_credit:
+        description:
+          - The least that credit and balance must hold together, in US dollars.
+        type: float
+  include_workers:
+    description:
+      - Whether O(state=absent) may destroy a worker of a serverless endpoint. Vast.ai would replace it; to get rid of
+        workers, change or delete their endpoint.
+      - Workers carry no label of their own, so that endpoints are asked for only when the instance has none. When it
+        cannot be told whether it is a worker, it is not destroyed.
+    type: bool
+    default: false
+    version_added: 0.3.0
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: full
   idempotent:
-    support: full
+    support: partial
+    details:
+      - O(state=restarted) restarts in each run. Everything else changes nothing in a second run.
 notes:
   - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
   - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the
@@ -68,7 +399,16 @@ notes:
   - When the task keyword C(timeout) ends a task, its module notices that at the next poll and does the same, but can no
     longer say so. With an C(async) time that is too short it is killed. Run the same task again then; it finds a start
     that was left queued, and asks for it again or cancels it.
+  - A create is sent once. When its reply is lost, listings are read for a minute for an instance with the label. If
+    there is none the task fails with the class V(unknown_outcome) and rents nothing else; label, offer and time stay in
+    a private file, and the next task for that label within ten minutes looks once more before it rents.
+  - Tasks of one user that want the same label rent one instance. When two machines rent at the same time the younger
+    instance is destroyed by the task that rented it.
+  - When a task fails or is interrupted after it has rented something, the message says what exists and bills; its
+    result has RV(instance_id) or RV(instance).
 seealso:
+  - module: vastai.cloud.vast_fleet
+  - module: vastai.cloud.vast_instance_logs
   - module: vastai.cloud.vast_instance_recycle
 """
 
@@ -83,6 +423,40 @@ EXAMPLES = r"""
     label: train-01
     state: running
     wait: false
+
+- name: Rent a GPU for at most 0.45 US dollars an hour, disk included, and wait until SSH answers
+  vastai.cloud.vast_instance:
+    label: train-01
+    state: running
+    offer:
+      gpu_name: [RTX 4090, RTX 3090]
+      min_gpu_ram_gb: 24
+      min_reliability: 0.98
+      max_price: 0.45
+    disk: 40
+    image: pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime
+    wait_for: ssh
+    attempts: 3
+    budget:
+      max_per_hour: 2
+      min_credit: 5
+  register: box
+
+- name: Restart an instance whose service hangs; its disk stays
+  vastai.cloud.vast_instance:
+    label: train-01
+    state: restarted
+
+- name: Destroy the instance of this job, if there still is one
+  vastai.cloud.vast_instance:
+    label: train-01
+    state: absent
+
+- name: Destroy an instance by its id, but only if it is the one that is meant
+  vastai.cloud.vast_instance:
+    id: 4711
+    label: train-01
+    state: absent
 
 - name: Label an instance
   vastai.cloud.vast_instance:
@@ -359,6 +733,101 @@ instance:
       returned: always
       type: dict
     # end
+instance_id:
+  description: The id of the instance that a failed task has rented and left.
+  returned: when the task has failed and the instance exists
+  type: int
+  sample: 4711
+attempts:
+  description: What was tried to rent, in order. Empty when nothing was.
+  returned: when one of the options of renting was used, also on most failures
+  type: list
+  elements: dict
+  sample:
+    - offer_id: 9001
+      machine_id: 501
+      instance_id: 4711
+      outcome: rented
+      reason: null
+      log: null
+      seconds: 74.2
+      cost: 0.008244
+  contains:
+    offer_id:
+      description: The offer.
+      returned: always
+      type: int
+    machine_id:
+      description: The machine that the offer is a part of.
+      returned: always
+      type: int
+    instance_id:
+      description: The instance that was rented, or null.
+      returned: always
+      type: int
+    outcome:
+      description: >-
+        V(rented); V(gone) when the offer was taken meanwhile; V(refused); V(not_started) when the contract was made but
+        did not start; V(differs) from what was asked for; V(failed) to come up; V(outbid); V(vanished); V(duplicate) of
+        an older one; V(adopted) when another task had rented; V(retained); V(unknown).
+      returned: always
+      type: str
+    reason:
+      description: Why, as a sentence, or null.
+      returned: always
+      type: str
+    log:
+      description: The end of the log of the host's daemon, where there was one.
+      returned: always
+      type: str
+    seconds:
+      description: How long it took, from the request to the end of the attempt.
+      returned: always
+      type: float
+    cost:
+      description: What it cost in US dollars, that is the price times the time, or null when the price is not known.
+      returned: always
+      type: float
+drift:
+  description: >-
+    The options in which the existing instance differs from the task, of O(env) and O(secret_env) with the names of the
+    variables. What is not named in the task cannot differ.
+  returned: when one of the options of renting was used
+  type: list
+  elements: str
+  sample: [image, env.MODEL]
+relax:
+  description: When no offer fits, what each criterion alone keeps out, as M(vastai.cloud.vast_offer_info) returns it.
+  returned: when the task has failed because no offer fits
+  type: list
+  elements: dict
+  contains:
+    criterion:
+      description: The name of the option.
+      returned: always
+      type: str
+    offers:
+      description: How many offers there are without it, at most 64 are counted.
+      returned: always
+      type: int
+    nearest:
+      description: What the nearest of them has, in the unit of the option, or null.
+      returned: always
+      type: raw
+destroyed:
+  description: What was destroyed, or would be in check mode; null when there was nothing to destroy.
+  returned: with O(state=absent) and after O(on_unavailable=replace), unless the task fails
+  type: dict
+  sample: {id: 4711, label: train-01}
+  contains:
+    id:
+      description: The id of the instance.
+      returned: always
+      type: int
+    label:
+      description: Its label, or null without one.
+      returned: always
+      type: str
 actions:
   description: What was done, or would be done in check mode, in order; one sentence each.
   returned: success
@@ -428,37 +897,125 @@ response:
 import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import (
+    MAX_WAIT,
     WAIT_OPTIONS,
     VastModule,
     run_module,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import RENT_OPTIONS, rents
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch, to_switch
 
 OPTIONS = {
     **TARGET_OPTIONS,
     **WAIT_OPTIONS,
-    "state": {"type": "str", "choices": ["running", "stopped"]},
-    "on_unavailable": {"type": "str", "choices": ["fail", "wait"], "default": "fail"},
+    "wait_timeout": {"type": "int"},
+    "state": {"type": "str", "choices": ["present", "running", "stopped", "restarted", "absent"]},
+    "on_unavailable": {"type": "str", "choices": ["fail", "wait", "replace"], "default": "fail"},
+    "include_workers": {"type": "bool", "default": False},
+    **RENT_OPTIONS,
 }
+WAIT_TIMEOUT = 600
+BESIDES = 300
+"""Seconds of the default of `wait_timeout` besides what all attempts may take."""
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """Find the instance, plan, bring it there unless in check mode, tell what became of it."""
-    target, waits = Ref.from_options(module.params), module.waits()
-    state, queues = module.params["state"], module.params["on_unavailable"] == "wait"
+    params = module.params
+    if params["wait_timeout"] is None:
+        params["wait_timeout"] = wait_timeout(params)
+    target, waits = Ref.from_options(params), module.waits()
+    state, queues = params["state"], params["on_unavailable"] == "wait"
+    check(target, waits, state, queues=queues)
+    if rents(params):
+        return lease(module, target, waits)
+    module.connect()
+    if state == "absent":
+        return absent(module, target)
+    found = find(module.client, target)
+    if state == "restarted":
+        # What a task without changes does not need.
+        from ansible_collections.vastai.cloud.plugins.module_utils._instances.restart import restart, to_restart
+
+        item = to_restart(found)
+        module.bring(restart, [item], waits, queues=queues)
+    else:
+        move = None if state == "present" else state
+        item = to_switch(found, move, None if target.id is None else target.label)
+        module.bring(switch, [item], move, waits, queues=queues)
+    return outcome(item, "instance", planned=module.check_mode)
+
+
+def check(target: Ref, waits: Waits, state: str | None, *, queues: bool) -> None:
+    """Raises Invalid for options that cannot work together."""
     if target.id is None and state is None:
         raise Invalid(
             "state is required when label selects the instance; to change a label, select the instance by id."
         )
     if queues and not waits.wait:
         raise Invalid("on_unavailable=wait needs wait=true: otherwise nothing would cancel the queued start.")
-    module.connect()
-    item = to_switch(find(module.client, target), state, None if target.id is None else target.label)
-    module.bring(switch, [item], state, waits, queues=queues)
-    return outcome(item, "instance", planned=module.check_mode)
+    if state == "restarted" and target.id is not None and target.label is not None:
+        raise Invalid("state=restarted cannot set a label at once; omit label, or set it in a task of its own.")
+
+
+def wait_timeout(params: dict[str, t.Any]) -> int:
+    """By default all attempts get their time, where something may be rented."""
+    if params["offer"] is None:
+        return WAIT_TIMEOUT
+    attempts, boot = params["attempts"], params["boot_timeout"]
+    return int(min(MAX_WAIT, max(attempts, 1) * max(boot, 1) + BESIDES))
+
+
+def lease(module: VastModule, target: Ref, waits: Waits) -> dict[str, t.Any]:
+    """The same for a task that may rent, or says what the instance runs."""
+    # What other tasks do not need.
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.lease import Lease
+
+    wanted = Lease(module.params, target, waits)
+    module.connect(secrets=wanted.secrets)
+    return wanted.bring(module.client, module.deadline, planned=module.check_mode)
+
+
+def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:
+    """Destroy the instance, if there is one and it is no worker. Raises Invalid for one that is, or may be."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.destroy import destroy, to_destroy
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import find_to_destroy
+
+    found = find_to_destroy(module.client, target)
+    if found is None:
+        named = f"instance {target.id}" if target.id is not None else f"instance with the label {target.label!r}"
+        return {**Plan(named).result(), "instance": None, "destroyed": None}
+    if not (found.label or module.params["include_workers"]):
+        check_no_worker(module, found)
+    item = to_destroy(found)
+    module.bring(destroy, [item])
+    destroyed = {"id": found.id, "label": found.label or None}
+    return {**outcome(item, "instance", planned=module.check_mode), "destroyed": destroyed}
+
+
+def check_no_worker(module: VastModule, found: Instance) -> None:
+    """Raises Invalid for a worker of an endpoint, and for what may be one while that cannot be told."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._serverless.workers import owners_of_all
+
+    owners = owners_of_all(module.client, module.deadline)
+    if found.id in owners.endpoints:
+        raise Invalid(
+            f"{found.display_name} is a worker of endpoint {owners.endpoints[found.id]}, so it was not destroyed: "
+            "Vast.ai would replace it. Change or delete the endpoint, or set include_workers=true.",
+            instance=found.result(),
+        )
+    if not owners.complete:
+        raise Invalid(
+            f"{found.display_name} has no label and may be a worker of an endpoint, which cannot be told now, so it "
+            "was not destroyed. Run the task again, or set include_workers=true.",
+            instance=found.result(),
+        )
 
 
 def main() -> None:

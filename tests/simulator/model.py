@@ -84,7 +84,7 @@ class Timings:
     loading: float = 2.0
     recycle_lag: float = 0.3
     recycling: float = 1.0
-    rebooting: float = 1.0
+    rebooting: float = 8.0
     result: float = 0.5
     worker_deletion: float = 2.0
     worker_update: float = 2.0

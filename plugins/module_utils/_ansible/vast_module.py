@@ -101,12 +101,17 @@ class VastModule(AnsibleModule):
         """Warn, without secrets, in one line."""
         super().warn(visible(self.redactor.clean(warning)), *args, **kwargs)
 
-    def connect(self) -> None:
-        """Make the client. Raises AuthError without a key, Invalid for options that cannot work."""
+    def connect(self, *, secrets: c.Iterable[str] = ()) -> None:
+        """Make the client; it masks these `secrets`, too.
+
+        Raises AuthError without a key, Invalid for options that cannot work.
+        """
         settings = Settings.from_options(self.params, os.environ)
         self.no_log_values.add(settings.api_key)
         agent = f"ansible-core/{ansible_version}"
         self.client = Client(settings, agent=agent, warn=self.warn, clock=Clock(), writes=not self.check_mode)
+        if more := list(secrets):
+            self.client.redactor = Redactor([settings.api_key, *more])
 
     def waits(self) -> Waits:
         """The wait options; from here on `wait_timeout` runs. Raises Invalid for numbers that cannot work."""

@@ -101,9 +101,12 @@ class Client:
         params: t.Mapping[str, str] | None = None,
         body: t.Mapping[str, t.Any] | None = None,
         list_key: str | None = None,
+        keep: str | None = None,
         deadline: Deadline | None = None,
     ) -> dict[str, t.Any]:
         """Carry out one operation and return the JSON object it answers with; a bare list is put under `list_key`.
+
+        `keep`: an object that holds an id under this name is returned even if it says `success: false` (F3.5).
 
         A refused request (429) is sent again, whatever it is, and so is one that never left. After a lost or unreadable
         reply only what reads is; a write raises UnknownOutcome and the caller has to look. All within `retry_timeout`,
@@ -121,7 +124,7 @@ class Client:
             attempt += 1
             self._await_turn(route, url, start, budget)
             try:
-                return self._once(route, url, params, body, list_key)
+                return self._once(route, url, params, body, list_key, keep)
             except VastError as error:
                 if not error.repeatable:
                     raise
@@ -182,6 +185,7 @@ class Client:
         params: t.Mapping[str, str] | None,
         body: t.Mapping[str, t.Any] | None,
         list_key: str | None,
+        keep: str | None,
     ) -> dict[str, t.Any]:
         exchange = Exchange(route.method, url)
         sent = f"{route.method} {url}" + ("" if body is None else f" {self.redactor.data(body)}")
@@ -196,7 +200,10 @@ class Client:
         except WireFault as fault:
             raise self._without_reply(route, sent, exchange, fault) from fault
         self._pacer.answered(route.name, self._interval(route))
-        return self._result(route, sent, exchange, Reply.parse(*received), list_key)
+        reply = Reply.parse(*received)
+        if keep is not None and reply.names(keep):
+            return t.cast("dict[str, t.Any]", reply.data)
+        return self._result(route, sent, exchange, reply, list_key)
 
     def _without_reply(self, route: Route, sent: str, exchange: Exchange, fault: WireFault) -> VastError:
         """What it means that there is no reply: it cannot be sent, it was not sent, or its reply is lost."""

@@ -93,6 +93,11 @@ class Reply:
         """A 2xx is not enough: it may say `success: false` (F2.3), or tell an error only (F2.1 k)."""
         return 200 <= self.status < 300 and not (isinstance(self.data, dict) and says_no(self.data))
 
+    def names(self, key: str) -> bool:
+        """Whether it is a 2xx with an id under this key: what has that id exists, whatever else is said."""
+        found = self.data.get(key) if 200 <= self.status < 300 and isinstance(self.data, dict) else None
+        return isinstance(found, int) and not isinstance(found, bool) and found > 0
+
     @property
     def is_clear(self) -> bool:
         """Whether `success`, where it stands, is one of the words that the API has for it."""

@@ -74,10 +74,14 @@ class Settings:
         return ENGINE_URL if self.api_url == DEFAULT_URL else self.api_url
 
     @property
+    def is_local(self) -> bool:
+        """Whether the API is on this very machine, as the simulator is."""
+        return urllib.parse.urlsplit(self.api_url).hostname in LOOPBACK
+
+    @property
     def insecure(self) -> bool:
         """Whether the key would cross a network in the clear."""
-        parts = urllib.parse.urlsplit(self.api_url)
-        return parts.scheme == "http" and parts.hostname not in LOOPBACK
+        return self.api_url.startswith("http://") and not self.is_local
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:

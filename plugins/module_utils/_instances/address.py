@@ -15,17 +15,18 @@ MAX_PORT = 65535
 _DNS_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 
-def checked_host(value: t.Any) -> str | None:
+def checked_host(value: t.Any, *, local: bool = False) -> str | None:
     """The value if it is an IP address or a DNS name of several parts; None for all that may mean something else here.
 
     So a leading `-` never becomes an option of ssh, and neither `localhost` nor a bare `db` a machine near the user.
+    `local`: the API is one of this machine, as the simulator is, so that its boxes may be, too.
     """
     text = value.strip() if isinstance(value, str) else ""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return text if _is_dns_name(text) else None
-    return text if _is_of_another_machine(address) else None
+    return text if _is_of_another_machine(address) or (local and address.is_loopback) else None
 
 
 def _is_dns_name(text: str) -> bool:
@@ -84,10 +85,10 @@ def _bound_to(value: t.Any) -> str:
         return ""
 
 
-def direct(row: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+def direct(row: t.Mapping[str, t.Any], *, local: bool = False) -> dict[str, t.Any] | None:
     """The published port 22."""
     entries = (published_ports(row.get("ports")) or {}).get("22/tcp")
-    host = checked_host(row.get("public_ipaddr"))
+    host = checked_host(row.get("public_ipaddr"), local=local)
     if not entries or not host:
         return None
     # Docker may publish IPv6 on a port of its own, and public_ipaddr is an IPv4 address.
@@ -95,9 +96,9 @@ def direct(row: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
     return _ssh(host, int(published["HostPort"]), "direct")
 
 
-def proxy(row: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+def proxy(row: t.Mapping[str, t.Any], *, local: bool = False) -> dict[str, t.Any] | None:
     """Vast.ai's proxy; jupyter instances are one port further (F3.3)."""
-    host, port = checked_host(row.get("ssh_host")), checked_port(row.get("ssh_port"))
+    host, port = checked_host(row.get("ssh_host"), local=local), checked_port(row.get("ssh_port"))
     if host is None or port is None:
         return None
     shifted = checked_port(port + 1 if "jupyter" in str(row.get("image_runtype")) else port)

@@ -13,26 +13,15 @@ import typing as t
 
 from .._api.errors import Invalid
 from .instance import Instance
+from .options import CONTENT_OPTIONS as CONTENT_OPTIONS
+from .options import RUNTYPES as RUNTYPES
 
-RUNTYPES = ("ssh", "ssh_direct", "ssh_proxy", "jupyter", "jupyter_direct", "jupyter_proxy", "args")
 MAX_ONSTART = 4048
 """The API's limit on the start script, in characters (F3.5)."""
 LEAST_SECRET = 4
 """A shorter secret would be masked wherever these few characters stand, in anything a task says."""
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _PORT = r"(\d{1,5})(?::(\d{1,5}))?(?:/(tcp|udp))?"
-
-CONTENT_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "image": {"type": "str"},
-    "template_hash_id": {"type": "str"},
-    "runtype": {"type": "str", "choices": list(RUNTYPES)},
-    "env": {"type": "dict"},
-    "secret_env": {"type": "dict", "no_log": True},
-    "ports": {"type": "list", "elements": "str"},
-    "onstart": {"type": "str"},
-    "args": {"type": "list", "elements": "str"},
-    "image_login": {"type": "str", "no_log": True},
-}
 
 
 class Contents(t.NamedTuple):

@@ -10,19 +10,14 @@ import math
 import typing as t
 
 from .._api.errors import Invalid
+from .options import OFFER_OPTIONS as OFFER_OPTIONS
+from .options import ORDERS as ORDERS
 
 HOURS_PER_MONTH = 720.0
 """Vast.ai's month, in hours (F3.3)."""
 MOST_ROWS = 64
 """The API gives no more offers than that to one search, whatever the limit (F5)."""
 OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "in", "notin")
-ORDERS: t.Mapping[str, tuple[str, str]] = {
-    "price": ("dph_total", "asc"),
-    "performance_per_price": ("dlperf_per_dphtotal", "desc"),
-    "performance": ("dlperf", "desc"),
-    "reliability": ("reliability", "desc"),
-    "inet_down": ("inet_down", "desc"),
-}
 FIELDS = frozenset(
     (
         "ask_contract_id",
@@ -111,36 +106,6 @@ MINIMA: t.Mapping[str, Minimum] = {
 }
 """GB are the official client's, a thousand MB (F5)."""
 
-OFFER_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "gpu_name": {"type": "list", "elements": "str"},
-    "num_gpus": {"type": "int"},
-    "min_gpu_ram_gb": {"type": "float"},
-    "min_cpu_cores": {"type": "float"},
-    "min_cpu_ram_gb": {"type": "float"},
-    "min_inet_down": {"type": "float"},
-    "min_inet_up": {"type": "float"},
-    "min_reliability": {"type": "float"},
-    "min_cuda": {"type": "float"},
-    "min_compute_cap": {"type": "float"},
-    "min_direct_ports": {"type": "int"},
-    "min_duration_hours": {"type": "float"},
-    "country": {"type": "list", "elements": "str"},
-    "datacenter": {"type": "bool"},
-    "verified": {"type": "bool", "default": True},
-    "static_ip": {"type": "bool"},
-    "machine_id": {"type": "list", "elements": "int"},
-    "host_id": {"type": "list", "elements": "int"},
-    "exclude_machine_id": {"type": "list", "elements": "int"},
-    "exclude_host_id": {"type": "list", "elements": "int"},
-    "interruptible": {"type": "bool", "default": False},
-    "max_price": {"type": "float"},
-    "query": {"type": "dict"},
-    "order": {"type": "str", "choices": list(ORDERS), "default": "price"},
-    "prefer": {"type": "str", "choices": ["gpu_name"]},
-    "limit": {"type": "int", "default": 20},
-}
-"""Without `disk`, which stands beside them: the same number is asked for and rented."""
-
 
 class Criterion(t.NamedTuple):
     """One condition: the option that asks for it, the API's field, operator and value, in the API's unit."""
@@ -186,6 +151,14 @@ class Criteria(t.NamedTuple):
     def without(self, option: str) -> Criteria:
         """The same without the conditions of one option."""
         return self._replace(conditions=tuple(each for each in self.conditions if each.option != option))
+
+    def excluding(self, machines: c.Collection[int]) -> Criteria:
+        """The same without these machines."""
+        option = "exclude_machine_id"
+        known = [each.value for each in self.conditions if each.option == option]
+        ids = sorted({*machines, *(known[0] if known else ())})
+        added = (Criterion(option, "machine_id", "notin", ids),) if ids else ()
+        return self._replace(conditions=(*self.without(option).conditions, *added))
 
     def body(self, limit: int) -> dict[str, t.Any]:
         """What is sent: only what can be rented now, priced with this disk."""

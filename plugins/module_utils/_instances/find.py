@@ -51,17 +51,49 @@ def find(client: Client, target: Ref) -> Instance:
 
     One whose contract is released does not count: it cannot come back, and may lend its label to its successor.
     """
-    matching = [instance for instance in read(client, target.filters) if target.matches(instance)]
-    found = [instance for instance in matching if not instance.is_unloaded]
-    if len(found) == 1:
-        return found[0]
+    matching = _matching(client, target)
+    found = _only(target, matching)
+    if found is not None:
+        return found
     if target.id is not None:
         raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).{_gone(matching)}")
-    if not found:
-        what = f"No instance of this account carries the label {target.label!r} (by a complete listing)."
-        raise NotFound(what + _gone(matching))
-    ids = ", ".join(str(instance.id) for instance in found)
-    raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
+    what = f"No instance of this account carries the label {target.label!r} (by a complete listing)."
+    raise NotFound(what + _gone(matching))
+
+
+def find_to_destroy(client: Client, target: Ref) -> Instance | None:
+    """The instance that is meant, or None when a complete listing has none; a label beside an id is a guard.
+
+    Raises Ambiguous when several carry the label, and Invalid when the instance does not carry that of the guard.
+    """
+    found = _only(target, _matching(client, target))
+    if found is not None and target.label is not None and found.label != target.label:
+        carries = f"carries the label {found.label!r}" if found.label else "carries no label"
+        raise Invalid(
+            f"instance {found.id} {carries}, not {target.label!r}, so nothing was destroyed. With state=absent the "
+            "label beside an id is the one that the instance must have.",
+            instance=found.result(),
+        )
+    return found
+
+
+def _matching(client: Client, target: Ref) -> list[Instance]:
+    return [instance for instance in read(client, target.filters) if target.matches(instance)]
+
+
+def _only(target: Ref, matching: list[Instance]) -> Instance | None:
+    """The one that exists, if any does. Raises Ambiguous."""
+    found = [instance for instance in matching if not instance.is_unloaded]
+    if len(found) > 1:
+        ids = ", ".join(str(instance.id) for instance in found)
+        raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
+    return found[0] if found else None
+
+
+def carriers(client: Client, label: str) -> list[Instance]:
+    """All that carry the label and still exist, by a complete listing. Raises the leaves of VastError."""
+    target = Ref(label=label)
+    return [each for each in read(client, target.filters) if target.matches(each) and not each.is_unloaded]
 
 
 def _gone(matching: list[Instance]) -> str:

@@ -81,10 +81,14 @@ RESULT_FIELDS = (
 
 @dataclasses.dataclass(frozen=True)
 class Instance:
-    """One row of the listing. Judge its state by the properties, never by a single field (F3.4)."""
+    """One row of the listing. Judge its state by the properties, never by a single field (F3.4).
+
+    `local`: an API on this machine listed it, so that it may have an address of this machine.
+    """
 
     id: int
     row: t.Mapping[str, t.Any] = dataclasses.field(repr=False)
+    local: bool = dataclasses.field(default=False, repr=False, compare=False)
 
     def text(self, field: str) -> str | None:
         """A text field without the white space that the API leaves around some."""
@@ -185,11 +189,11 @@ class Instance:
 
     def direct(self) -> dict[str, t.Any] | None:
         """The published port 22; None unless the instance runs and publishes it."""
-        return address.direct(self.row) if self.has_ports else None
+        return address.direct(self.row, local=self.local) if self.has_ports else None
 
     def proxy(self) -> dict[str, t.Any] | None:
         """Vast.ai's proxy; None unless the instance runs."""
-        return address.proxy(self.row) if self.has_ports else None
+        return address.proxy(self.row, local=self.local) if self.has_ports else None
 
     def result(self) -> dict[str, t.Any]:
         """The documented key `instance`: the same for every module and plugin, without secrets."""
@@ -199,7 +203,7 @@ class Instance:
             "actual_status": self.text("actual_status"),
             "intended_status": self.text("intended_status"),
             "status_msg": self.text("status_msg"),
-            "public_ipaddr": address.checked_host(self.row.get("public_ipaddr")),
+            "public_ipaddr": address.checked_host(self.row.get("public_ipaddr"), local=self.local),
             "ssh": self.ssh(),
             **{field: self.row.get(field) for field in RESULT_FIELDS},
             "ports": address.published_ports(self.row.get("ports")) if self.has_ports else None,
@@ -229,4 +233,5 @@ def read(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> list
 def pages(client: Client, filters: t.Mapping[str, t.Mapping[str, t.Any]]) -> c.Iterator[Page]:
     """The same page by page, each read when it is asked for; who stops before the end knows a part only."""
     for page in listings.pages(client, LISTING, filters):
-        yield Page([Instance(key, row) for key, row in page.rows.items()], page.reply)
+        local = client.settings.is_local
+        yield Page([Instance(key, row, local) for key, row in page.rows.items()], page.reply)

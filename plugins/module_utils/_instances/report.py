@@ -22,15 +22,38 @@ PLANNED: dict[str, dict[str, str]] = {
     "running": {"actual_status": "running", "intended_status": "running", "cur_state": "running"},
     "stopped": {"actual_status": "exited", "intended_status": "stopped", "cur_state": "stopped"},
     "recycled": {"actual_status": "running", "intended_status": "running", "cur_state": "running"},
+    "restarted": {"actual_status": "running", "intended_status": "running", "cur_state": "running"},
 }
 """How an instance shows that has reached a state (F3.4)."""
 
 Member = Item[Instance]
 
 
+class Skipped(t.NamedTuple):
+    """An instance that was chosen and is left alone: a worker of that endpoint, or what may be one."""
+
+    instance: Instance
+    endpoint_id: int | None
+
+    def result(self) -> dict[str, t.Any]:
+        """The documented entry of `skipped`."""
+        return {"id": self.instance.id, "label": self.instance.label or None, "endpoint_id": self.endpoint_id}
+
+
 def plan_all(instances: c.Iterable[Instance], state: str) -> list[Member]:
-    """What is to be done with each: `running`, `stopped`, or `recycled`, which skips stopped ones. Pure."""
-    return [_recycling(each) if state == "recycled" else to_switch(each, state, None) for each in instances]
+    """What is to be done with each: `running`, `stopped`, `restarted`, `absent`, or `recycled`, which skips stopped
+    ones. Pure."""
+    if state == "recycled":
+        return [_recycling(each) for each in instances]
+    if state == "restarted":
+        from .restart import to_restart
+
+        return [to_restart(each) for each in instances]
+    if state == "absent":
+        from .destroy import to_destroy
+
+        return [to_destroy(each) for each in instances]
+    return [to_switch(each, state, None) for each in instances]
 
 
 def _recycling(instance: Instance) -> Member:
@@ -51,18 +74,24 @@ def check_affected(members: c.Iterable[Member], limit: int | None) -> None:
         raise Invalid(f"{len(names)} instances would change but max_affected is {limit}, so nothing was sent: {shown}.")
 
 
-def report(members: c.Sequence[Member], state: str, *, planned: bool) -> dict[str, t.Any]:
+def report(
+    members: c.Sequence[Member], state: str, *, planned: bool, skipped: c.Sequence[Skipped] = ()
+) -> dict[str, t.Any]:
     """What a task returns; `planned`: what it would do, as in check mode. Raises one failure for all that failed."""
     failed = [member for member in members if member.error is not None]
+    told = summary(members, state, planned=planned, skipped=skipped)
     if not failed:
-        return summary(members, state, planned=planned)
+        return told
     first = t.cast(t.Any, failed[0].error)
-    raise type(first)(_told(failed, len(members)), first.exchange, **summary(members, state, planned=planned))
+    raise type(first)(_told(failed, len(members)), first.exchange, **told)
 
 
-def summary(members: c.Sequence[Member], state: str, *, planned: bool) -> dict[str, t.Any]:
+def summary(
+    members: c.Sequence[Member], state: str, *, planned: bool, skipped: c.Sequence[Skipped] = ()
+) -> dict[str, t.Any]:
     """The keys of a result. The counts are disjoint: what failed is neither among the changed nor the unchanged."""
     shown = [_member(member, state, planned=planned) for member in members]
+    left = [member for member in members if not _is_gone(member, state, planned)]
     failed = sum(each["failed"] for each in shown)
     changed = sum(each["changed"] and not each["failed"] for each in shown)
     return {
@@ -70,20 +99,23 @@ def summary(members: c.Sequence[Member], state: str, *, planned: bool) -> dict[s
         "changed": any(each["changed"] for each in shown),
         "instances": shown,
         "counts": {
-            "selected": len(shown),
+            "selected": len(shown) + len(skipped),
             "changed": changed,
             "unchanged": len(shown) - changed - failed,
             "failed": failed,
+            "skipped": len(skipped),
         },
+        "skipped": [each.result() for each in skipped],
         "cost": {
             "before": cost(member.before for member in members),
-            "after": cost(_after(member, state, planned=planned) for member in members),
+            "after": cost(_after(member, state, planned=planned) for member in left),
         },
     }
 
 
 def _member(member: Member, state: str, *, planned: bool) -> dict[str, t.Any]:
     after = _after(member, state, planned=planned)
+    gone = _is_gone(member, state, planned)
     return {
         "id": after.id,
         "label": after.label or None,
@@ -94,15 +126,20 @@ def _member(member: Member, state: str, *, planned: bool) -> dict[str, t.Any]:
         "error_class": None if member.error is None else member.error.error_class,
         "msg": member.note if member.error is None else member.error.msg,
         "before": {field: member.before.word(field) for field in STATE_FIELDS},
-        "after": {field: after.word(field) for field in STATE_FIELDS},
+        "after": {field: None if gone else after.word(field) for field in STATE_FIELDS},
     }
 
 
 def _after(member: Member, state: str, *, planned: bool) -> Instance:
     """How it was last seen; of a plan, how it would show."""
-    if not planned or not member.plan.changed:
+    if not planned or not member.plan.changed or state == "absent":
         return member.seen
     return Instance(member.before.id, {**member.before.row, **PLANNED[state]})
+
+
+def _is_gone(member: Member, state: str, planned: bool) -> bool:
+    """Whether it is destroyed; of a plan, whether it would be."""
+    return state == "absent" and (planned or member.gone)
 
 
 def _told(failed: c.Sequence[Member], count: int) -> str:

@@ -12,6 +12,7 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Invalid, RateLimited, ServerError, TransportError, VastError
 from .endpoints import Endpoint, is_id
+from .endpoints import read as read_endpoints
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
 GROUP_WORKERS = Route("POST", "/get_workergroup_workers/", 1.0, engine=True, reads=True)
@@ -140,3 +141,13 @@ def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:
     texts = (reply.get(level) for level in LEVELS)
     text = next((text for text in texts if isinstance(text, str) and text.strip()), "")
     return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:] if lines else []
+
+
+def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
+    """The same for all endpoint groups of the account, by one listing of them; a warning when that fails."""
+    try:
+        groups = read_endpoints(client, deadline)
+    except VastError as error:
+        client.warn(f"The endpoints of this account could not be listed: {error.msg}")
+        return Owners({}, False)
+    return owners(client, groups)

@@ -148,7 +148,7 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
         run.touched(number) or number not in run.after for number in asked
     )
     in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
-    if changed and not done and not meddled and not in_doubt:
+    if changed and not done and not meddled and not in_doubt and not _deleted_by_others_in_doubt(run):
         yield "changed, and nothing was carried out"
     excused = run.result.failed and (meddled or _unsure(run) or not _differs(run, done))
     if not changed and done and not excused:
@@ -163,6 +163,13 @@ def _unsure(run: Run) -> bool:
     return run.result.values.get("error_class") == "unknown_outcome" or any(
         text in run.result["msg"] for text in UNSURE
     )
+
+
+def _deleted_by_others_in_doubt(run: Run) -> bool:
+    """Whether somebody else deleted the endpoint, and a broken answer left it open who did."""
+    vanished = any(event.kind == "vanished" and event.target in ENDPOINTS for _seq, event in run.events)
+    in_doubt = any(sent.lost or sent.fault is not None for sent in run.writes)
+    return run.task.module == "vast_endpoint" and vanished and in_doubt
 
 
 def _accepted_a_recycle(run: Run) -> bool:

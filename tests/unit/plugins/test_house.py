@@ -34,9 +34,11 @@ BELOW: dict[str, set[str]] = {
 SERVERLESS = PLUGINS / "module_utils" / "_serverless"
 TEARDOWN = next(path for name in ("teardown.py", "endpoints.py") if (path := SERVERLESS / name).is_file())
 """The only file of a domain that may import another domain, the instances."""
-MAX_SHIPPED = 304 * 1024
-MAX_IMPORTED = 140 * 1024
-MAX_FILES = 21
+MAX_SHIPPED = 240 * 1024
+MAX_SHIPPED_TO_RENT = 384 * 1024
+"""For the modules that create and destroy; what only that needs is shipped, and imported when it is needed."""
+MAX_IMPORTED = 146 * 1024
+MAX_FILES = 22
 FILES = sorted(path for path in PLUGINS.rglob("*.py"))
 
 
@@ -112,7 +114,7 @@ def test_what_a_module_ships_is_bounded(name: str, capsys: pytest.CaptureFixture
     size = sum(path.stat().st_size for path in files)
     with capsys.disabled():
         sys.stdout.write(f"\n{name} ships {len(files)} files, {size / 1024:.0f} KiB ")
-    assert size <= MAX_SHIPPED
+    assert size <= (MAX_SHIPPED_TO_RENT if name in ("vast_instance", "vast_endpoint") else MAX_SHIPPED)
 
 
 def test_what_a_task_without_changes_imports_is_bounded() -> None:

@@ -199,7 +199,7 @@ def test_reboot_keeps_files_and_ports(start: Callable[..., Api], clock: ManualCl
     before = api.row(1)["ports"]
     assert api.put("/api/v0/instances/reboot/1/", {}).json() == {"success": True}
     assert api.state(1)[0] == "rebooting"
-    clock.step(1.1)
+    clock.step(8.1)
     assert api.state(1)[0] == "running"
     assert api.row(1)["ports"] == before
     assert api.sim.account.instances[1].files.exists("/workspace/model.bin")

@@ -38,7 +38,7 @@ INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
 FRAGMENTS = "ansible_collections.vastai.cloud.plugins.doc_fragments"
 OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
-INFO = [name for name in NAMES if name.endswith("_info")]
+INFO = [name for name in NAMES if name.endswith(("_info", "_logs"))]
 """Those that change nothing."""
 FOR_MANY = ["vast_fleet"]
 """Those whose diff has a part for each of many things."""
@@ -285,6 +285,42 @@ def stopping_timed_out(api: Api) -> Result:
     return run_module("vast_instance", id=4711, state="stopped", wait_timeout=1)
 
 
+RENTING: dict[str, t.Any] = {
+    "label": "train-01",
+    "state": "running",
+    "offer": {"max_price": 0.5},
+    "disk": 40,
+    "image": "pytorch/pytorch:latest",
+}
+
+
+def renting(api: Api) -> Result:
+    api.expect_listing(label="train-01")
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row()]})
+    api.expect_any("PUT", "/api/v0/asks/9001/", {"success": True, "new_contract": 4711})
+    api.expect_listing(instance_row(machine_id=501, disk_space=40.0), label="train-01")
+    return run_module("vast_instance", **RENTING)
+
+
+def renting_in_vain(api: Api) -> Result:
+    api.expect_listing(label="train-01")
+    for _search in range(2):
+        api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row(dph_base=3.0)]})
+    return run_module("vast_instance", **RENTING)
+
+
+def renting_in_part(api: Api) -> Result:
+    api.expect_listing(label="train-01")
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row()]})
+    api.expect_any("PUT", "/api/v0/asks/9001/", {"success": True, "new_contract": 4711})
+    api.expect_listing(instance_row(actual_status="loading", machine_id=501, disk_space=40.0), label="train-01")
+    api.expect_listing(instance_row(actual_status="loading", machine_id=501, disk_space=40.0), label="train-01")
+    reply = {"success": False, "msg": "no"}
+    filters = {"label": {"eq": "train-01"}}
+    api.expect("GET", "/api/v1/instances/", reply, status=403, query=list_query(filters))
+    return run_module("vast_instance", **RENTING)
+
+
 def nothing_selected(api: Api) -> Result:
     return run_module("vast_instance", state="stopped")
 
@@ -327,6 +363,47 @@ def executing_refused(api: Api) -> Result:
     refusal = {"success": False, "error": "invalid_args", "msg": "only avail on stopped instances"}
     put(api, "command/4711/", {"command": "ls"}, refusal, status=400)
     return run_module("vast_instance_exec", id=4711, command="ls")
+
+
+def restarting(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "reboot/4711/", {})
+    instances(api, instance_row(actual_status="rebooting"), instance_row())
+    return run_module("vast_instance", id=4711, state="restarted")
+
+
+def destroying(api: Api) -> Result:
+    instances(api, instance_row())
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": True}, body={})
+    api.expect_listing(id=4711)
+    return run_module("vast_instance", id=4711, state="absent")
+
+
+def destroying_nothing(api: Api) -> Result:
+    api.expect_listing(id=4711)
+    return run_module("vast_instance", id=4711, state="absent")
+
+
+def destroying_refused(api: Api) -> Result:
+    instances(api, instance_row())
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
+    instances(api, instance_row())
+    return run_module("vast_instance", id=4711, state="absent")
+
+
+def reading_logs(api: Api) -> Result:
+    instances(api, instance_row())
+    put(api, "request_logs/4711/", {"tail": "1000"}, {"success": True, "result_url": "https://results.test/x"})
+    api.expect("GET", "https://results.test/x", b"", status=403, authorized=False)
+    api.expect("GET", "https://results.test/x", "a\nb\n", authorized=False)
+    return run_module("vast_instance_logs", id=4711)
+
+
+def reading_logs_refused(api: Api) -> Result:
+    instances(api, instance_row())
+    refusal = {"error": "invalid_id", "msg": "Invalid instance id."}
+    put(api, "request_logs/4711/", {"tail": "1000"}, refusal, status=404)
+    return run_module("vast_instance_logs", id=4711)
 
 
 def groups(api: Api, *rows: dict[str, t.Any]) -> None:
@@ -397,6 +474,16 @@ def moving(api: Api) -> Result:
     return run_module("vast_fleet", select={"all": True}, state="stopped")
 
 
+def removing(api: Api) -> Result:
+    api.expect_listing(instance_row(1), instance_row(2, label=None), instance_row(93, label=None))
+    groups(api, endpoint_row())
+    api.expect("POST", "/get_endpoint_workers/", [worker_row(93)], body={"id": 77})
+    api.expect("DELETE", "/api/v0/instances/", {"success": True}, body={"instance_ids": [1, 2]})
+    api.expect_listing(id=[1, 2])
+    api.expect_listing(id=[1, 2])
+    return run_module("vast_fleet", select={"all": True}, state="absent", max_affected=2)
+
+
 def moving_refused(api: Api) -> Result:
     api.expect_listing(instance_row(1))
     bulk(api, "stopped", 1, reply={"success": False, "error": "invalid_args"}, status=400)
@@ -421,6 +508,7 @@ def moving_vanished(api: Api) -> Result:
 
 def moving_foreseen(api: Api) -> Result:
     api.expect_listing(instance_row(1), instance_row(2, label=None))
+    groups(api)
     return run_module("vast_fleet", select={"all": True}, state="recycled", check_mode=True)
 
 
@@ -472,10 +560,31 @@ def searching_refused(api: Api) -> Result:
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deploying, deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
-    "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
-    "vast_instance": [stopping, stopping_refused, stopping_timed_out, nothing_selected],
+    "vast_fleet": [
+        moving,
+        moving_refused,
+        moving_hopeless,
+        moving_vanished,
+        moving_foreseen,
+        moving_too_many,
+        removing,
+    ],
+    "vast_instance": [
+        stopping,
+        stopping_refused,
+        stopping_timed_out,
+        nothing_selected,
+        renting,
+        renting_in_vain,
+        renting_in_part,
+        restarting,
+        destroying,
+        destroying_nothing,
+        destroying_refused,
+    ],
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
     "vast_instance_info": [listing_instances, listing_instances_refused],
+    "vast_instance_logs": [reading_logs, reading_logs_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }

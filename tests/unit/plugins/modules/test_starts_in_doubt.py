@@ -368,7 +368,7 @@ def test_without_the_bulk_form_a_start_that_is_queued_and_called_an_error_is_can
     cancelled(api)
     result = run("unavailable", "boom", "was cancelled", **task)
     assert [each["changed"] for each in result["instances"]] == [False, True]
-    assert result["counts"] == {"selected": 2, "changed": 1, "unchanged": 0, "failed": 1}
+    assert result["counts"] == {"selected": 2, "changed": 1, "unchanged": 0, "failed": 1, "skipped": 0}
 
 
 def test_of_a_bulk_start_one_that_is_ignored_and_queued_by_the_second_request_is_cancelled(api: Api) -> None:

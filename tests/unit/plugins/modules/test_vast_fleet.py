@@ -87,6 +87,11 @@ def expect_recycle(api: Api, number: int, reply: t.Any = None, **more: t.Any) ->
     api.expect("PUT", f"{BULK}recycle/{number}/", {"success": True} if reply is None else reply, body={}, **more)
 
 
+def expect_endpoints(api: Api, *rows: Row) -> None:
+    """Declare the listing of endpoint groups, by which it is asked for whose workers there are."""
+    api.expect("GET", "/api/v0/endptjobs/", {"success": True, "results": [*rows]})
+
+
 def expect_look(api: Api, ids: list[int], *rows: Row) -> None:
     """Declare one shared look at these."""
     api.expect_listing(*rows, id=ids if len(ids) > 1 else ids[0])
@@ -238,6 +243,8 @@ def test_instances_on_their_way_are_waited_for_and_nothing_is_sent(api: Api, clo
 )
 def test_selects_by_every_criterion(api: Api, select: Row, filters: Row, rows: list[Row], ids: list[int]) -> None:
     expect_pages(api, filters, rows)
+    if any(row["id"] in ids and not row["label"] for row in rows):
+        expect_endpoints(api)
     assert changed(succeed("vast_fleet", select=select, state="stopped", check_mode=True)) == ids
 
 
@@ -302,10 +309,13 @@ def test_leaves_alone_whatever_any_excluding_criterion_fits(api: Api, exclude: R
         ({"exclude": {"ids": [-4711]}}, "exclude.ids must be a positive number, not -4711"),
         ({"exclude": {"all": True}}, "all"),
         ({"state": None}, "state"),
-        ({"state": "absent"}, "state must be one of: running, stopped, recycled"),
+        ({"state": "frozen"}, "state must be one of: running, stopped, restarted, recycled, absent"),
+        ({"state": "absent"}, "state=absent needs max_affected"),
+        ({"state": "restarted", "wait": False}, "state=restarted needs wait=true"),
+        ({"state": "absent", "max_affected": 1, "batch": 2}, "batch needs state=recycled or state=restarted"),
         ({"max_affected": -1}, "max_affected must be 0 or more, not -1"),
         ({"max_affected": "few"}, "max_affected"),
-        ({"batch": 2}, "batch needs state=recycled; state=stopped sends all at once"),
+        ({"batch": 2}, "batch needs state=recycled or state=restarted; state=stopped sends all at once"),
         ({"state": "recycled", "batch": -2}, "batch must be a positive number, not -2"),
         ({"state": "recycled", "wait": False}, "state=recycled needs wait=true"),
         ({"wait_timeout": 0}, "wait_timeout must be greater than 0"),
@@ -965,6 +975,7 @@ STRANGE = [None, "", "grün / 1", "{{ lookup('env', 'HOME') }}", "a b", "日本"
 def test_labels_of_every_kind_are_returned_as_they_are(api: Api) -> None:
     ids = list(range(1, len(STRANGE) + 1))
     api.expect_listing(*[up(number, label=label) for number, label in zip(ids, STRANGE, strict=True)])
+    expect_endpoints(api)
     expect_bulk(api, "stopped", ids)
     expect_look(api, ids, *[off(number, label=label) for number, label in zip(ids, STRANGE, strict=True)])
     result = succeed("vast_fleet", select={"all": True}, state="stopped")

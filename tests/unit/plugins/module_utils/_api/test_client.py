@@ -161,6 +161,29 @@ def test_a_refusal_or_a_text_is_no_bare_list(
     assert failed.value.error_class == error_class
 
 
+@pytest.mark.parametrize("more", [{"success": False}, {"success": True}, {}, {"success": "maybe"}])
+def test_what_exists_by_its_id_is_returned_whatever_else_is_said(
+    api: Api, connect: Connect, more: dict[str, t.Any]
+) -> None:
+    api.expect("PUT", "/api/v0/things/1/", {"new_thing": 7, **more})
+    assert connect().call(WRITE, ids={"id": 1}, keep="new_thing")["new_thing"] == 7
+
+
+@pytest.mark.parametrize("named", [{}, {"new_thing": None}, {"new_thing": True}, {"new_thing": 0}, {"other": 7}])
+@pytest.mark.parametrize("status", [200, 400])
+def test_without_an_id_a_no_stays_a_failure(api: Api, connect: Connect, named: dict[str, t.Any], status: int) -> None:
+    api.expect("PUT", "/api/v0/things/1/", {"success": False, "msg": "no", **named}, status=status)
+    with pytest.raises(VastError) as caught:
+        connect().call(WRITE, ids={"id": 1}, keep="new_thing")
+    assert caught.value.error_class == "invalid"
+
+
+def test_an_id_in_a_failure_is_none(api: Api, connect: Connect) -> None:
+    api.expect("PUT", "/api/v0/things/1/", {"new_thing": 7}, status=400)
+    with pytest.raises(VastError):
+        connect().call(WRITE, ids={"id": 1}, keep="new_thing")
+
+
 def test_a_client_for_check_mode_reads_and_refuses_to_write(api: Api) -> None:
     client = Client(settings(), agent="test", warn=pytest.fail, clock=Clock(), writes=False)
     expect(api, READ, {"n": 1})

@@ -8,7 +8,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import address
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
 HOSTS = [
     "203.0.113.7",
@@ -46,6 +48,34 @@ NO_HOSTS: list[t.Any] = [
         "\ud800.x",
     ),
 ]
+
+
+LOCAL = ("127.0.0.1", "127.0.1.1", "::1")
+
+
+@pytest.mark.parametrize("text", [*HOSTS, *LOCAL])
+def test_an_api_of_this_machine_may_have_boxes_on_it(text: str) -> None:
+    assert address.checked_host(text, local=True) == text
+
+
+@pytest.mark.parametrize("value", [value for value in NO_HOSTS if value not in LOCAL])
+def test_and_nothing_else_that_is_no_host(value: t.Any) -> None:
+    assert address.checked_host(value, local=True) is None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://[::1]", "http://localhost", "https://vast.test"])
+def test_only_an_api_of_this_machine_is_local(url: str) -> None:
+    assert Settings("k", url).is_local is (url != "https://vast.test")
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_box_has_an_address_of_this_machine_only_when_the_api_has(local: bool) -> None:
+    row = {"actual_status": "running", "public_ipaddr": "127.0.0.1", "ports": {"22/tcp": [{"HostPort": "2222"}]}}
+    proxied = {"actual_status": "running", "ssh_host": "127.0.0.1", "ssh_port": 2222}
+    for instance in (Instance(1, row, local), Instance(1, proxied, local)):
+        ssh = instance.ssh()
+        assert (ssh and ssh["host"]) == ("127.0.0.1" if local else None)
+    assert Instance(1, row, local).result()["public_ipaddr"] == ("127.0.0.1" if local else None)
 
 
 @pytest.mark.parametrize("text", HOSTS)

@@ -215,7 +215,7 @@ def test_the_real_summary_counts_what_was_sent_and_what_failed() -> None:
     fleet[1].error = ServerError("boom")
     result = summary(fleet, "stopped", planned=False)
     assert result["changed"] is True
-    assert result["counts"] == {"selected": 3, "changed": 1, "unchanged": 1, "failed": 1}
+    assert result["counts"] == {"selected": 3, "changed": 1, "unchanged": 1, "failed": 1, "skipped": 0}
     assert [each["id"] for each in result["instances"]] == [1, 2, 3]
     assert result["actions"] == ["stop instance 1 (dev-1)", "stop instance 2 (dev-2)"]
     assert result["diff"] == {
@@ -241,14 +241,14 @@ def test_the_real_summary_counts_what_was_sent_and_what_failed() -> None:
 def test_what_was_planned_and_not_sent_is_no_change() -> None:
     result = summary(members(2), "stopped", planned=False)
     assert result["changed"] is False
-    assert result["counts"] == {"selected": 2, "changed": 0, "unchanged": 2, "failed": 0}
+    assert result["counts"] == {"selected": 2, "changed": 0, "unchanged": 2, "failed": 0, "skipped": 0}
 
 
 def test_an_empty_fleet_has_an_empty_summary() -> None:
     result = summary([], "stopped", planned=True)
     assert result["changed"] is False
     assert result["instances"] == result["actions"] == []
-    assert result["counts"] == {"selected": 0, "changed": 0, "unchanged": 0, "failed": 0}
+    assert result["counts"] == {"selected": 0, "changed": 0, "unchanged": 0, "failed": 0, "skipped": 0}
     assert result["diff"] == {"before": {}, "after": {}}
 
 
@@ -284,7 +284,7 @@ def test_the_failure_returns_the_summary_and_nothing_of_a_single_instance() -> N
     error = failed(1, lambda member: Unavailable("no", instance=member.before.result(), changed=True))
     assert error.result == summary(members(1), "stopped", planned=False) | {
         "instances": error.result["instances"],
-        "counts": {"selected": 1, "changed": 0, "unchanged": 0, "failed": 1},
+        "counts": {"selected": 1, "changed": 0, "unchanged": 0, "failed": 1, "skipped": 0},
     }
 
 

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""What an account may still spend by the hour before something is rented; numbers that are not known forbid it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError, VastError
+from .._core.arguments import check_number
+from .cost import cost
+from .criteria import number
+from .instance import read
+from .options import BUDGET_OPTIONS
+
+ACCOUNT = Route("GET", "/api/v0/users/current/", 1.0)
+SPENT = Route("GET", "/api/v0/users/spend-rate/", 2.0)
+"""It counts volumes, which no listing of instances does."""
+MOST = 1_000_000
+
+
+class Budget(t.NamedTuple):
+    """US dollars: the most an hour of the whole account after renting, and the least credit that must be there."""
+
+    max_per_hour: float | None = None
+    min_credit: float | None = None
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any] | None) -> Budget:
+        """Raises Invalid for numbers that cannot be meant."""
+        given = options or {}
+        for name in BUDGET_OPTIONS:
+            if given.get(name) is not None:
+                check_number(given[name], f"budget.{name}", 0, MOST)
+        return cls(given.get("max_per_hour"), given.get("min_credit"))
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is something to hold."""
+        return self != Budget()
+
+
+def allowance(client: Client, budget: Budget) -> float | None:
+    """How many US dollars an hour may be added; None for any number.
+
+    Raises BudgetExceeded when the credit is too low or something is not known, and the leaves of VastError.
+    """
+    if budget.min_credit is not None:
+        _check_credit(client, budget.min_credit)
+    if budget.max_per_hour is None:
+        return None
+    instances = [each for each in read(client, {}) if not each.is_unloaded]
+    now = cost(instances)
+    spent: float | None = now["per_hour"]
+    if spent is None:
+        ids = ", ".join(map(str, now["unknown"]))
+        raise BudgetExceeded(
+            f"budget.max_per_hour cannot be held: the listing does not tell what these instances cost: {ids}. Nothing "
+            "was rented."
+        )
+    left: float = round(budget.max_per_hour - spent - _volumes(client), 6)
+    return left
+
+
+def _check_credit(client: Client, least: float) -> None:
+    user = client.call(ACCOUNT)
+    parts = [number(user.get(name)) for name in ("credit", "balance")]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        raise BudgetExceeded(
+            "budget.min_credit cannot be held: the account does not tell both credit and balance. Nothing was rented."
+        )
+    if sum(known) < least:
+        raise BudgetExceeded(
+            f"The account has {sum(known):.2f} US dollars of credit and balance, and budget.min_credit is {least:g}. "
+            "Nothing was rented. Add credit, or lower min_credit."
+        )
+
+
+def _volumes(client: Client) -> float:
+    """US dollars an hour for volumes; a warning where they cannot be read."""
+    try:
+        told = number(client.call(SPENT).get("volume_storage_cost_per_hour"))
+        reason = "the reply does not tell it"
+    except (NotFound, PermissionDenied, ServerError) as error:
+        told, reason = None, t.cast("VastError", error).msg
+    if told is None:
+        client.warn(f"budget.max_per_hour: what volumes cost is not known and was not counted: {reason}.")
+    return told or 0.0

@@ -1,0 +1,411 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""The whole life of one instance in one task: find it or rent it, and bring what it runs to what was asked.
+
+It does for an instance that exists what a task without these options does; only what is missing is rented.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import time
+import typing as t
+
+from .._api.client import Client
+from .._api.clock import Deadline, Waits, rounds
+from .._api.errors import BudgetExceeded, Invalid, NotFound, Unavailable, VastError, WaitTimeout
+from .._core.arguments import check_id, check_number
+from .._core.plan import Change, Plan
+from .._core.resource import Item, outcome
+from .contents import Contents
+from .cost import price
+from .criteria import number
+from .find import Ref, carriers, find
+from .instance import Instance
+from .switch import switch, to_switch
+
+if t.TYPE_CHECKING:
+    from .rent import Rented, Wish
+
+LEAST_BID, HIGHEST_BID = 0.001, 128.0
+"""What the API takes as a bid, in US dollars an hour (F3.5)."""
+MOST_ATTEMPTS = 20
+MOST_BOOT = 86_400
+MOST_DISK = 1_000_000
+
+Leased = Item[Instance]
+
+
+class Lease:
+    """What one task says, checked. Raises Invalid when it is made from options that cannot work together."""
+
+    def __init__(self, options: t.Mapping[str, t.Any], target: Ref, waits: Waits) -> None:
+        self.options = options
+        self.target = target
+        self.waits = waits
+        self.state: str | None = None if options["state"] == "present" else options["state"]
+        self.contents = Contents.from_options(options)
+        self.bid: float | None = options["bid"]
+        _check_numbers(options)
+        _check_waits(options, waits)
+        self.wish = None if options["offer"] is None else _wish(options, target, self.contents)
+        if options["on_unavailable"] == "replace":
+            _check_replace(options)
+        elif options["accept_data_loss"]:
+            raise Invalid("accept_data_loss goes with on_unavailable=replace only.")
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must never show."""
+        found = [*(self.contents.secret_env or {}).values()]
+        return [*found, self.contents.image_login] if self.contents.image_login else found
+
+    def bring(self, client: Client, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
+        """Do all of it, or with `planned` only say what would be done. Raises the leaves of VastError."""
+        since = time.time()
+        found = self.find(client, planned=planned)
+        if found is not None:
+            return self.converge(client, found, deadline, planned=planned)
+        wish = t.cast("Wish", self.wish)
+        if planned:
+            return self.foreseen(client, wish, deadline, since)
+        return self.rent(client, wish, deadline, since, Plan(f"the instance {wish.label}"))
+
+    def find(self, client: Client, *, planned: bool) -> Instance | None:
+        """The instance that is meant; None when it may be rented. Raises NotFound and Ambiguous otherwise."""
+        if self.target.id is not None or (self.wish is None and self.options["on_duplicate"] == "fail"):
+            return find(client, self.target)
+        label = str(self.target.label)
+        found = carriers(client, label)
+        if len(found) > 1 and self.options["on_duplicate"] == "destroy_younger":
+            return _oldest(client, found, planned=planned)
+        if not found and self.wish is None:
+            raise NotFound(f"No instance of this account carries the label {label!r} (by a complete listing).")
+        from .rent import one_of
+
+        return one_of(found, label)
+
+    def foreseen(self, client: Client, wish: Wish, deadline: Deadline, since: float) -> dict[str, t.Any]:
+        """What check mode says: which offer would be rented, and at what price. Only reads."""
+        from .rent import Rental
+
+        offer = Rental(client, wish, self.waits, deadline, since).quote()
+        plan = Plan(f"the instance {wish.label}", (_renting(offer.result(), wish.price_of(offer), wish),))
+        return {**plan.result(), "instance": None, "drift": [], "attempts": []}
+
+    def rent(self, client: Client, wish: Wish, deadline: Deadline, since: float, before: Plan) -> dict[str, t.Any]:
+        """Rent, or converge what turned up meanwhile. `before`: what was done before it."""
+        from .rent import Rental
+
+        rented = Rental(client, wish, self.waits, deadline, since).run()
+        if rented.offer is None:
+            try:
+                result = self.converge(client, rented.instance, deadline, planned=False)
+            except VastError as error:
+                changed = error.result.get("changed", False) or rented.changed
+                raise error.with_context(error.msg, changed=changed, attempts=rented.attempts) from error
+            return {**result, "changed": result["changed"] or rented.changed, "attempts": rented.attempts}
+        return self.told(rented, wish, before)
+
+    def told(self, rented: Rented, wish: Wish, before: Plan) -> dict[str, t.Any]:
+        """The result of a rental."""
+        offer = t.cast("t.Any", rented.offer)
+        change = _renting(offer.result(), wish.price_of(offer), wish)
+        plan = Plan(f"the instance {wish.label}", (*before.changes, change))
+        instance = rented.instance.result()
+        return {**plan.result(), "instance": instance, "drift": [], "attempts": rented.attempts}
+
+    def converge(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
+        """What a task does with an instance that exists: its bid, its state, what it runs, and whether it answers."""
+        drift = self.drift(found)
+        names = self.drifting(found, drift)
+        if drift:
+            client.warn(f"{found.display_name} is not what the task says: {', '.join(names)}.")
+        results: list[dict[str, t.Any]] = []
+        try:
+            results.extend(self.steps(client, found, drift, names, deadline, planned=planned))
+        except VastError as error:
+            changed = error.result.get("changed", False) or any(each["changed"] for each in results)
+            raise error.with_context(error.msg, changed=changed) from error
+        return {"attempts": [], "drift": names, **_merged(results)}
+
+    def steps(
+        self,
+        client: Client,
+        found: Instance,
+        drift: c.Sequence[str],
+        names: c.Sequence[str],
+        deadline: Deadline,
+        *,
+        planned: bool,
+    ) -> c.Iterator[dict[str, t.Any]]:
+        """The results of the steps, one after the other; each shows the instance as it is then."""
+        if self.bid is not None and found.row.get("is_bid"):
+            yield self.rebid(client, found, deadline, planned=planned)
+        item = to_switch(found, self.state, None if self.target.id is None else self.target.label)
+        if not planned:
+            switch(client, [item], self.state, self.waits, deadline, queues=self.options["on_unavailable"] == "wait")
+            if self.wish is not None and self.is_to_be_replaced(item):
+                yield self.replace(client, item, deadline)
+                return
+        if item.error is not None and found.row.get("is_bid"):
+            item.error = _maybe_outbid(item.error, found)
+        last = outcome(item, "instance", planned=planned)
+        yield last
+        seen = item.seen
+        if names and self.options["on_drift"] == "recycle":
+            for step, after in self.recycle(client, item.seen, drift, names, deadline, planned=planned):
+                last, seen = step, after
+                yield step
+        if not planned and self.waits.wait and self.options["wait_for"] == "ssh":
+            last["instance"] = self.await_ssh(client, seen, deadline)
+
+    def rebid(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
+        """Give an interruptible instance the bid of the task."""
+        from .revise import BID, Stored, plan_bid, revise, shows_bid
+
+        bid = t.cast("float", self.bid)
+        disk = price(found, "storage_total_cost") or 0.0
+        if self.wish is not None and bid + disk > self.wish.max_price:
+            raise BudgetExceeded(
+                f"A bid of {bid:g} and {disk:g} for the disk of {found.display_name} are more than offer.max_price, "
+                f"which is {self.wish.max_price:g}. Nothing was changed.",
+                instance=found.result(),
+            )
+        item = Item(Ref(found.id), found, plan_bid(found, bid), follow=False)
+        if item.plan.changed and not planned:
+            revise(client, item, Stored(BID, lambda seen: shows_bid(seen, bid)), deadline)
+        return outcome(item, "instance", planned=planned)
+
+    def recycle(
+        self,
+        client: Client,
+        found: Instance,
+        drift: c.Sequence[str],
+        names: c.Sequence[str],
+        deadline: Deadline,
+        *,
+        planned: bool,
+    ) -> c.Iterator[tuple[dict[str, t.Any], Instance]]:
+        """Change what is stored, then give the instance a new container. Raises Invalid for a stopped one."""
+        from .renew import recycle, to_recycle
+        from .revise import UPDATE, Stored, plan_contents, revise
+
+        wanted = plan_contents(found, self.contents, drift, names)
+        if not wanted.changed or (planned and self.state == "running" and found.is_stopped):
+            return
+        renewal = to_recycle(found, ())
+        if not renewal.plan.changed:
+            client.warn(f"{found.display_name} is not recycled, since it gets a new container already.")
+            return
+        stored = Item(Ref(found.id), found, wanted, follow=False)
+        if not planned:
+            settled = Stored(UPDATE, lambda seen: not set(self.contents.drift(seen)) & set(_settable(drift)))
+            revise(client, stored, settled, deadline)
+        yield outcome(stored, "instance", planned=planned), stored.seen
+        if not planned:
+            renewal = to_recycle(stored.seen, ())
+            recycle(client, [renewal], self.waits, deadline)
+        yield outcome(renewal, "instance", planned=planned), renewal.seen
+
+    def drift(self, found: Instance) -> list[str]:
+        """The options in which the instance differs."""
+        drift = self.contents.drift(found)
+        disk, wanted = number(found.row.get("disk_space")), self.options["disk"]
+        if wanted is not None and disk is not None and disk < wanted * 0.99:
+            drift.append("disk")
+        return drift
+
+    def drifting(self, found: Instance, drift: c.Collection[str]) -> list[str]:
+        """The same for a result; of the environment the names."""
+        names: list[str] = []
+        for option in drift:
+            if option in ("env", "secret_env"):
+                own = getattr(self.contents, option) or {}
+                names += [f"{option}.{name}" for name in self.contents.drifting_names(found) if name in own]
+            else:
+                names.append(option)
+        return names
+
+    def is_to_be_replaced(self, item: Leased) -> bool:
+        """Whether it could not start for want of its GPU, and may be replaced."""
+        replaces = self.options["on_unavailable"] == "replace"
+        return replaces and item.unavailable is not None and isinstance(item.error, Unavailable) and not item.gone
+
+    def replace(self, client: Client, item: Leased, deadline: Deadline) -> dict[str, t.Any]:
+        """Destroy what cannot start, once the next offer, its price and the budget are found good, and rent anew."""
+        from .destroy import destroy_one, plan_destroy
+        from .rent import BEYOND, Rental
+
+        wish = t.cast("Wish", self.wish)
+        error = t.cast("VastError", item.error)
+        since = time.time()
+        instance = {"instance": item.seen.result(), "attempts": []}
+        try:
+            Rental(client, wish, self.waits, deadline, since).quote()
+        except VastError as reason:
+            raise reason.with_context(
+                f"{item.name} cannot start, its GPU is taken, and was kept, since nothing could be rented in its "
+                f"place: {reason.msg}",
+                changed=item.changed,
+                **instance,
+            ) from reason
+        client.warn(f"{error.msg} It is destroyed and rented anew, since on_unavailable=replace.")
+        plan = plan_destroy(item.seen)
+        try:
+            destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
+        except VastError as reason:
+            raise reason.with_context(reason.msg, changed=True, **instance) from reason
+        destroyed = {"id": item.seen.id, "label": item.seen.label or None}
+        try:
+            return {**self.rent(client, wish, deadline, since, plan), "destroyed": destroyed}
+        except VastError as reason:
+            raise reason.with_context(f"{item.name} was destroyed. {reason.msg}", changed=True) from reason
+
+    def await_ssh(self, client: Client, found: Instance, deadline: Deadline) -> dict[str, t.Any]:
+        """Wait until an SSH server answers, and show the instance as it is then. Raises WaitTimeout."""
+        from .find import reread
+        from .reach import reachable
+
+        item: Leased = Item(Ref(found.id), found, Plan(found.display_name))
+        if reachable(found) is not None:
+            return found.result()
+        limit = deadline.bounded(self.options["boot_timeout"])
+        interval = self.waits.interval
+        for _elapsed in rounds(client.clock, first=interval, interval=interval, timeout=limit):
+            item.seen = reread(client, [item]).get(item.ref) or item.seen
+            if reachable(item.seen) is not None:
+                return item.seen.result()
+        raise WaitTimeout(
+            f"No SSH server answered at {item.name} in time. It exists and bills. Last seen: {item.seen.described}.",
+            instance=item.seen.result(),
+        )
+
+
+def _settable(drift: c.Iterable[str]) -> list[str]:
+    from .revise import SETTABLE
+
+    return [option for option in drift if option in SETTABLE]
+
+
+def _maybe_outbid(error: VastError, found: Instance) -> VastError:
+    return error.with_context(
+        f"{error.msg} It is interruptible, with a bid of {found.row.get('dph_base')} US dollars an hour: somebody may "
+        "have bid more. A higher bid may start it."
+    )
+
+
+def _merged(results: c.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """What several steps on one instance come to."""
+    last = results[-1]
+    diff = {**last["diff"]}
+    for side in ("before", "after"):
+        diff[side] = {name: value for each in results for name, value in each["diff"][side].items()}
+    return {
+        **last,
+        "changed": any(each["changed"] for each in results),
+        "actions": [action for each in results for action in each["actions"]],
+        "diff": diff,
+    }
+
+
+def _oldest(client: Client, found: list[Instance], *, planned: bool) -> Instance:
+    """The oldest of several; the younger ones are destroyed."""
+    from .rent import age, destroy_all
+
+    oldest, *younger = sorted(found, key=age)
+    names = ", ".join(each.display_name for each in younger)
+    if not planned:
+        destroy_all(client, younger)
+    client.warn(f"{names} carried the same label and {'would be' if planned else 'was'} destroyed as the younger.")
+    return oldest
+
+
+def _renting(offer: t.Mapping[str, t.Any], price: float | None, wish: Wish) -> Change:
+    shown = {
+        "offer_id": offer["id"],
+        "machine_id": offer["machine_id"],
+        "gpu_name": offer["gpu_name"],
+        "num_gpus": offer["num_gpus"],
+        "disk": wish.disk,
+        "per_hour": price,
+    }
+    action = (
+        f"rent offer {offer['id']} ({offer['num_gpus']} x {offer['gpu_name']}, machine {offer['machine_id']}) for "
+        f"{price:g} US dollars an hour as {wish.label}"
+    )
+    return Change("instance", None, shown, action)
+
+
+def _check_numbers(options: t.Mapping[str, t.Any]) -> None:
+    for name, least, most in (
+        ("attempts", 1, MOST_ATTEMPTS),
+        ("boot_timeout", 1, MOST_BOOT),
+        ("disk", 1, MOST_DISK),
+        ("bid", LEAST_BID, HIGHEST_BID),
+    ):
+        if options[name] is not None:
+            check_number(options[name], name, least, most)
+
+
+def _check_waits(options: t.Mapping[str, t.Any], waits: Waits) -> None:
+    if options["wait_for"] == "ssh":
+        if options["runtype"] == "args":
+            raise Invalid("wait_for=ssh cannot be met with runtype=args, which runs no SSH server.")
+        if not waits.wait:
+            raise Invalid("wait_for=ssh needs wait=true.")
+        if options["state"] not in ("present", "running"):
+            raise Invalid("wait_for=ssh goes with state=running or state=present.")
+
+
+def _check_replace(options: t.Mapping[str, t.Any]) -> None:
+    if options["offer"] is None:
+        raise Invalid("on_unavailable=replace needs offer, which says what may be rented in its place.")
+    if not options["accept_data_loss"]:
+        raise Invalid(
+            "on_unavailable=replace destroys the instance, and all that is on its disk, when its GPU is taken; it "
+            "needs accept_data_loss=true."
+        )
+
+
+def _wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> Wish:
+    """What may be rented. Raises Invalid."""
+    from .budget import Budget
+    from .criteria import Criteria
+    from .keys import checked_keys
+    from .rent import Wish
+
+    offer = options["offer"]
+    if target.id is not None or not target.label:
+        raise Invalid("offer needs label and must not stand beside id: the label is what the instance is known by.")
+    if options["state"] not in ("present", "running"):
+        raise Invalid("offer goes with state=running or state=present.")
+    if offer["max_price"] is None:
+        raise Invalid("offer.max_price is required: nothing is rented without a price that is the most.")
+    if options["disk"] is None:
+        raise Invalid("disk is required to rent; it is part of the price and cannot be changed later.")
+    if contents.image is None and contents.template_hash_id is None:
+        raise Invalid("image or template_hash_id is required to rent.")
+    if offer["interruptible"] and options["bid"] is None:
+        raise Invalid("offer.interruptible needs bid, in US dollars an hour for the machine.")
+    if options["bid"] is not None and not offer["interruptible"]:
+        raise Invalid("bid goes with offer.interruptible=true only.")
+    check_id(offer["id"], "offer.id")
+    if offer["id"] is not None and options["attempts"] > 1:
+        raise Invalid("offer.id names one offer, so attempts cannot be more than 1.")
+    return Wish(
+        label=target.label,
+        criteria=Criteria.from_options(offer, options["disk"]),
+        max_price=offer["max_price"],
+        contents=contents,
+        offer_id=offer["id"],
+        bid=options["bid"],
+        ssh_keys=checked_keys(options["ssh_keys"]),
+        wait_for=options["wait_for"],
+        boot_timeout=options["boot_timeout"],
+        attempts=options["attempts"],
+        retain_failed=options["retain_failed"],
+        on_duplicate=options["on_duplicate"],
+        budget=Budget.from_options(options["budget"]),
+    )

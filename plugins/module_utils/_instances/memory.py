@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""What the tasks of one user know of each other's renting: a lock for each label, and what was sent last for it."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import contextlib
+import hashlib
+import json
+import os
+import time
+import typing as t
+
+from .._api.client import Client
+from .._api.clock import Deadline
+from .._api.errors import WaitTimeout
+from .._api.private_files import Content, PrivateFile, shared_directory
+
+LOCK_POLL = 1.0
+"""Seconds between two tries to get a lock that another task has."""
+DOUBT_LASTS = 600.0
+"""For how many seconds a create of which nothing was heard may still show up."""
+
+
+class Sent(t.NamedTuple):
+    """The last create for a label: which offer, when (seconds since 1970), and whether its outcome is known."""
+
+    offer_id: int
+    at: float
+    settled: bool
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it may still show up as an instance."""
+        return not self.settled and abs(time.time() - self.at) < DOUBT_LASTS
+
+
+class Memory:
+    """What is remembered under one lock. `waited`: another task had the lock first. Without a file it forgets."""
+
+    def __init__(self, client: Client, content: Content | None, label: str, *, waited: bool) -> None:
+        self.waited = waited
+        self._client = client
+        self._content = content
+        self._label = label
+
+    @property
+    def last(self) -> Sent | None:
+        """What was sent last for this label; None when that is not known."""
+        if self._content is None or not self._content.data.strip():
+            return None
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            known = json.loads(self._content.data)
+            if known["label"] == self._label:
+                return Sent(int(known["offer_id"]), float(known["at"]), known["settled"] is True)
+        return None
+
+    def note(self, offer_id: int, *, settled: bool) -> None:
+        """Remember a create, before it is sent and when its outcome is known."""
+        if self._content is None:
+            return
+        known = {"label": self._label, "offer_id": offer_id, "at": time.time(), "settled": settled}
+        try:
+            self._content.save(json.dumps(known).encode())
+        except OSError as error:
+            self._client.warn(
+                f"That an offer is being rented as {self._label!r} could not be noted: {error}. Should this task be "
+                "killed now, the next one cannot know of it."
+            )
+
+
+@contextlib.contextmanager
+def exclusive(client: Client, kind: str, label: str, what: str, deadline: Deadline) -> c.Iterator[Memory]:
+    """Keep other tasks of this user out while the body runs; they wait, as this one does, up to the deadline.
+
+    `kind` and `label` name the lock, within the account; `what` says in a warning what is waited for. Where no file can
+    be locked the body runs all the same, after a warning. Raises WaitTimeout.
+    """
+    identity = f"{client.settings.api_url} {client.settings.api_key} {label}"
+    name = f"{kind}-" + hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest() + ".json"
+    file = PrivateFile(shared_directory(os.environ), name, durable=True)
+    with contextlib.ExitStack() as until_left:
+        waited = False
+        while True:
+            content = None
+            try:
+                content = until_left.enter_context(file.locked())
+            except BlockingIOError:
+                _wait(client, what, deadline, first=not waited)
+                waited = True
+                continue
+            except OSError as error:
+                client.warn(
+                    f"Other tasks cannot be kept from {what} at the same time, and a create whose reply is lost cannot "
+                    f"be remembered: {error}."
+                )
+            break
+        yield Memory(client, content, label, waited=waited)
+
+
+def _wait(client: Client, what: str, deadline: Deadline, *, first: bool) -> None:
+    if deadline.expired:
+        raise WaitTimeout(f"Another task of this user kept {what} for longer than wait_timeout. Nothing was rented.")
+    if first:
+        client.warn(f"Another task of this user is {what}. Waiting for it, at most {deadline.remaining:.0f} s.")
+    client.clock.sleep(min(LOCK_POLL, deadline.remaining))

@@ -1,0 +1,688 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Renting one instance under a label, so that no failure, crash or lost reply leaves one that bills unseen (F3.5).
+
+A create is sent once. What became of it a listing decides, never a reply; after a doubt that no listing settles nothing
+else is rented in the same task.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import contextlib
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.clock import Deadline, Waits, rounds
+from .._api.errors import (
+    Ambiguous,
+    BudgetExceeded,
+    Invalid,
+    ServerError,
+    Unavailable,
+    UnknownOutcome,
+    VastError,
+    WaitTimeout,
+)
+from .._core.interrupts import Interrupted, interruptible
+from .budget import Budget, allowance
+from .contents import Contents
+from .cost import price
+from .criteria import Criteria, gpu, number
+from .destroy import destroy_one
+from .find import carriers
+from .instance import Instance, read
+from .memory import Memory, exclusive
+from .offers import Offer, explained, find_offer, relax, search
+from .switch import switch, to_switch
+from .watch import Watch
+
+CREATE = Route("PUT", "/api/v0/asks/{id}/", 4.5)
+MOST_OFFERS = 5
+"""So many offers of one search are tried when one after the other is gone."""
+SETTLE_WITHIN = 60.0
+"""For how many seconds listings are read for what was rented, or may have been."""
+BEYOND = 120.0
+"""Seconds beyond `wait_timeout` in which a box that cannot be used is destroyed."""
+FIRST_LOOK = 1.06
+"""As for every write: the listing's own minimum interval (F2.4), and just over its margin."""
+LOOK_EVERY = 2 * FIRST_LOOK
+ABSENT_LOOKS = 3
+"""So many listings in a row must lack a box that they have shown before it counts as gone."""
+DISK_MARGIN = 0.99
+"""A disk may be told as a little less than what was asked for."""
+CENT = 1e-6
+LOG_LINES = 20
+"""So much of the log of a box that cannot come up is kept."""
+
+
+class Wish(t.NamedTuple):
+    """What is to be rented: `disk` in GB, prices in US dollars an hour, times in seconds; see the options."""
+
+    label: str
+    criteria: Criteria
+    max_price: float
+    contents: Contents
+    offer_id: int | None = None
+    bid: float | None = None
+    ssh_keys: tuple[str, ...] = ()
+    wait_for: str = "running"
+    boot_timeout: float = 600.0
+    attempts: int = 1
+    retain_failed: bool = False
+    on_duplicate: str = "fail"
+    budget: Budget = Budget()
+
+    @property
+    def disk(self) -> float:
+        """The disk that is priced, filtered by and rented, in GB."""
+        return self.criteria.disk
+
+    def price_of(self, offer: Offer) -> float | None:
+        """What the instance will cost an hour with this disk; of an interruptible one the bid counts."""
+        told = offer.price
+        if self.bid is None:
+            return told["per_hour"]
+        return None if told["disk"] is None else round(self.bid + told["disk"], 6)
+
+    def body(self) -> dict[str, t.Any]:
+        """What a create sends."""
+        paid = {"cancel_unavail": True} if self.bid is None else {"price": self.bid}
+        contents = self.contents.create_body()
+        return {"label": self.label, "disk": self.disk, "target_state": "running", **paid, **contents}
+
+
+class Rented(t.NamedTuple):
+    """What there is in the end. `offer`: what was rented; None when the instance was found and is still to converge."""
+
+    instance: Instance
+    offer: Offer | None
+    attempts: list[dict[str, t.Any]]
+
+    @property
+    def changed(self) -> bool:
+        """Whether something was rented on the way."""
+        return any(each["instance_id"] is not None for each in self.attempts)
+
+
+class Attempt:
+    """One offer on its way to a box that can be used; an entry of `attempts`."""
+
+    def __init__(self, offer: Offer, price: float | None, now: float) -> None:
+        self.offer = offer
+        self.price = price
+        self.began = now
+        self.ended: float | None = None
+        self.id: int | None = None
+        self.seen: Instance | None = None
+        self.outcome = "unknown"
+        self.reason: str | None = None
+        self.log: str | None = None
+        self.relabelled = False
+        self.absent = 0
+        self.rivals: list[Instance] = []
+        self.rivals_since = 0.0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether an instance of it may exist."""
+        return self.id is not None and self.ended is None
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self.seen.display_name if self.seen else f"instance {self.id}"
+
+    def end(self, outcome: str, reason: str | None, now: float) -> None:
+        """Note what became of it."""
+        self.outcome, self.reason, self.ended = outcome, reason, now
+
+    def result(self, now: float) -> dict[str, t.Any]:
+        """The documented shape of an attempt."""
+        seconds = (now if self.ended is None else self.ended) - self.began
+        cost = None if self.price is None else round(self.price * seconds / 3600, 6)
+        return {
+            "offer_id": self.offer.id,
+            "machine_id": self.offer.machine_id,
+            "instance_id": self.id,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "log": self.log,
+            "seconds": round(seconds, 1),
+            "cost": cost if self.id is not None else 0.0,
+        }
+
+
+class _Dud(Exception):
+    """A box that cannot be used: what is wrong, and as what a failure tells it."""
+
+    def __init__(self, outcome: str, reason: str, error: type[VastError] = Unavailable) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+        self.error = error
+
+
+class _Older(Exception):
+    """Another machine has rented an older box under the same label; ours is destroyed."""
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__()
+        self.instance = instance
+
+
+class Rental:
+    """Rents what a wish says, within the deadline of the task; `since` is when its first listing was read."""
+
+    def __init__(self, client: Client, wish: Wish, waits: Waits, deadline: Deadline, since: float) -> None:
+        self.client = client
+        self.wish = wish
+        self.waits = waits
+        self.deadline = deadline
+        self.since = since
+        self.attempts: list[Attempt] = []
+        self.destroyed: set[int] = set()
+        self.pending: Attempt | None = None
+        self.memory: Memory
+
+    def quote(self) -> Offer:
+        """The offer that would be rented; only reads. Raises what forbids it."""
+        return self.choose()[0]
+
+    def run(self) -> Rented:
+        """Rent, or find what an earlier or another task has rented. A failure says what is alive and bills."""
+        with interruptible() as part:
+            try:
+                with part():
+                    return self.walk()
+            except Interrupted as signal:
+                raise self.told(WaitTimeout(f"Interrupted by {signal.name}.")) from None
+            except VastError as error:
+                raise self.told(error) from error
+            except Exception as error:
+                # Whatever it is, what may bill has to be named.
+                if not (self.pending or any(each.is_alive for each in self.attempts)):
+                    raise
+                reason = self.client.redactor.text(f"{type(error).__name__}: {error}")
+                failure = UnknownOutcome(f"The task stopped at an unexpected error, {reason}.")
+                raise self.told(failure) from error
+
+    def walk(self) -> Rented:
+        """One label after the other, one attempt after the other."""
+        what = f"renting {self.wish.label!r}"
+        with exclusive(self.client, "rent", self.wish.label, what, self.deadline) as self.memory:
+            known = self.known()
+            if known is not None:
+                return Rented(known, None, [])
+            try:
+                return self.try_offers()
+            except _Older as older:
+                return Rented(older.instance, None, self.results())
+
+    def try_offers(self) -> Rented:
+        """Up to `attempts` boxes, each on another machine; a dud is destroyed before the next one is rented."""
+        failure: VastError | None = None
+        for number_of in range(1, self.wish.attempts + 1):
+            if failure is not None and self.deadline.expired:
+                raise WaitTimeout(f"{failure.msg} wait_timeout left no time for another attempt.", failure.exchange)
+            attempt = self.acquire(failure)
+            try:
+                self.prepare(attempt)
+                self.prove(attempt)
+            except _Dud as dud:
+                failure = self.bury(attempt, dud, number_of)
+                continue
+            attempt.outcome = "rented"
+            return Rented(t.cast("Instance", attempt.seen), attempt.offer, self.results())
+        raise t.cast("VastError", failure)
+
+    def known(self) -> Instance | None:
+        """What another task has rented meanwhile, or an earlier one whose create was left in doubt."""
+        last = self.memory.last
+        if last is not None and last.is_doubtful:
+            self.client.warn(
+                f"An earlier task sent a create for offer {last.offer_id} as {self.wish.label!r} and never learned "
+                f"what became of it. Looking for up to {SETTLE_WITHIN:g} s before anything is rented."
+            )
+            found, _error = self.look_for_label()
+            if found is None:
+                self.memory.note(last.offer_id, settled=True)
+            return found
+        if self.memory.waited or (last is not None and last.at > self.since):
+            return one_of(carriers(self.client, self.wish.label), self.wish.label)
+        return None
+
+    def acquire(self, failure: VastError | None) -> Attempt:
+        """A box that listings show. Raises what forbids it, or Unavailable when no offer is left."""
+        if self.deadline.expired:
+            raise WaitTimeout("wait_timeout was used up before anything was rented.")
+        with self.kept_to_budget():
+            try:
+                offers = self.choose()
+            except (Unavailable, BudgetExceeded) as error:
+                raise error.with_context(f"{failure.msg} {error.msg}" if failure else error.msg) from error
+            for offer in offers[:MOST_OFFERS]:
+                attempt = self.create(offer)
+                if attempt is not None:
+                    return attempt
+        tried = min(len(offers), MOST_OFFERS)
+        raise Unavailable(f"None of the {tried} best offers could be rented; the last said: {self.attempts[-1].reason}")
+
+    @contextlib.contextmanager
+    def kept_to_budget(self) -> c.Iterator[None]:
+        """Tasks of one account that share a budget choose and rent one after the other."""
+        if not self.wish.budget.is_set:
+            yield
+            return
+        with exclusive(self.client, "budget", "", "renting within a budget", self.deadline):
+            yield
+
+    def choose(self) -> list[Offer]:
+        """The offers that may be rented, best first: criteria, price and budget are held again. Only reads."""
+        left = allowance(self.client, self.wish.budget)
+        offers = self.one_offer() if self.wish.offer_id is not None else self.search()
+        affordable = [offer for offer in offers if self.price_fits(offer, left)]
+        if affordable:
+            return affordable
+        cheapest = min((cost for offer in offers if (cost := self.wish.price_of(offer)) is not None), default=None)
+        shown = "a price that is not known" if cheapest is None else f"{cheapest:g} US dollars an hour"
+        if left is not None and cheapest is not None and cheapest <= self.wish.max_price:
+            raise BudgetExceeded(
+                f"The cheapest offer costs {shown} with a disk of {self.wish.disk:g} GB, and budget.max_per_hour "
+                f"leaves {left:g}. Nothing was rented. Stop or destroy something, or raise the budget."
+            )
+        raise BudgetExceeded(
+            f"The cheapest offer costs {shown} with a disk of {self.wish.disk:g} GB"
+            + (f" and a bid of {self.wish.bid:g}" if self.wish.bid is not None else "")
+            + f"; offer.max_price is {self.wish.max_price:g}. Nothing was rented."
+        )
+
+    def price_fits(self, offer: Offer, left: float | None) -> bool:
+        """Whether price cap and budget allow it; a price that is not known is allowed by neither."""
+        cost = self.wish.price_of(offer)
+        return cost is not None and cost <= self.wish.max_price + CENT and (left is None or cost <= left + CENT)
+
+    def criteria(self) -> Criteria:
+        """What is asked for, without the machines that have failed."""
+        failed = (each.offer.machine_id for each in self.attempts if each.id is not None)
+        return self.wish.criteria.excluding([machine for machine in failed if machine is not None])
+
+    def one_offer(self) -> list[Offer]:
+        """The offer that was named, as it is now."""
+        offer_id = t.cast("int", self.wish.offer_id)
+        offer = find_offer(self.client, offer_id, self.criteria().without("max_price"))
+        if offer is None:
+            raise Unavailable(f"Offer {offer_id} is gone, or does not meet the other criteria. Nothing was rented.")
+        return self.above_floor([offer])
+
+    def search(self) -> list[Offer]:
+        """What the market has. Raises Unavailable with what to relax."""
+        criteria = self.criteria()
+        found = search(self.client, criteria)
+        for option in criteria.unheld:
+            self.client.warn(f"{option}: offers do not show this, so that it could not be checked.")
+        if found.dropped:
+            self.client.warn(
+                f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out."
+            )
+        tried = {each.offer.id for each in self.attempts}
+        offers = [offer for offer in found.offers if offer.id not in tried]
+        if offers:
+            return self.above_floor(offers)
+        told = relax(self.client, criteria)
+        text = f"No offer meets all criteria, so nothing was rented. {explained(told)}"
+        if any(each["criterion"] == "max_price" and each["offers"] for each in told):
+            raise BudgetExceeded(text, relax=told)
+        raise Unavailable(text, relax=told)
+
+    def above_floor(self, offers: list[Offer]) -> list[Offer]:
+        """Those that would take the bid. Raises Invalid when none does."""
+        if self.wish.bid is None:
+            return offers
+        floors = [floor for offer in offers if (floor := floor_of(offer)) is not None]
+        taking = [offer for offer in offers if (floor := floor_of(offer)) is not None and floor <= self.wish.bid + CENT]
+        if taking:
+            return taking
+        least = f"the lowest bid taken is {min(floors):g}" if floors else "no offer tells its lowest bid"
+        raise Invalid(f"bid is {self.wish.bid:g} US dollars an hour, and {least}. Nothing was rented.")
+
+    def create(self, offer: Offer) -> Attempt | None:
+        """Rent one offer, once, and see it in a listing; None when it is gone, taken, or did not start."""
+        attempt = Attempt(offer, self.wish.price_of(offer), self.client.clock.now())
+        self.attempts.append(attempt)
+        self.memory.note(offer.id, settled=False)
+        self.pending = attempt
+        try:
+            reply = self.client.call(
+                CREATE, ids={"id": offer.id}, body=self.wish.body(), keep="new_contract", deadline=self.deadline
+            )
+        except (UnknownOutcome, ServerError) as error:
+            self.settle(attempt, error)
+            return attempt
+        except Unavailable as error:
+            self.settled(attempt, "gone", error.msg)
+            return None
+        except VastError as error:
+            self.settled(attempt, "refused", error.msg)
+            raise error.with_context(f"{error.msg} Nothing was rented by this request.") from error
+        contract = reply.get("new_contract")
+        if not isinstance(contract, int) or isinstance(contract, bool) or contract <= 0:
+            self.settle(attempt, UnknownOutcome(f"Vast.ai rented offer {offer.id} but did not name the instance."))
+            return attempt
+        attempt.id = contract
+        if reply.get("success") is not True:
+            self.remove_unstarted(attempt, reply)
+            return None
+        self.confirm(attempt)
+        return attempt
+
+    def settled(self, attempt: Attempt, outcome: str | None = None, reason: str | None = None) -> None:
+        """What became of a create is known."""
+        self.pending = None
+        self.memory.note(attempt.offer.id, settled=True)
+        if outcome is not None:
+            attempt.end(outcome, reason, self.client.clock.now())
+
+    def settle(self, attempt: Attempt, doubt: VastError) -> None:
+        """Find out what a create came to whose outcome is not known. Raises UnknownOutcome when listings do not say."""
+        attempt.reason = doubt.msg
+        found, blind = self.look_for_label()
+        if found is None:
+            blind_too = f" {blind.msg}" if blind else ""
+            raise UnknownOutcome(
+                f"{doubt.msg} No listing of {SETTLE_WITHIN:g} s showed an instance {self.wish.label!r}.{blind_too}",
+                doubt.exchange,
+            )
+        attempt.id, attempt.seen = found.id, found
+        self.settled(attempt)
+        if found.row.get("machine_id") != attempt.offer.machine_id:
+            attempt.end("adopted", "Another task has rented under this label.", self.client.clock.now())
+            attempt.id = None
+            raise _Older(found)
+        attempt.reason = None
+
+    def look_for_label(self) -> tuple[Instance | None, VastError | None]:
+        """What listings show under the label, for a minute; and why the last one could not be read."""
+        blind: VastError | None = None
+        limit = Deadline(self.client.clock, SETTLE_WITHIN)
+        for _elapsed in rounds(self.client.clock, first=FIRST_LOOK, interval=2 * LOOK_EVERY, timeout=limit):
+            try:
+                found = one_of(self.carriers(), self.wish.label)
+            except Ambiguous:
+                raise
+            except VastError as error:
+                blind = error
+                continue
+            blind = None
+            if found is not None:
+                return found, None
+        return None, blind
+
+    def carriers(self) -> list[Instance]:
+        """What carries the label, without what this task has destroyed."""
+        return [each for each in carriers(self.client, self.wish.label) if each.id not in self.destroyed]
+
+    def confirm(self, attempt: Attempt) -> None:
+        """Read listings until they show the box. Raises UnknownOutcome when they do not."""
+        limit = Deadline(self.client.clock, SETTLE_WITHIN)
+        for _elapsed in rounds(self.client.clock, first=FIRST_LOOK, interval=LOOK_EVERY, timeout=limit):
+            if self.look(attempt) is not None:
+                self.settled(attempt)
+                return
+        raise UnknownOutcome(
+            f"Offer {attempt.offer.id} was rented as instance {attempt.id}, but no listing of {SETTLE_WITHIN:g} s "
+            "shows it."
+        )
+
+    def look(self, attempt: Attempt) -> Instance | None:
+        """The box as a complete listing shows it, by its label or else by its id; races are settled on the way."""
+        found = self.carriers()
+        own = next((each for each in found if each.id == attempt.id), None) or self.by_id(attempt)
+        if own is None:
+            attempt.absent += 1
+            return None
+        attempt.seen, attempt.absent = own, 0
+        others = [each for each in found if each.id != own.id]
+        if others:
+            self.race(attempt, own, others)
+        else:
+            attempt.rivals = []
+        return own
+
+    def by_id(self, attempt: Attempt) -> Instance | None:
+        """The box when it does not carry its label; one that was ignored is set, once."""
+        rows = read(self.client, {"id": {"eq": attempt.id}})
+        own = next((each for each in rows if each.id == attempt.id and not each.is_unloaded), None)
+        if own is None or attempt.relabelled or own.label == self.wish.label:
+            return own
+        attempt.relabelled, attempt.seen = True, own
+        item = to_switch(own, None, self.wish.label)
+        switch(self.client, [item], None, self.waits._replace(wait=False), Deadline(self.client.clock, SETTLE_WITHIN))
+        if item.error is not None:
+            raise item.error.with_context(f"{own.display_name} was rented without its label. {item.error.msg}")
+        return item.seen
+
+    def race(self, attempt: Attempt, own: Instance, others: list[Instance]) -> None:
+        """Two machines have rented: who owns the younger box destroys it, and goes on with the older."""
+        now = self.client.clock.now()
+        oldest = min([own, *others], key=age)
+        if oldest is own:
+            attempt.rivals_since = attempt.rivals_since if attempt.rivals else now
+            attempt.rivals = others
+            return
+        self.settled(attempt)
+        reason = f"{oldest.display_name} is older and carries the same label."
+        self.remove(attempt, "duplicate", reason)
+        self.client.warn(f"{reason} {own.display_name}, which this task had rented, was destroyed.")
+        raise _Older(oldest)
+
+    def prepare(self, attempt: Attempt) -> None:
+        """Hold what was rented against what was asked, as far as it is told, and attach the keys."""
+        self.hold(attempt, final=False)
+        if self.wish.ssh_keys:
+            from .keys import attach
+
+            for key in self.wish.ssh_keys:
+                attach(self.client, t.cast("Instance", attempt.seen), key, self.deadline)
+
+    def hold(self, attempt: Attempt, *, final: bool) -> None:
+        """Raises _Dud for a box that is not what was asked for."""
+        seen = t.cast("Instance", attempt.seen)
+        wrong = list(differences(seen, attempt.offer, self.wish, final=final))
+        if wrong:
+            error = BudgetExceeded if all(kind == "price" for kind, _text in wrong) else Unavailable
+            texts = "; ".join(text for _kind, text in wrong)
+            raise _Dud("differs", f"{seen.display_name} is not what was asked for: {texts}.", error)
+
+    def prove(self, attempt: Attempt) -> None:
+        """Wait until the box can be used. Raises _Dud when it cannot."""
+        clock = self.client.clock
+        watch = Watch("running", t.cast("Instance", attempt.seen), clock.now())
+        limit = self.deadline.bounded(self.wish.boot_timeout)
+        up = not self.waits.wait or self.is_up(attempt, watch)
+        if not (up and not attempt.rivals):
+            for _elapsed in rounds(clock, first=self.waits.interval, interval=self.waits.interval, timeout=limit):
+                up = not self.missed(attempt) and (not self.waits.wait or self.is_up(attempt, watch))
+                if up and not self.has_rivals(attempt):
+                    break
+        if not up:
+            raise self.not_up(attempt)
+        if attempt.rivals:
+            self.settle_rivals(attempt)
+        self.hold(attempt, final=self.waits.wait)
+
+    def missed(self, attempt: Attempt) -> bool:
+        """Poll once; whether the listing lacks the box. Raises _Dud when it is gone."""
+        if self.look(attempt) is not None:
+            return False
+        if attempt.absent >= ABSENT_LOOKS:
+            raise _Dud("vanished", f"{attempt.name} no longer exists: {ABSENT_LOOKS} complete listings lack it.")
+        return True
+
+    def is_up(self, attempt: Attempt, watch: Watch) -> bool:
+        """Whether the box runs, and answers where that is asked for. Raises _Dud when it cannot any more."""
+        seen = t.cast("Instance", attempt.seen)
+        self.hold(attempt, final=False)
+        if seen.word("intended_status") in ("stopped", "frozen"):
+            if self.wish.bid is not None:
+                raise _Dud("outbid", f"{seen.display_name} was outbid before it ran: its bid is {self.wish.bid:g}.")
+            raise Unavailable(f"{seen.display_name} was stopped by someone else. Last seen: {seen.described}.")
+        try:
+            if not watch.see(seen, self.client.clock.now()):
+                return False
+        except Unavailable as error:
+            raise _Dud("failed", error.msg) from error
+        if self.wish.wait_for != "ssh":
+            return True
+        from .reach import reachable
+
+        return reachable(seen) is not None
+
+    def not_up(self, attempt: Attempt) -> Exception:
+        """What it means that the time is over."""
+        seen = t.cast("Instance", attempt.seen)
+        last = f"Last seen: {seen.described}."
+        lacks = "no SSH server answered" if seen.is_running else "it did not run"
+        if self.deadline.expired:
+            return WaitTimeout(f"{seen.display_name} was not ready when wait_timeout ended: {lacks}. {last}")
+        limit = f"boot_timeout ({self.wish.boot_timeout:g} s)"
+        return _Dud("failed", f"{seen.display_name}: {lacks} within {limit}. {last}")
+
+    def has_rivals(self, attempt: Attempt) -> bool:
+        """Whether younger boxes carry the label that their creators may still destroy."""
+        return bool(attempt.rivals) and self.client.clock.now() - attempt.rivals_since < SETTLE_WITHIN
+
+    def settle_rivals(self, attempt: Attempt) -> None:
+        """Younger boxes stay under the label: nobody destroys them, or the task may."""
+        if self.wish.on_duplicate != "destroy_younger":
+            ids = ", ".join(str(each.id) for each in attempt.rivals)
+            raise Ambiguous(
+                f"{attempt.name} is not the only one that carries the label {self.wish.label!r}: {ids} does, too, and "
+                "bills. Destroy what is too much, or set on_duplicate=destroy_younger."
+            )
+        destroy_all(self.client, attempt.rivals)
+        self.destroyed |= {each.id for each in attempt.rivals}
+
+    def bury(self, attempt: Attempt, dud: _Dud, number_of: int) -> VastError:
+        """Destroy a box that cannot be used, and prove it. Raises when that fails, or when it is to be kept."""
+        attempt.log = self.daemon_log(attempt) if dud.outcome == "failed" else None
+        attempt.outcome, attempt.reason = dud.outcome, dud.reason
+        if dud.outcome == "vanished":
+            attempt.end(dud.outcome, dud.reason, self.client.clock.now())
+            return dud.error(dud.reason)
+        if self.wish.retain_failed:
+            attempt.outcome = "retained"
+            raise dud.error(f"{dud.reason} It is kept for inspection, since retain_failed is set.")
+        self.remove(attempt, dud.outcome, dud.reason)
+        self.client.warn(f"Attempt {number_of} of {self.wish.attempts}: {dud.reason} It was destroyed.")
+        return dud.error(f"{dud.reason} It was destroyed.")
+
+    def daemon_log(self, attempt: Attempt) -> str | None:
+        """The end of what the host's daemon says of the box, where there is something."""
+        from .logs import tail_of
+
+        return tail_of(self.client, attempt.seen, LOG_LINES, daemon=True) if attempt.seen else None
+
+    def remove_unstarted(self, attempt: Attempt, reply: t.Mapping[str, t.Any]) -> None:
+        """Destroy a contract that did not start, and bills its disk; why is read before."""
+        with contextlib.suppress(VastError):
+            rows = read(self.client, {"id": {"eq": attempt.id}})
+            attempt.seen = next((each for each in rows if each.id == attempt.id), None)
+        said = self.client.redactor.text(str(reply.get("msg") or "")) or "no reason"
+        state = f" Last seen: {attempt.seen.described}." if attempt.seen else ""
+        self.remove(attempt, "not_started", f"The contract was made but did not start: {said}.{state}")
+        self.settled(attempt)
+
+    def remove(self, attempt: Attempt, outcome: str, reason: str) -> None:
+        """Destroy what an attempt has rented, and prove it."""
+        attempt.outcome, attempt.reason = outcome, reason
+        instance_id = t.cast("int", attempt.id)
+        instance = attempt.seen or Instance(instance_id, {"label": self.wish.label, "dph_total": attempt.price})
+        try:
+            destroy_one(self.client, instance, Deadline(self.client.clock, BEYOND))
+        except VastError as error:
+            raise error.with_context(f"{reason} {error.msg}") from error
+        self.destroyed.add(instance_id)
+        attempt.end(outcome, reason, self.client.clock.now())
+
+    def results(self) -> list[dict[str, t.Any]]:
+        """All attempts as a result shows them."""
+        now = self.client.clock.now()
+        return [each.result(now) for each in self.attempts]
+
+    def told(self, error: VastError) -> VastError:
+        """The failure with what is alive and bills now."""
+        alive = [each for each in self.attempts if each.is_alive]
+        more: dict[str, t.Any] = {"attempts": self.results(), "changed": bool(alive or self.pending)}
+        sentences = [error.msg, *(self.bills(each) for each in alive)]
+        if alive and alive[-1].seen is not None:
+            more["instance"] = alive[-1].seen.result()
+        if alive:
+            more["instance_id"] = alive[-1].id
+        elif self.pending is not None:
+            sentences.append(
+                f"Offer {self.pending.offer.id} may have been rented as {self.wish.label!r}, and then bills; no other "
+                "offer was taken. Run the task again: it looks for the instance before it rents."
+            )
+        elif any(each.id is not None for each in self.attempts):
+            sentences.append("Nothing that this task rented exists any more.")
+        return error.with_context(" ".join(sentences), **more)
+
+    def bills(self, attempt: Attempt) -> str:
+        """That a box exists and bills, and what to do."""
+        paid = "at a price that is not known" if attempt.price is None else f"{attempt.price:g} US dollars an hour"
+        return (
+            f"{attempt.name[:1].upper()}{attempt.name[1:]} exists under the label {self.wish.label!r} and bills {paid}."
+            " Run the task again to go on with it, or destroy it with state=absent."
+        )
+
+
+def differences(seen: Instance, offer: Offer, wish: Wish, *, final: bool) -> c.Iterator[tuple[str, str]]:
+    """In what a box differs from what was asked; with `final` what it does not tell counts, too. Pure."""
+    wanted = gpu(str(offer.row.get("gpu_name") or ""))
+    have = gpu(seen.text("gpu_name") or "")
+    if have != wanted and (have or final):
+        yield "gpu", f"the GPU is {have or 'not told'}, not {wanted}"
+    count, wants = number(seen.row.get("num_gpus")), number(offer.row.get("num_gpus"))
+    if count != wants and (count is not None or final):
+        yield "gpu", f"it has {_shown(count)} GPUs, not {_shown(wants)}"
+    disk = number(seen.row.get("disk_space"))
+    if (disk is None and final) or (disk is not None and disk < wish.disk * DISK_MARGIN):
+        yield "disk", f"its disk has {_shown(disk)} GB, not {wish.disk:g}"
+    paid = price(seen, "dph_total")
+    if (paid is None and final) or (paid is not None and paid > wish.max_price + CENT):
+        yield "price", f"it costs {_shown(paid)} US dollars an hour, and offer.max_price is {wish.max_price:g}"
+
+
+def _shown(value: float | None) -> str:
+    return "an unknown number of" if value is None else f"{value:g}"
+
+
+def floor_of(offer: Offer) -> float | None:
+    """The lowest bid that an interruptible offer takes (F5)."""
+    floor = number(offer.row.get("min_bid"))
+    return number(offer.row.get("dph_base")) if floor is None else floor
+
+
+def age(instance: Instance) -> tuple[float, int]:
+    """What the oldest has least of: the beginning of its contract, then its id."""
+    began = number(instance.row.get("start_date"))
+    return began or 0.0, instance.id
+
+
+def one_of(found: list[Instance], label: str) -> Instance | None:
+    """The one instance that there is, or None. Raises Ambiguous."""
+    if len(found) > 1:
+        ids = ", ".join(str(each.id) for each in found)
+        raise Ambiguous(
+            f"{len(found)} instances carry the label {label!r}: {ids}. All of them bill. Destroy what is too much, or "
+            "set on_duplicate=destroy_younger."
+        )
+    return found[0] if found else None
+
+
+def destroy_all(client: Client, instances: c.Iterable[Instance]) -> None:
+    """Destroy what is too much, and prove it. Raises the leaves of VastError."""
+    for each in instances:
+        destroy_one(client, each, Deadline(client.clock, BEYOND))

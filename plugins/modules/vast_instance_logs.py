@@ -1,0 +1,435 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vast_instance_logs
+short_description: Read the log of a rented GPU instance on Vast.ai
+version_added: 0.3.0
+description:
+  - Returns what the container of an instance has printed, or what the daemon of its host says of it.
+  - Vast.ai writes the log to a file that this module waits for. The file may be the same for each request, and may
+    still hold the text of an earlier one; RV(may_be_old) says so.
+  - The log of a destroyed instance is gone. Read it before you destroy an instance that failed.
+  - The API key and the secrets that the instance is known to have in its environment are masked. Anything else that a
+    program prints is returned as it is.
+author:
+  - vastai.cloud contributors (@vastai-cloud)
+extends_documentation_fragment:
+  - vastai.cloud.api
+  - vastai.cloud.target
+  - vastai.cloud.attributes
+  - vastai.cloud.attributes.actiongroup
+options:
+  tail:
+    description:
+      - How many lines from the end of the log to return, at most 100000. A log of more than 4 MiB is refused.
+    type: int
+    default: 1000
+  filter:
+    description:
+      - Return only lines that hold this text. Vast.ai applies it, as C(grep) does.
+    type: str
+  daemon:
+    description:
+      - Whether to return the log of the daemon that runs the container. It tells why a container does not start.
+    type: bool
+    default: false
+  result_timeout:
+    description:
+      - For how many seconds to wait for the log, at most 86400. Vast.ai writes it to a file, which takes a few.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+seealso:
+  - module: vastai.cloud.vast_instance
+  - module: vastai.cloud.vast_instance_exec
+"""
+
+EXAMPLES = r"""
+- name: The last lines of a training run
+  vastai.cloud.vast_instance_logs:
+    label: train-01
+    tail: 50
+  register: log
+
+- name: Show them
+  ansible.builtin.debug:
+    var: log.stdout_lines
+
+- name: Say why the box did not come up
+  block:
+    - name: Start the training box
+      vastai.cloud.vast_instance:
+        label: train-01
+        state: running
+  rescue:
+    - name: Read the log of its daemon
+      vastai.cloud.vast_instance_logs:
+        label: train-01
+        daemon: true
+        tail: 20
+      register: reason
+
+    - name: Fail with it
+      ansible.builtin.fail:
+        msg: "{{ ansible_failed_result.msg }} The daemon says: {{ reason.stdout }}"
+
+- name: Wait until the server says that it is ready
+  vastai.cloud.vast_instance_logs:
+    label: serve-a
+    filter: Application startup complete
+  register: ready
+  until: ready.stdout != "" and not ready.may_be_old
+  retries: 20
+  delay: 15
+"""
+
+RETURN = r"""
+stdout:
+  description: The log, without line ends at its end; empty when it has no lines, or none that O(filter) lets through.
+  returned: success
+  type: str
+  sample: "epoch 1: loss 0.71\nepoch 2: loss 0.42"
+stdout_lines:
+  description: The same as a list of lines.
+  returned: success
+  type: list
+  elements: str
+  sample: ["epoch 1: loss 0.71", "epoch 2: loss 0.42"]
+may_be_old:
+  description: >-
+    Whether the text may be that of an earlier request: it was there at once, and nothing replaced it within six
+    seconds. Run the task again for a newer one.
+  returned: success
+  type: bool
+  sample: false
+instance:
+  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  returned: when the instance was found, also on most failures
+  type: dict
+  sample:
+    id: 4711
+    label: train-01
+    actual_status: running
+    intended_status: running
+    cur_state: running
+    ssh: {host: 203.0.113.7, port: 20022, user: root, via: direct}
+    gpu_name: RTX 4090
+    num_gpus: 1
+    dph_total: 0.42
+  contains:
+    # shared: instance
+    id:
+      description: >-
+        The id of the instance; Vast.ai also calls it contract id.
+      returned: always
+      type: int
+    label:
+      description: >-
+        The label of the instance, or null without one.
+      returned: always
+      type: str
+    actual_status:
+      description: >-
+        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
+        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+      returned: always
+      type: str
+    intended_status:
+      description: >-
+        What the user asked for, V(running), V(stopped) or V(frozen).
+      returned: always
+      type: str
+    status_msg:
+      description: >-
+        The last message of the host's daemon. It lags behind.
+      returned: always
+      type: str
+    public_ipaddr:
+      description: >-
+        The public address of the host.
+      returned: always
+      type: str
+    ssh:
+      description: >-
+        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+      returned: always
+      type: dict
+      contains:
+        host:
+          description: The host name or IP address.
+          returned: always
+          type: str
+        port:
+          description: The port of the SSH server.
+          returned: always
+          type: int
+        user:
+          description: The user to log in as, V(root).
+          returned: always
+          type: str
+        via:
+          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          returned: always
+          type: str
+    cur_state:
+      description: >-
+        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
+        GPU and pays for it.
+      returned: always
+      type: str
+    next_state:
+      description: >-
+        The state that is scheduled for the contract.
+      returned: always
+      type: str
+    machine_id:
+      description: >-
+        The id of the machine.
+      returned: always
+      type: int
+    host_id:
+      description: >-
+        The id of the host who offers the machine.
+      returned: always
+      type: int
+    image_uuid:
+      description: >-
+        The image with its tag.
+      returned: always
+      type: str
+    image_runtype:
+      description: >-
+        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+      returned: always
+      type: str
+    template_id:
+      description: >-
+        The id of the template that the instance was made from, or null.
+      returned: always
+      type: int
+    template_hash_id:
+      description: >-
+        The hash of the template that the instance was made from, or null.
+      returned: always
+      type: str
+    template_name:
+      description: >-
+        The name of the template that the instance was made from, or null.
+      returned: always
+      type: str
+    num_gpus:
+      description: >-
+        The number of GPUs.
+      returned: always
+      type: int
+    gpu_name:
+      description: >-
+        The name of the GPU, such as V(RTX 4090).
+      returned: always
+      type: str
+    gpu_ram:
+      description: >-
+        The memory of one GPU in MB.
+      returned: always
+      type: int
+    gpu_util:
+      description: >-
+        The use of the GPUs in per cent, or null.
+      returned: always
+      type: float
+    gpu_temp:
+      description: >-
+        The temperature of the GPU in degrees Celsius, or null.
+      returned: always
+      type: float
+    cpu_name:
+      description: >-
+        The name of the CPU.
+      returned: always
+      type: str
+    cpu_cores_effective:
+      description: >-
+        The CPU cores of this instance.
+      returned: always
+      type: float
+    cpu_ram:
+      description: >-
+        The memory of the machine in MB.
+      returned: always
+      type: int
+    disk_space:
+      description: >-
+        The size of the disk in GB.
+      returned: always
+      type: float
+    disk_usage:
+      description: >-
+        The used part of the disk, as the API has it.
+      returned: always
+      type: float
+    inet_up:
+      description: >-
+        The upload speed in Mbit/s.
+      returned: always
+      type: float
+    inet_down:
+      description: >-
+        The download speed in Mbit/s.
+      returned: always
+      type: float
+    dph_total:
+      description: >-
+        The price in US dollars per hour while it runs, storage included.
+      returned: always
+      type: float
+    dph_base:
+      description: >-
+        The price in US dollars per hour without storage; of an interruptible instance its bid.
+      returned: always
+      type: float
+    storage_total_cost:
+      description: >-
+        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+      returned: always
+      type: float
+    is_bid:
+      description: >-
+        Whether the instance is interruptible, that is rented by a bid.
+      returned: always
+      type: bool
+    min_bid:
+      description: >-
+        The lowest bid for the machine in US dollars per hour.
+      returned: always
+      type: float
+    start_date:
+      description: >-
+        When the contract began, in seconds since 1970.
+      returned: always
+      type: float
+    end_date:
+      description: >-
+        When the contract ends, in seconds since 1970; it cannot be started after that.
+      returned: always
+      type: float
+    geolocation:
+      description: >-
+        The place of the machine, as a text.
+      returned: always
+      type: str
+    country_code:
+      description: >-
+        The country of the machine as a code of two letters.
+      returned: always
+      type: str
+    verification:
+      description: >-
+        Whether Vast.ai has verified the machine.
+      returned: always
+      type: str
+    reliability2:
+      description: >-
+        The reliability of the machine, from 0 to 1.
+      returned: always
+      type: float
+    driver_version:
+      description: >-
+        The version of the GPU driver.
+      returned: always
+      type: str
+    cuda_max_good:
+      description: >-
+        The highest version of CUDA that the driver supports.
+      returned: always
+      type: float
+    ports:
+      description: >-
+        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
+        runs.
+      returned: always
+      type: dict
+    # end
+# shared: failure
+error_class:
+  description: >-
+    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
+    V(quota), V(unavailable), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout), V(protocol) or
+    V(dependency).
+  returned: failure
+  type: str
+  sample: unavailable
+status_code:
+  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  returned: failure of a request
+  type: int
+  sample: 429
+error:
+  description: The API's own short name of the error, or null.
+  returned: failure of a request
+  type: str
+  sample: resources_unavailable
+method:
+  description: The method of the request that failed.
+  returned: failure of a request
+  type: str
+  sample: PUT
+url:
+  description: The address of the request that failed, without its query.
+  returned: failure of a request
+  type: str
+  sample: https://console.vast.ai/api/v0/instances/4711/
+response:
+  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  returned: failure of a request
+  type: str
+# end
+"""
+
+import typing as t
+
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule, run_module
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.logs import Wanted, read_log
+
+OPTIONS = {
+    **TARGET_OPTIONS,
+    "tail": {"type": "int", "default": 1000},
+    "filter": {"type": "str"},
+    "daemon": {"type": "bool", "default": False},
+    "result_timeout": {"type": "int", "default": 60},
+}
+
+
+def run(module: VastModule) -> dict[str, t.Any]:
+    """Find the instance, ask for its log, wait for it. It only looks."""
+    target, wanted = Ref.from_options(module.params), Wanted.from_options(module.params)
+    module.connect()
+    instance = find(module.client, target)
+    log = read_log(module.client, instance, wanted)
+    text = log.text.rstrip("\r\n")
+    return {
+        "changed": False,
+        "stdout": text,
+        "stdout_lines": text.splitlines(),
+        "may_be_old": log.may_be_old,
+        "instance": instance.result(),
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    run_module(run, OPTIONS, required_one_of=[("id", "label")], mutually_exclusive=[("id", "label")])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1138 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Renting with vast_instance: every order of events, by the requests it sends and the result it gives (F3.5)."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import signal
+import typing as t
+
+import pytest
+import requests
+
+from ansible_collections.vastai.cloud.plugins.module_utils._api import private_files
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import reach
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import rent as renting
+
+from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, offer_row, stopped_row, succeed
+
+LOST = requests.ConnectionError("Connection reset by peer")
+LABEL = "train-01"
+LOOKS = 15
+"""So many listings fit into the minute that decides a doubt."""
+GONE = {"success": False, "error": "no_such_ask", "msg": "No ask by id 9001 is available."}
+BODY = {
+    "label": LABEL,
+    "disk": 40.0,
+    "target_state": "running",
+    "cancel_unavail": True,
+    "image": "pytorch/pytorch",
+    "runtype": "ssh_direct",
+}
+WISH: dict[str, t.Any] = {
+    "label": LABEL,
+    "state": "running",
+    "offer": {"gpu_name": ["RTX 4090"], "max_price": 0.5},
+    "disk": 40,
+    "image": "pytorch/pytorch",
+}
+SEARCH = {
+    "rentable": {"eq": True},
+    "rented": {"eq": False},
+    "external": {"eq": False},
+    "verified": {"eq": True},
+    "gpu_name": {"in": ["RTX 4090"]},
+    "disk_space": {"gte": 40.0},
+    "dph_total": {"lte": 0.5},
+    "type": "on-demand",
+    "order": [["dph_total", "asc"]],
+    "limit": 20,
+    "allocated_storage": 40.0,
+}
+
+
+def box(instance_id: int = 4711, **fields: t.Any) -> dict[str, t.Any]:
+    """A box that was rented by offer_row()."""
+    own = {"machine_id": 501, "disk_space": 40.0, "start_date": 1000.0, "dph_total": 0.33, "onstart": None}
+    return instance_row(instance_id, **{**own, "extra_env": [], **fields})
+
+
+def loading(instance_id: int = 4711, **fields: t.Any) -> dict[str, t.Any]:
+    """The same while it boots."""
+    return box(instance_id, **{"actual_status": "loading", "ports": None, **fields})
+
+
+def listed(api: Api, *rows: dict[str, t.Any]) -> None:
+    """Declare a listing by the label."""
+    api.expect_listing(*rows, label=LABEL)
+
+
+def market(api: Api, *rows: dict[str, t.Any], **sent: t.Any) -> None:
+    """Declare a search."""
+    api.expect("POST", "/api/v0/bundles/", {"offers": list(rows)}, body={**SEARCH, **sent})
+
+
+def create(api: Api, offer_id: int = 9001, reply: t.Any = None, *, status: int = 200, **body: t.Any) -> None:
+    """Declare a create."""
+    answer = {"success": True, "new_contract": 4711, "instance_api_key": "SECRET-box-key"} if reply is None else reply
+    api.expect("PUT", f"/api/v0/asks/{offer_id}/", answer, status=status, body={**BODY, **body})
+
+
+def destroyed(api: Api, instance_id: int = 4711) -> None:
+    """Declare a destruction and its proof."""
+    api.expect("DELETE", f"/api/v0/instances/{instance_id}/", {"success": True}, body={})
+    api.expect_listing(id=instance_id)
+
+
+def logged(api: Api, text: str | None = None, instance_id: int = 4711) -> None:
+    """Declare that the daemon's log is asked for, which is refused without a text."""
+    path = f"/api/v0/instances/request_logs/{instance_id}/"
+    body = {"tail": "20", "daemon_logs": "true"}
+    if text is None:
+        api.expect("PUT", path, {"success": False, "error": "invalid_id", "msg": "no log"}, status=404, body=body)
+        return
+    api.expect("PUT", path, {"success": True, "result_url": "https://results.test/log"}, body=body)
+    api.expect("GET", "https://results.test/log", status=404, authorized=False)
+    api.expect("GET", "https://results.test/log", text, authorized=False)
+
+
+def start(api: Api, *offers: dict[str, t.Any]) -> None:
+    """Declare what every rental begins with."""
+    listed(api)
+    market(api, *(offers or (offer_row(),)))
+
+
+def rent(**options: t.Any) -> Result:
+    """Rent successfully."""
+    return succeed("vast_instance", **{**WISH, **options})
+
+
+def refuse(error_class: str, *says: str, **options: t.Any) -> Result:
+    """Fail to rent."""
+    return fail_as("vast_instance", error_class, *says, **{**WISH, **options})
+
+
+def note(home: pathlib.Path) -> dict[str, t.Any]:
+    """What stays in the private file of the label."""
+    (path,) = (home / ".cache" / "ansible-vastai-cloud").glob("rent-*.json")
+    known: dict[str, t.Any] = json.loads(path.read_text())
+    return known
+
+
+def outcomes(result: Result) -> list[tuple[str, int | None]]:
+    """What became of each attempt."""
+    return [(each["outcome"], each["instance_id"]) for each in result["attempts"]]
+
+
+def test_rents_waits_and_tells_what_it_costs(api: Api, clock: FakeClock, home: pathlib.Path) -> None:
+    start(api)
+    create(api)
+    listed(api, loading())
+    listed(api, loading())
+    listed(api, box())
+    result = rent()
+    assert result["changed"] is True
+    assert result["instance"]["id"] == 4711
+    assert (
+        result["actions"] == ["rent offer 9001 (1 x RTX 4090, machine 501) for 0.342222 US dollars an hour as train-01"]
+        or "rent offer 9001" in result["actions"][0]
+    )
+    (attempt,) = result["attempts"]
+    assert (attempt["offer_id"], attempt["machine_id"], attempt["outcome"]) == (9001, 501, "rented")
+    assert attempt["cost"] == pytest.approx(attempt["seconds"] * 0.342222 / 3600, rel=0.01)
+    assert result["drift"] == []
+    assert note(home)["settled"] is True
+    assert clock.slept == pytest.approx([1.06, 5.0, 5.0])
+
+
+@pytest.mark.parametrize("state", ["running", "present"])
+def test_a_second_run_lists_once_and_nothing_else(api: Api, clock: FakeClock, state: str) -> None:
+    listed(api, box())
+    result = rent(state=state)
+    assert (result["changed"], result["attempts"], result["drift"]) == (False, [], [])
+    assert clock.slept == []
+
+
+def test_present_leaves_a_stopped_box_stopped(api: Api) -> None:
+    listed(api, STOPPED)
+    assert rent(state="present")["changed"] is False
+
+
+def test_check_mode_says_what_would_be_rented_and_only_searches(api: Api, home: pathlib.Path) -> None:
+    start(api)
+    result = rent(check_mode=True)
+    assert (result["changed"], result["instance"], result["attempts"]) == (True, None, [])
+    assert result["diff"]["after"]["instance"]["offer_id"] == 9001
+    assert result["diff"]["after"]["instance"]["per_hour"] == 0.342222
+    assert not list(home.rglob("rent-*"))
+
+
+def test_a_lost_reply_is_looked_up_and_the_one_that_carries_the_label_adopted(api: Api, home: pathlib.Path) -> None:
+    start(api)
+    create(api, reply=LOST)
+    listed(api)
+    listed(api, loading())
+    listed(api, box())
+    result = rent()
+    assert outcomes(result) == [("rented", 4711)]
+    assert note(home)["settled"] is True
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [(LOST, 200), ({"success": False, "error": "insert_failed", "msg": "failed"}, 500), ("<html>", 502)],
+)
+def test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented(
+    api: Api, clock: FakeClock, home: pathlib.Path, reply: t.Any, status: int
+) -> None:
+    start(api, offer_row(), offer_row(9002, machine_id=502))
+    create(api, reply=reply, status=status)
+    for _look in range(LOOKS):
+        listed(api)
+    result = refuse("unknown_outcome", "train-01", "9001", "no other offer was taken")
+    assert sum(clock.slept) == pytest.approx(60, abs=1)
+    assert note(home) == {"label": LABEL, "offer_id": 9001, "at": pytest.approx(1_000_000, abs=5), "settled": False}
+    assert outcomes(result) == [("unknown", None)]
+    assert result["changed"] is True
+
+
+def test_a_success_without_an_id_is_a_doubt(api: Api) -> None:
+    start(api)
+    create(api, reply={"success": True})
+    listed(api, box())
+    assert outcomes(rent(wait_timeout=900)) == [("rented", 4711)]
+
+
+def test_several_after_a_doubt_are_named_and_left(api: Api) -> None:
+    start(api)
+    create(api, reply=LOST)
+    listed(api, box(1), box(2))
+    refuse("ambiguous", "1, 2", "bill")
+
+
+def test_a_box_of_another_machine_after_a_doubt_is_somebody_elses_and_adopted(api: Api) -> None:
+    start(api)
+    create(api, reply=LOST)
+    listed(api, box(4800, machine_id=999))
+    result = rent()
+    assert (result["instance"]["id"], outcomes(result)) == (4800, [("adopted", None)])
+
+
+def test_a_doubt_that_cannot_be_looked_up_stays_one(api: Api) -> None:
+    start(api)
+    create(api, reply=LOST)
+    for _look in range(LOOKS):
+        api.expect(
+            "GET",
+            "/api/v1/instances/",
+            {"success": True, "instances": None},
+            query=list_query({"label": {"eq": LABEL}}),
+        )
+    refuse("unknown_outcome", "cannot be relied on")
+
+
+def test_the_next_run_looks_longer_before_it_rents_after_a_doubt(api: Api, clock: FakeClock) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    listed(api)
+    listed(api, box())
+    result = rent()
+    assert result["changed"] is False
+    assert any("never learned" in warning for warning in result.warnings)
+
+
+def test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api: Api) -> None:
+    start(api)
+    create(api, reply=LOST)
+    for _look in range(LOOKS):
+        listed(api)
+    refuse("unknown_outcome")
+
+
+def test_after_a_minute_without_it_the_next_run_rents(api: Api) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    for _look in range(LOOKS):
+        listed(api)
+    market(api, offer_row(9002))
+    create(api, 9002)
+    listed(api, box())
+    assert outcomes(rent()) == [("rented", 4711)]
+
+
+def test_after_ten_minutes_a_doubt_is_none(api: Api, clock: FakeClock) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    clock.sleep(600)
+    start(api)
+    create(api)
+    listed(api, box())
+    assert rent()["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("status", "reply"),
+    [(404, GONE), (410, {**GONE, "msg": "Instance type 9001 is no longer available."})],
+)
+def test_an_offer_that_is_gone_is_followed_by_the_next_one(api: Api, status: int, reply: dict[str, t.Any]) -> None:
+    start(api, offer_row(), offer_row(9002, machine_id=502, dph_base=0.4, dph_total=0.42))
+    create(api, reply=reply, status=status)
+    create(api, 9002)
+    listed(api, box(machine_id=502))
+    assert outcomes(rent()) == [("gone", None), ("rented", 4711)]
+
+
+def test_no_more_than_five_offers_are_tried(api: Api) -> None:
+    start(api, *[offer_row(9000 + number, dph_base=0.1 + number / 100) for number in range(7)])
+    for number in range(5):
+        create(api, 9000 + number, GONE, status=404)
+    result = refuse("unavailable", "None of the 5 best offers")
+    assert outcomes(result) == [("gone", None)] * 5
+    assert result["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "error_class"),
+    [(400, "invalid_args", "invalid"), (400, "invalid_price", "invalid"), (403, "not_authorized", "permission")],
+)
+def test_a_clear_refusal_is_told_by_its_class(
+    api: Api, home: pathlib.Path, status: int, slug: str, error_class: str
+) -> None:
+    start(api, offer_row(), offer_row(9002))
+    create(api, reply={"success": False, "error": slug, "msg": "no"}, status=status)
+    result = refuse(error_class, "Nothing was rented")
+    assert outcomes(result) == [("refused", None)]
+    assert note(home)["settled"] is True
+
+
+def test_a_contract_that_did_not_start_is_destroyed_and_the_next_offer_taken(api: Api) -> None:
+    start(api, offer_row(), offer_row(9002, machine_id=502, dph_base=0.4, dph_total=0.42))
+    create(api, reply={"success": False, "new_contract": 4700, "instance_api_key": "SECRET-box-key"})
+    api.expect_listing(stopped_row(4700), id=4700)
+    destroyed(api, 4700)
+    create(api, 9002)
+    listed(api, box(machine_id=502))
+    assert outcomes(rent()) == [("not_started", 4700), ("rented", 4711)]
+
+
+def test_a_contract_that_did_not_start_and_cannot_be_destroyed_is_named(api: Api) -> None:
+    start(api)
+    create(api, reply={"success": False, "new_contract": 4700})
+    api.expect_listing(id=4700)
+    api.expect("DELETE", "/api/v0/instances/4700/", {"success": False, "msg": "no"}, status=403, body={})
+    api.expect_listing(stopped_row(4700), id=4700)
+    result = refuse("permission", "4700", "bills")
+    assert result["instance_id"] == 4700
+    assert result["changed"] is True
+
+
+def test_what_costs_more_than_the_most_is_not_rented(api: Api) -> None:
+    listed(api)
+    market(api, offer_row(dph_base=0.9, dph_total=0.3))
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row(dph_base=0.9)]})
+    result = refuse("budget", "max_price")
+    assert result["attempts"] == []
+    assert result["relax"][-1] == {"criterion": "max_price", "offers": 1, "nearest": 0.908889}
+
+
+def test_when_nothing_fits_the_message_says_what_would_help(api: Api) -> None:
+    listed(api)
+    market(api)
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": [offer_row(gpu_name="H100")]})
+    refuse("unavailable", "No offer meets all criteria", "without gpu_name there are 1")
+
+
+@pytest.mark.parametrize(
+    ("differs", "error_class", "says"),
+    [
+        ({"gpu_name": "RTX 3060"}, "unavailable", "the GPU is RTX 3060, not RTX 4090"),
+        ({"num_gpus": 2}, "unavailable", "it has 2 GPUs, not 1"),
+        ({"disk_space": 20.0}, "unavailable", "its disk has 20 GB, not 40"),
+        ({"dph_total": 0.61}, "budget", "it costs 0.61 US dollars an hour"),
+    ],
+)
+def test_a_box_that_is_not_what_was_asked_is_destroyed_proven_and_named(
+    api: Api, differs: dict[str, t.Any], error_class: str, says: str
+) -> None:
+    start(api)
+    create(api)
+    listed(api, loading(**differs))
+    destroyed(api)
+    result = refuse(error_class, says, "It was destroyed", "Nothing that this task rented exists any more")
+    assert outcomes(result) == [("differs", 4711)]
+    assert "instance_id" not in result.values
+
+
+def test_what_a_running_box_does_not_tell_counts_as_different(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, box(dph_total=None))
+    destroyed(api)
+    refuse("budget", "an unknown number of US dollars")
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([loading(actual_status="created", status_msg="OCI runtime create failed")] * 7, "cannot be created"),
+        ([loading(actual_status="offline")] * 25, "host has not answered"),
+        ([loading()] * 121, "it did not run within boot_timeout (600 s)"),
+    ],
+)
+def test_a_dud_is_destroyed_and_the_next_one_is_on_another_machine(
+    api: Api, rows: list[dict[str, t.Any]], says: str
+) -> None:
+    start(api)
+    create(api)
+    for row in rows:
+        listed(api, row)
+    logged(api, "pulling\ndenied\n")
+    destroyed(api)
+    market(api, offer_row(9002, machine_id=502), machine_id={"notin": [501]})
+    create(api, 9002, {"success": True, "new_contract": 4712})
+    listed(api, box(4712, machine_id=502))
+    result = rent(attempts=2)
+    assert outcomes(result) == [("failed", 4711), ("rented", 4712)]
+    assert says in result["attempts"][0]["reason"]
+    assert result["attempts"][0]["log"] == "pulling\ndenied"
+    assert result["instance"]["id"] == 4712
+
+
+def test_the_last_dud_fails_the_task(api: Api) -> None:
+    start(api)
+    create(api)
+    for _poll in range(13):
+        listed(api, loading())
+    logged(api)
+    destroyed(api)
+    result = refuse("unavailable", "boot_timeout", "destroyed", boot_timeout=60)
+    assert outcomes(result) == [("failed", 4711)]
+
+
+def test_a_dud_is_kept_when_that_is_asked_for(api: Api) -> None:
+    start(api)
+    create(api)
+    for _poll in range(13):
+        listed(api, loading())
+    logged(api)
+    result = refuse("unavailable", "kept for inspection", "bills", boot_timeout=60, retain_failed=True, attempts=3)
+    assert outcomes(result) == [("retained", 4711)]
+    assert (result["instance_id"], result["instance"]["id"]) == (4711, 4711)
+
+
+def test_a_dud_that_cannot_be_destroyed_is_named(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading(num_gpus=4))
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
+    api.expect_listing(loading(), id=4711)
+    result = refuse("permission", "4711", "bills", attempts=2)
+    assert result["instance"]["id"] == 4711
+
+
+def test_the_end_of_wait_timeout_leaves_the_box_and_says_so(api: Api) -> None:
+    start(api)
+    create(api)
+    for _poll in range(5):
+        listed(api, loading())
+    result = refuse("timeout", "wait_timeout", "Run the task again", wait_timeout=20)
+    assert (result["instance_id"], result["changed"]) == (4711, True)
+
+
+def test_without_waiting_it_is_confirmed_only(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api)
+    api.expect_listing(id=4711)
+    listed(api, loading())
+    assert rent(wait=False)["instance"]["actual_status"] == "loading"
+
+
+def test_a_box_that_no_listing_shows_is_named(api: Api, home: pathlib.Path) -> None:
+    start(api)
+    create(api)
+    for _look in range(20):
+        listed(api)
+        api.expect_listing(id=4711)
+    result = refuse("unknown_outcome", "instance 4711", "no listing")
+    assert result["instance_id"] == 4711
+    assert note(home)["settled"] is False
+
+
+def test_a_label_that_was_ignored_is_set(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api)
+    api.expect_listing(loading(label=None), id=4711)
+    api.expect("PUT", "/api/v0/instances/4711/", {"success": True}, body={"label": LABEL})
+    api.expect_listing(loading(), id=4711)
+    listed(api, box())
+    assert rent()["instance"]["label"] == LABEL
+
+
+def test_the_younger_of_two_that_raced_is_destroyed_by_its_creator_who_adopts_the_older(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading(start_date=1001.0), loading(4800, start_date=1000.0, machine_id=777))
+    destroyed(api)
+    api.expect_listing(box(4800, machine_id=777), id=4800)
+    result = rent()
+    assert (result["instance"]["id"], outcomes(result)) == (4800, [("duplicate", 4711)])
+    assert result["changed"] is True
+    assert any("is older" in warning for warning in result.warnings)
+
+
+def test_of_two_that_began_together_the_one_with_the_smaller_id_is_older(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, box(), loading(4800, machine_id=777))
+    listed(api, box())
+    assert rent()["instance"]["id"] == 4711
+
+
+def test_two_that_stay_are_ambiguous(api: Api, clock: FakeClock) -> None:
+    start(api)
+    create(api)
+    for _look in range(13):
+        listed(api, box(), box(4800, machine_id=777, start_date=2000.0))
+    result = refuse("ambiguous", "4800", "destroy_younger")
+    assert result["instance_id"] == 4711
+
+
+def test_the_younger_that_stays_is_destroyed_when_the_task_may(api: Api) -> None:
+    start(api)
+    create(api)
+    for _look in range(13):
+        listed(api, box(), box(4800, machine_id=777, start_date=2000.0))
+    destroyed(api, 4800)
+    assert rent(on_duplicate="destroy_younger")["instance"]["id"] == 4711
+
+
+def test_several_at_the_start_are_ambiguous_unless_the_younger_may_go(api: Api) -> None:
+    listed(api, box(1), box(2))
+    refuse("ambiguous", "1, 2")
+    listed(api, box(1, start_date=5.0), box(2, start_date=4.0))
+    destroyed(api, 1)
+    assert rent(on_duplicate="destroy_younger")["instance"]["id"] == 2
+
+
+def test_a_box_that_vanishes_is_followed_by_the_next(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading())
+    for _poll in range(3):
+        listed(api)
+        api.expect_listing(id=4711)
+    market(api, offer_row(9002, machine_id=502), machine_id={"notin": [501]})
+    create(api, 9002, {"success": True, "new_contract": 4712})
+    listed(api, box(4712, machine_id=502))
+    assert outcomes(rent(attempts=2)) == [("vanished", 4711), ("rented", 4712)]
+
+
+def test_one_that_somebody_stops_is_left_alone(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading())
+    listed(api, stopped_row(machine_id=501, disk_space=40.0))
+    assert refuse("unavailable", "stopped by someone else")["instance_id"] == 4711
+
+
+def test_an_ssh_server_has_to_answer(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, False, True])
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: next(answers))
+    start(api)
+    create(api)
+    listed(api, box())
+    listed(api, box())
+    assert rent(wait_for="ssh")["instance"]["ssh"]["port"] == 20022
+
+
+def test_one_whose_ssh_never_answers_is_a_dud(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    start(api)
+    create(api)
+    for _poll in range(13):
+        listed(api, box())
+    logged(api)
+    destroyed(api)
+    refuse("unavailable", "no SSH server answered", wait_for="ssh", boot_timeout=60)
+
+
+def test_one_that_exists_is_waited_for_until_its_ssh_answers(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, False, True])
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: next(answers))
+    listed(api, box())
+    api.expect_listing(box(), id=4711)
+    assert rent(wait_for="ssh")["changed"] is False
+
+
+def test_one_that_exists_and_whose_ssh_never_answers_is_left(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    listed(api, box())
+    for _poll in range(4):
+        api.expect_listing(box(), id=4711)
+    assert refuse("timeout", "No SSH server", wait_for="ssh", boot_timeout=20)["instance"]["id"] == 4711
+
+
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+def test_a_task_that_is_killed_at_the_create_is_remembered(
+    api: Api, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_arguments: t.Any) -> t.NoReturn:
+        raise Killed
+
+    start(api)
+    create(api, reply=LOST)
+    with monkeypatch.context() as patched:
+        patched.setattr(renting.Rental, "settle", kill)
+        with pytest.raises(Killed):
+            rent()
+    assert note(home)["settled"] is False
+    listed(api)
+    listed(api, box())
+    result = rent()
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+
+
+def interrupt_at(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, turn: int) -> None:
+    """Send SIGTERM to the task at its sleep of that number."""
+    jump = clock.sleep
+
+    def sleep(seconds: float) -> None:
+        jump(seconds)
+        if len(clock.slept) == turn:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+
+
+def test_an_interrupted_task_leaves_the_box_and_says_so(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_at(clock, monkeypatch, 2)
+    start(api)
+    create(api)
+    listed(api, loading())
+    result = refuse("timeout", "Interrupted by SIGTERM", "Instance 4711", "bills", "Run the task again")
+    assert (result["instance_id"], result["instance"]["id"], result["changed"]) == (4711, 4711, True)
+
+
+def test_a_task_that_is_interrupted_in_doubt_says_so(
+    api: Api, clock: FakeClock, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_at(clock, monkeypatch, 1)
+    start(api)
+    create(api, reply=LOST)
+    refuse("timeout", "Interrupted by SIGTERM", "Offer 9001 may have been rented as 'train-01'")
+    assert note(home)["settled"] is False
+
+
+def test_a_box_is_named_whatever_ends_the_task(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise ZeroDivisionError("never")
+
+    monkeypatch.setattr(renting.Rental, "prove", fail)
+    start(api)
+    create(api)
+    listed(api, loading())
+    assert refuse("unknown_outcome", "unexpected error, ZeroDivisionError")["instance_id"] == 4711
+
+
+def test_a_mistake_before_anything_is_rented_is_shown_as_it_is(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise ZeroDivisionError("never")
+
+    monkeypatch.setattr(renting.Rental, "choose", fail)
+    listed(api)
+    with pytest.raises(ZeroDivisionError):
+        rent()
+
+
+def test_the_second_of_two_tasks_waits_for_the_first_and_rents_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    tries = iter([BlockingIOError(11, "busy"), BlockingIOError(11, "busy")])
+    real = private_files.PrivateFile.locked
+
+    def locked(self: private_files.PrivateFile) -> t.Any:
+        if "rent-" in self._name and (error := next(tries, None)) is not None:
+            raise error
+        return real(self)
+
+    monkeypatch.setattr(private_files.PrivateFile, "locked", locked)
+    listed(api)
+    listed(api, box())
+    result = rent(api_pacing=False)
+    assert (result["changed"], result["instance"]["id"]) == (False, 4711)
+    assert [warning for warning in result.warnings if "Another task" in warning] != []
+    assert clock.slept[:2] == [1.0, 1.0]
+
+
+def test_the_second_of_two_tasks_waits_no_longer_than_wait_timeout(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(self: private_files.PrivateFile) -> t.NoReturn:
+        raise BlockingIOError(11, "busy")
+
+    monkeypatch.setattr(private_files.PrivateFile, "locked", locked)
+    listed(api)
+    refuse("timeout", "Another task", "Nothing was rented", wait_timeout=5, api_pacing=False)
+
+
+def test_what_the_first_task_rented_since_the_listing_is_seen(api: Api, clock: FakeClock, home: pathlib.Path) -> None:
+    start(api)
+    create(api)
+    listed(api, box())
+    rent()
+    path = next((home / ".cache" / "ansible-vastai-cloud").glob("rent-*.json"))
+    path.write_text(json.dumps({**note(home), "at": clock.seconds + 1}))
+    listed(api)
+    listed(api, box())
+    assert rent()["changed"] is False
+
+
+def test_without_a_home_it_goes_on_with_a_warning(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("VAST_API_KEY", "x")
+    start(api)
+    create(api)
+    listed(api, box())
+    assert any("no folder" in warning for warning in rent().warnings)
+
+
+def test_one_offer_that_was_named_is_rented(api: Api) -> None:
+    listed(api)
+    body = {name: value for name, value in SEARCH.items() if name in ("rentable", "rented", "external", "type")}
+    more = {"order": [["dph_total", "asc"]], "limit": 1, "allocated_storage": 40.0}
+    asked = {**body, **more, "ask_contract_id": {"eq": 9001}}
+    api.expect("POST", "/api/v0/bundles/", {"offers": [offer_row()]}, body=asked)
+    create(api)
+    listed(api, box())
+    assert outcomes(rent(offer={"id": 9001, "max_price": 0.5})) == [("rented", 4711)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "error_class", "says"),
+    [([], "unavailable", "Offer 9001 is gone"), ([offer_row(dph_base=0.9)], "budget", "max_price is 0.5")],
+)
+def test_one_offer_that_was_named_may_be_gone_or_too_dear(
+    api: Api, rows: list[dict[str, t.Any]], error_class: str, says: str
+) -> None:
+    listed(api)
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": rows})
+    refuse(error_class, says, offer={"id": 9001, "max_price": 0.5})
+
+
+BIDDING = {"gpu_name": ["RTX 4090"], "max_price": 0.5, "interruptible": True}
+
+
+def test_an_interruptible_box_is_rented_by_its_bid(api: Api) -> None:
+    listed(api)
+    market(api, offer_row(dph_base=0.2, dph_total=0.208), type="bid")
+    body = {name: value for name, value in BODY.items() if name != "cancel_unavail"}
+    reply = {"success": True, "new_contract": 4711}
+    api.expect("PUT", "/api/v0/asks/9001/", reply, body={**body, "price": 0.25})
+    listed(api, box(is_bid=True, dph_base=0.25, dph_total=0.26))
+    result = rent(offer=BIDDING, bid=0.25)
+    assert result["diff"]["after"]["instance"]["per_hour"] == pytest.approx(0.258889)
+
+
+def test_a_bid_below_the_floor_is_not_sent(api: Api) -> None:
+    listed(api)
+    market(api, offer_row(dph_base=0.2), type="bid")
+    refuse("invalid", "the lowest bid taken is 0.2", offer=BIDDING, bid=0.1)
+
+
+def test_a_bid_that_costs_too_much_with_the_disk_is_not_sent(api: Api) -> None:
+    listed(api)
+    market(api, offer_row(dph_base=0.2), type="bid")
+    refuse("budget", "a bid of 0.495", offer=BIDDING, bid=0.495)
+
+
+def test_one_that_is_outbid_before_it_runs_is_a_dud(api: Api) -> None:
+    listed(api)
+    market(api, offer_row(dph_base=0.2), type="bid")
+    api.expect_any("PUT", "/api/v0/asks/9001/", {"success": True, "new_contract": 4711})
+    listed(api, loading())
+    listed(api, loading(intended_status="stopped", cur_state="stopped", next_state="stopped"))
+    destroyed(api)
+    assert outcomes(refuse("unavailable", "outbid", offer=BIDDING, bid=0.25)) == [("outbid", 4711)]
+
+
+def test_env_ports_and_secrets_are_sent_and_never_shown(api: Api) -> None:
+    start(api)
+    sent = {"DEBUG": "1", "TOKEN": "SECRET-token-value", "-p 8000:8000": "1"}
+    create(
+        api,
+        reply={"success": False, "error": "invalid_args", "msg": "bad SECRET-token-value"},
+        status=400,
+        env=sent,
+        image_login="-u me -p SECRET-password registry.test",
+        onstart="echo 1",
+    )
+    refuse(
+        "invalid",
+        env={"DEBUG": "1"},
+        secret_env={"TOKEN": "SECRET-token-value"},
+        ports=["8000/tcp"],
+        onstart="echo 1",
+        image_login="-u me -p SECRET-password registry.test",
+    )
+
+
+USER = "/api/v0/users/current/"
+SPENT = "/api/v0/users/spend-rate/"
+
+
+def within(api: Api, *rows: dict[str, t.Any], volumes: t.Any = 0.0) -> None:
+    """Declare what is read to hold a budget by the hour."""
+    api.expect_listing(*rows)
+    api.expect("GET", SPENT, {"success": True, "volume_storage_cost_per_hour": volumes})
+
+
+def test_a_budget_is_read_and_held_before_anything_is_rented(api: Api) -> None:
+    listed(api)
+    api.expect("GET", USER, {"credit": 3.0, "balance": 2.5})
+    within(api, instance_row(1, dph_total=1.0), stopped_row(2, storage_total_cost=0.1), volumes=0.05)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    assert outcomes(rent(budget={"max_per_hour": 1.5, "min_credit": 5})) == [("rented", 4711)]
+
+
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        ({"credit": 3.0, "balance": 1.0}, "4.00 US dollars of credit and balance, and budget.min_credit is 5"),
+        ({"credit": 30.0}, "does not tell both"),
+        ({"credit": "30", "balance": 0.0}, "does not tell both"),
+    ],
+)
+def test_credit_that_is_too_low_or_not_known_forbids_it(api: Api, user: dict[str, t.Any], says: str) -> None:
+    listed(api)
+    api.expect("GET", USER, user)
+    refuse("budget", says, "Nothing was rented", budget={"min_credit": 5})
+
+
+def test_without_the_right_to_read_the_credit_that_is_told(api: Api) -> None:
+    listed(api)
+    reply = {"success": False, "msg": "Authorization Error. Your key lacks the api.user route access."}
+    api.expect("GET", USER, reply, status=401)
+    refuse("permission", budget={"min_credit": 5})
+
+
+def test_what_would_cost_more_than_the_budget_is_not_rented(api: Api) -> None:
+    listed(api)
+    within(api, instance_row(1, dph_total=0.9), instance_row(2, cur_state="unloaded", dph_total=9.0))
+    market(api, offer_row())
+    refuse("budget", "budget.max_per_hour leaves 0.3", budget={"max_per_hour": 1.2})
+
+
+def test_a_price_that_is_not_known_forbids_it(api: Api) -> None:
+    listed(api)
+    api.expect_listing(instance_row(8, dph_total=None))
+    refuse("budget", "these instances cost: 8", budget={"max_per_hour": 5})
+
+
+def test_volumes_that_cannot_be_read_are_warned_about(api: Api) -> None:
+    listed(api)
+    within(api, volumes=None)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    assert any("volumes" in warning for warning in rent(budget={"max_per_hour": 5}).warnings)
+    listed(api)
+    api.expect_listing()
+    api.expect("GET", SPENT, {"success": False, "error": "not_found", "msg": "no such route"}, status=404)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    assert any("volumes" in warning for warning in rent(budget={"max_per_hour": 5}).warnings)
+
+
+def test_check_mode_holds_the_budget_too(api: Api) -> None:
+    listed(api)
+    within(api, instance_row(1, dph_total=0.9))
+    market(api, offer_row())
+    refuse("budget", "leaves 0.3", budget={"max_per_hour": 1.2}, check_mode=True)
+
+
+KEY = "ssh-ed25519 AAAAC3Nz me@laptop"
+KEYS = "/api/v0/instances/4711/ssh/"
+ATTACHED = {"success": False, "error": "add_ssh_to_instance", "msg": "SSH key already associated with instance."}
+
+
+def with_keys(api: Api) -> None:
+    """Declare a rental up to its keys."""
+    start(api)
+    create(api)
+    listed(api, box())
+
+
+@pytest.mark.parametrize("reply", [{"success": True}, ATTACHED])
+def test_keys_are_attached_to_the_new_box(api: Api, reply: dict[str, t.Any]) -> None:
+    with_keys(api)
+    api.expect("POST", KEYS, reply, body={"ssh_key": KEY})
+    assert rent(ssh_keys=[KEY])["instance"]["id"] == 4711
+
+
+@pytest.mark.parametrize(
+    ("known", "again"),
+    [
+        ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 AAAAC3Nz other comment"}])}, False),
+        ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 BBBB"}])}, True),
+        ({"ssh_keys": "no list"}, True),
+        ([{"public_key": "ssh-ed25519 AAAAC3Nz"}], False),
+    ],
+)
+def test_a_lost_reply_to_a_key_is_looked_up(api: Api, known: t.Any, again: bool) -> None:
+    with_keys(api)
+    api.expect("POST", KEYS, LOST, body={"ssh_key": KEY})
+    api.expect("GET", KEYS, known)
+    if again:
+        api.expect("POST", KEYS, {"success": True}, body={"ssh_key": KEY})
+    rent(ssh_keys=[KEY])
+
+
+def test_a_key_that_cannot_be_attached_names_the_box_which_is_kept(api: Api) -> None:
+    with_keys(api)
+    api.expect("POST", KEYS, {"success": False, "error": "no_ssh_key", "msg": "bad"}, status=400, body={"ssh_key": KEY})
+    assert refuse("invalid", "'me@laptop'", "bills", ssh_keys=[KEY], attempts=2)["instance_id"] == 4711
+    listed(api)
+    market(api, offer_row())
+    create(api)
+    listed(api, box())
+    api.expect("POST", KEYS, LOST, body={"ssh_key": "ssh-rsa AAAA"})
+    api.expect("GET", KEYS, {"success": False, "msg": "no"}, status=403)
+    refuse("permission", "'ssh-rsa'", "was lost", "Instance 4711", ssh_keys=["ssh-rsa AAAA"])
+
+
+UPDATE = "/api/v0/instances/update_template/4711/"
+RECYCLE = "/api/v0/instances/recycle/4711/"
+OTHER: dict[str, t.Any] = {
+    "image": "pytorch/pytorch:2.6",
+    "env": {"MODEL": "b", "SAME": "1"},
+    "secret_env": {"HF_TOKEN": "SECRET-new-token"},
+    "ports": ["8000"],
+}
+STORED = [["MODEL", "a"], ["SAME", "1"], ["HF_TOKEN", "SECRET-old-token"], ["OWN", "x"]]
+NAMES = ["image", "env.MODEL", "secret_env.HF_TOKEN", "ports"]
+MERGED = {"MODEL": "b", "SAME": "1", "HF_TOKEN": "SECRET-new-token", "OWN": "x", "-p 8000:8000": "1"}
+
+
+def test_drift_is_told_by_name_and_warned_about_and_nothing_else_is_done(api: Api) -> None:
+    listed(api, box(extra_env=STORED, disk_space=20.0))
+    result = rent(**OTHER)
+    assert result["drift"] == [*NAMES, "disk"]
+    assert result["changed"] is False
+    assert result.warnings == [
+        "instance 4711 (train-01) is not what the task says: " + ", ".join([*NAMES, "disk"]) + "."
+    ]
+
+
+def test_what_is_as_the_task_says_is_no_drift(api: Api) -> None:
+    flags = [[name, value] for name, value in MERGED.items()]
+    listed(api, box(extra_env=flags, image_uuid="docker.io/pytorch/pytorch:2.6"))
+    result = rent(**OTHER)
+    assert (result["drift"], result.warnings) == ([], [])
+
+
+def test_drift_is_recycled_away_when_the_task_may(api: Api) -> None:
+    changed: dict[str, t.Any] = {
+        "image_uuid": "pytorch/pytorch:2.6",
+        "extra_env": [[name, value] for name, value in MERGED.items()],
+    }
+    listed(api, box(extra_env=STORED))
+    api.expect("PUT", UPDATE, {"success": True}, body={"image": "pytorch/pytorch:2.6", "env": MERGED})
+    api.expect_listing(box(**changed), id=4711)
+    api.expect("PUT", RECYCLE, {"success": True}, body={})
+    api.expect_listing(box(**changed, actual_status="recycling"), id=4711)
+    api.expect_listing(box(**changed), id=4711)
+    result = rent(**OTHER, on_drift="recycle")
+    assert result["changed"] is True
+    assert result["diff"]["after"]["image"] == "pytorch/pytorch:2.6"
+    assert result["diff"]["after"]["container"] == "new"
+    assert "its file system is lost" in result["actions"][-1]
+    assert result["drift"] == NAMES
+
+
+def test_check_mode_tells_the_recycle_and_sends_nothing(api: Api) -> None:
+    listed(api, box(extra_env=STORED))
+    result = rent(**OTHER, on_drift="recycle", check_mode=True)
+    assert result["changed"] is True
+    assert result["diff"]["before"]["container"] == "present"
+    listed(api, stopped_row(machine_id=501))
+    assert rent(**OTHER, on_drift="recycle", check_mode=True)["actions"] == ["start instance 4711 (train-01)"]
+
+
+def test_a_stopped_box_is_not_recycled(api: Api) -> None:
+    listed(api, stopped_row(machine_id=501))
+    refuse("invalid", "Start it first", **OTHER, on_drift="recycle", state="present")
+
+
+def test_a_box_that_boots_is_not_recycled(api: Api) -> None:
+    listed(api, loading(extra_env=STORED))
+    result = rent(**OTHER, on_drift="recycle", wait=False)
+    assert result["changed"] is False
+    assert any("gets a new container already" in warning for warning in result.warnings)
+
+
+def test_what_only_a_new_box_could_have_is_not_recycled(api: Api) -> None:
+    listed(api, box(disk_space=20.0, image_uuid="pytorch/pytorch"))
+    assert rent(on_drift="recycle")["drift"] == ["disk"]
+
+
+def test_the_login_to_the_registry_goes_with_another_image(api: Api) -> None:
+    login = "-u me -p SECRET-password registry.test"
+    listed(api, box())
+    body = {"image": "registry.test/x:1", "image_login": login}
+    api.expect("PUT", UPDATE, {"success": False, "msg": "no"}, status=403, body=body)
+    api.expect_listing(box(), id=4711)
+    refuse("permission", image="registry.test/x:1", image_login=login, on_drift="recycle")
+
+
+BIDS = "/api/v0/instances/bid_price/4711/"
+
+
+def bidding(**fields: t.Any) -> dict[str, t.Any]:
+    """An interruptible box."""
+    return box(**{"is_bid": True, "dph_base": 0.25, "image_uuid": "pytorch/pytorch", **fields})
+
+
+def test_another_bid_is_changed(api: Api) -> None:
+    listed(api, bidding())
+    api.expect("PUT", BIDS, {"success": True}, body={"price": 0.3})
+    api.expect_listing(bidding(dph_base=0.3), id=4711)
+    result = rent(offer=BIDDING, bid=0.3)
+    assert (result["diff"]["before"], result["diff"]["after"]) == ({"bid": 0.25}, {"bid": 0.3})
+    assert result["actions"] == ["change the bid of instance 4711 (train-01) to 0.3 US dollars an hour"]
+    assert result["changed"] is True
+
+
+def test_the_same_bid_is_left(api: Api) -> None:
+    listed(api, bidding(dph_base=0.3))
+    assert rent(offer=BIDDING, bid=0.3)["changed"] is False
+
+
+def test_check_mode_tells_another_bid(api: Api) -> None:
+    listed(api, bidding())
+    assert rent(offer=BIDDING, bid=0.3, check_mode=True)["diff"]["after"] == {"bid": 0.3}
+
+
+def test_another_bid_that_costs_too_much_is_not_sent(api: Api) -> None:
+    listed(api, bidding())
+    refuse("budget", "Nothing was changed", offer=BIDDING, bid=0.495)
+
+
+TAKEN = {
+    "success": False,
+    "error": "resources_unavailable",
+    "msg": "Required resources are currently unavailable, state change queued.",
+}
+STOPPED = stopped_row(machine_id=501, disk_space=40.0, extra_env=[], image_uuid="pytorch/pytorch")
+REPLACING = {"on_unavailable": "replace", "accept_data_loss": True}
+
+
+def unavailable(api: Api, row: dict[str, t.Any] = STOPPED) -> None:
+    """Declare a start without a GPU, and its cancellation."""
+    listed(api, row)
+    api.expect("PUT", "/api/v0/instances/4711/", TAKEN, body={"state": "running"})
+    api.expect_listing({**row, "intended_status": "running"}, id=4711)
+    api.expect("PUT", "/api/v0/instances/4711/", {"success": True}, body={"state": "stopped"})
+    api.expect_listing(row, id=4711)
+
+
+def test_one_that_was_outbid_is_told_as_that(api: Api) -> None:
+    unavailable(api, {**STOPPED, "is_bid": True, "dph_base": 0.25})
+    refuse("unavailable", "bid of 0.25", "A higher bid", offer=BIDDING, bid=0.25)
+
+
+def test_a_box_without_its_gpu_is_replaced_once_the_next_one_is_found_good(api: Api) -> None:
+    unavailable(api)
+    market(api, offer_row(9002, machine_id=502))
+    destroyed(api)
+    market(api, offer_row(9002, machine_id=502))
+    create(api, 9002, {"success": True, "new_contract": 4712})
+    listed(api, box(4712, machine_id=502))
+    result = rent(**REPLACING)
+    assert (result["instance"]["id"], outcomes(result)) == (4712, [("rented", 4712)])
+    assert result["actions"][0].startswith("destroy instance 4711")
+    assert result["diff"]["before"]["state"] == "stopped"
+    assert result["destroyed"] == {"id": 4711, "label": LABEL}
+
+
+def test_without_an_offer_the_box_is_kept(api: Api) -> None:
+    unavailable(api)
+    market(api)
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
+    result = refuse("unavailable", "was kept", "No offer meets", **REPLACING)
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+
+
+def test_a_box_that_cannot_be_destroyed_is_not_replaced(api: Api) -> None:
+    unavailable(api)
+    market(api, offer_row(9002))
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
+    api.expect_listing(STOPPED, id=4711)
+    assert refuse("permission", "4711", **REPLACING)["instance"]["id"] == 4711
+
+
+def test_what_was_destroyed_for_a_replacement_that_failed_is_told(api: Api) -> None:
+    unavailable(api)
+    market(api, offer_row(9002))
+    destroyed(api)
+    market(api, offer_row(9002))
+    create(api, 9002, GONE, status=404)
+    result = refuse("unavailable", "instance 4711 (train-01) was destroyed", **REPLACING)
+    assert result["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"offer": {"gpu_name": ["H100"]}}, "max_price is required"),
+        ({"disk": None}, "disk is required"),
+        ({"image": None}, "image or template_hash_id"),
+        ({"id": 7}, "beside id"),
+        ({"state": "stopped"}, "state=running or state=present"),
+        ({"bid": 0.2}, "bid goes with"),
+        ({"offer": BIDDING}, "needs bid"),
+        ({"bid": 200.0, "offer": BIDDING}, "bid must be"),
+        ({"attempts": 0}, "attempts must be"),
+        ({"attempts": 2, "offer": {"id": 9001, "max_price": 1}}, "attempts cannot be more"),
+        ({"boot_timeout": 0}, "boot_timeout must be"),
+        ({"disk": 0}, "disk must be"),
+        ({"offer": {"id": 0, "max_price": 1}}, "offer.id must be"),
+        ({"wait_for": "ssh", "runtype": "args"}, "runtype=args"),
+        ({"wait_for": "ssh", "wait": False}, "needs wait=true"),
+        ({"wait_for": "ssh", "state": "stopped", "offer": None}, "state=running or state=present"),
+        ({"on_unavailable": "replace"}, "accept_data_loss"),
+        ({"on_unavailable": "replace", "offer": None}, "needs offer"),
+        ({"on_unavailable": "replace", "state": "restarted", "accept_data_loss": True}, "state=running or"),
+        ({"state": "absent"}, "state=running or"),
+        ({"accept_data_loss": True}, "accept_data_loss goes with"),
+        ({"secret_env": {"A": "abc"}}, "fewer than 4"),
+        ({"env": {"A": "abcd"}, "secret_env": {"A": "abcd"}}, "in env and in secret_env"),
+        ({"ssh_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "must be one public key"),
+        ({"budget": {"max_per_hour": -1}}, "budget.max_per_hour"),
+        ({"offer": {"max_price": 1, "min_gpu_ram_gb": 24000}}, "write 24"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_any_request(api: Api, options: dict[str, t.Any], says: str) -> None:
+    refuse("invalid", says, **options)
+    assert api.calls == []
+
+
+def test_without_offer_nothing_is_rented(api: Api) -> None:
+    listed(api)
+    refuse("not_found", "train-01", offer=None)
+    listed(api)
+    refuse("not_found", "train-01", offer=None, on_duplicate="destroy_younger")
+
+
+def test_absence_is_not_concluded_from_an_error(api: Api) -> None:
+    reply = {"success": False, "error": "not_found", "msg": "no such thing"}
+    api.expect("GET", "/api/v1/instances/", reply, status=404, query=list_query({"label": {"eq": LABEL}}))
+    refuse("not_found")
