@@ -262,7 +262,8 @@ endpoints:
       type: dict
     per_hour:
       description: >-
-        What the workers cost in US dollars per hour; null without O(cost), or when it is not known of all.
+        What the workers cost in US dollars per hour: the sum of their instances or, where the price of one is not
+        known, what Vast.ai counts. Null without O(cost), or when neither is known.
       returned: always
       type: float
     log:
@@ -388,7 +389,7 @@ def described(told: workers.Workers | None) -> dict[str, t.Any]:
 
 
 def costs(module: VastModule, told: dict[int, workers.Workers]) -> dict[int, float | None]:
-    """US dollars an hour by group, where the instances of all its workers are listed with a price."""
+    """US dollars an hour by group: of the instances of its workers, or where a price is missing by the API's count."""
     from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read as read_instances
 
     ids = sorted({worker for each in told.values() for worker in each.ids})
@@ -401,6 +402,9 @@ def costs(module: VastModule, told: dict[int, workers.Workers]) -> dict[int, flo
         own = [prices.get(worker) for worker in each.ids]
         known = [price for price in own if isinstance(price, (int, float)) and not isinstance(price, bool)]
         found[number] = round(sum(known), 6) if each.rows is not None and len(known) == len(own) else None
+    if None in found.values():
+        spent = workers.spend(module.client)
+        found = {number: spent.get(number) if cost is None else cost for number, cost in found.items()}
     return found
 
 

@@ -17,6 +17,7 @@ from .endpoints import read as read_endpoints
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
 GROUP_WORKERS = Route("POST", "/get_workergroup_workers/", 1.0, engine=True, reads=True)
 LOGS = Route("POST", "/get_endpoint_logs/", 1.0, engine=True, reads=True)
+SPEND = Route("GET", "/api/v0/serverless/endpoints/spend/", 2.0)
 LEVELS = ("logs", "info0", "info1")
 """Under which keys a log may come, in the order in which the first one that holds text counts (F4.3)."""
 RESULT_FIELDS = ("id", "status", "gpu_name", "url", "created_at", "started_at", "loaded_at")
@@ -151,3 +152,18 @@ def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
         client.warn(f"The endpoints of this account could not be listed: {error.msg}")
         return Owners({}, False)
     return owners(client, groups)
+
+
+def spend(client: Client) -> dict[int, float]:
+    """US dollars an hour by endpoint, as the API counts them; those that it does not tell are left out."""
+    try:
+        rows = client.call(SPEND).get("endpoints")
+    except VastError as error:
+        client.warn(f"What the endpoints cost is not known: {error.msg}")
+        return {}
+    found = {}
+    for row in rows if isinstance(rows, list) else ():
+        cost = row.get("hourly_spend") if isinstance(row, dict) else None
+        if isinstance(cost, (int, float)) and not isinstance(cost, bool) and is_id(row.get("id")):
+            found[row["id"]] = float(cost)
+    return found

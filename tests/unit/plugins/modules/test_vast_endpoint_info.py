@@ -456,20 +456,43 @@ def test_workers_are_counted_by_state(api: Api) -> None:
     assert (second["counts"], second["workers"]) == (None, None)
 
 
-@pytest.mark.parametrize(
-    ("rows", "per_hour"),
-    [
-        ([instance_row(1, dph_total=0.4), instance_row(2, dph_total=0.3)], 0.7),
-        ([instance_row(1, dph_total=0.4)], None),
-        ([instance_row(1, dph_total=True), instance_row(2)], None),
-    ],
-)
-def test_what_the_workers_cost_is_told_when_it_is_known_of_all(api: Api, rows: list[Row], per_hour: t.Any) -> None:
+PRICED = [instance_row(1, dph_total=0.4), instance_row(2, dph_total=0.3)]
+
+
+def expect_cost(api: Api, *rows: Row) -> None:
+    """Declare an endpoint with two workers, and the listing of their instances."""
     expect_groups(api, endpoint_row())
     expect_workergroups(api)
     expect_workers(api, [worker_row(1), worker_row(2)])
     api.expect_listing(*rows, id=[1, 2])
+
+
+def test_what_the_workers_cost_is_the_sum_of_their_instances(api: Api) -> None:
+    expect_cost(api, *PRICED)
+    assert info(cost=True)["endpoints"][0]["per_hour"] == 0.7
+
+
+@pytest.mark.parametrize("rows", [PRICED[:1], [instance_row(1, dph_total=True), PRICED[1]]])
+@pytest.mark.parametrize(
+    ("told", "per_hour"),
+    [
+        ([{"id": 78, "hourly_spend": 1}, {"id": 77, "hourly_spend": 0.8}], 0.8),
+        ([{"id": 77, "hourly_spend": None}, {"id": "x", "hourly_spend": 1}, None], None),
+        ("none", None),
+    ],
+)
+def test_where_a_price_is_missing_the_api_counts(api: Api, rows: list[Row], told: t.Any, per_hour: t.Any) -> None:
+    expect_cost(api, *rows)
+    api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"success": True, "endpoints": told})
     assert info(cost=True)["endpoints"][0]["per_hour"] == per_hour
+
+
+def test_a_count_that_is_refused_leaves_the_cost_unknown(api: Api) -> None:
+    expect_cost(api)
+    api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"msg": "no"}, status=403)
+    result = info(cost=True)
+    assert result["endpoints"][0]["per_hour"] is None
+    assert "What the endpoints cost is not known" in result.warnings[0]
 
 
 @pytest.mark.parametrize(
