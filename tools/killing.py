@@ -82,6 +82,8 @@ OWN: Mapping[str, Sequence[str]] = {
     "_serverless/teardown.py": (
         f"{TESTS}/module_utils/_serverless/test_teardown.py",
         f"{TESTS}/modules/test_vast_endpoint.py",
+        f"{TESTS}/modules/test_vast_endpoint_leftover.py",
+        f"{TESTS}/modules/test_vast_endpoint_present.py",
     ),
     "_serverless/workergroups.py": (
         f"{TESTS}/module_utils/_serverless/test_workergroups.py",

@@ -23,7 +23,7 @@ extends_documentation_fragment:
 options:
   ids:
     description:
-      - The ids of the endpoint groups. If neither O(ids) nor O(name) is given, all. An empty list and
+      - The ids of the endpoint groups. If none of O(ids), O(name) and O(names) is given, all. An empty list and
         null give an empty result.
     type: list
     elements: int
@@ -31,6 +31,24 @@ options:
     description:
       - The name of the endpoint groups; several may carry it. An empty name and null give an empty result.
     type: str
+  names:
+    description:
+      - The names of the endpoint groups, any of which will do. An empty list gives an empty result.
+    type: list
+    elements: str
+    version_added: 0.3.0
+  cost:
+    description:
+      - Whether to look up what the workers cost. That takes a listing of their instances.
+    type: bool
+    default: false
+    version_added: 0.3.0
+  logs:
+    description:
+      - So many lines of the end of each endpoint's log are returned, without secrets. V(0) reads no log.
+    type: int
+    default: 0
+    version_added: 0.3.0
   missing:
     description:
       - What to do about an id or name that is named and does not exist.
@@ -57,6 +75,12 @@ EXAMPLES = r"""
   loop: "{{ serverless.endpoints }}"
   loop_control:
     label: "{{ item.id }}"
+
+- name: Two by name, with what they cost and how their logs end
+  vastai.cloud.vast_endpoint_info:
+    names: [llama-prod, sdxl]
+    cost: true
+    logs: 20
 
 - name: One by name
   vastai.cloud.vast_endpoint_info:
@@ -233,6 +257,23 @@ endpoints:
           description: When its model was loaded.
           returned: always
           type: raw
+    counts:
+      description: >-
+        How many workers are in which state, such as 2 under C(idle); null when they are not known.
+      returned: always
+      type: dict
+    per_hour:
+      description: >-
+        What the workers cost in US dollars per hour: the sum of their instances or, where the price of one is not
+        known, what Vast.ai counts. Null without O(cost), or when neither is known.
+      returned: always
+      type: float
+    log:
+      description: >-
+        The last lines of its log; empty without O(logs), or when the engine does not give it.
+      returned: always
+      type: list
+      elements: str
 # shared: failure
 error_class:
   description: >-
@@ -273,7 +314,7 @@ import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import NotFound
-from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id
+from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workergroups, workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Endpoint,
@@ -281,28 +322,37 @@ from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints
     read,
 )
 
+IDS_AT_ONCE = 200
+"""How many ids are asked for at once: they travel in the address."""
 OPTIONS: Spec = {
     "ids": {"type": "list", "elements": "int"},
     "name": {"type": "str"},
+    "names": {"type": "list", "elements": "str"},
+    "cost": {"type": "bool", "default": False},
+    "logs": {"type": "int", "default": 0},
     "missing": {"type": "str", "choices": ["fail", "warn", "ignore"], "default": "warn"},
 }
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """List the groups, choose, and add what belongs to each."""
-    ids, name = module.params["ids"], module.params["name"]
+    ids, name, names = (module.params[option] for option in ("ids", "name", "names"))
     for each in ids or ():
         check_id(each)
+    check_number(module.params["logs"], "logs", 0, 10_000)
     module.connect()
     chosen: list[Endpoint] = []
-    if ids != [] and name != "":
+    if ids != [] and name != "" and names != []:
         groups = read(module.client)
-        for text in missing_from(groups, ids or [], name):
+        wanted = [each for each in (name, *(names or ())) if each is not None]
+        for text in missing_from(groups, ids or [], wanted):
             report(module, text)
         chosen = [
             group
             for group in groups
-            if (ids is None or group.id in ids) and (name is None or group.endpoint_name == name)
+            if (ids is None or group.id in ids)
+            and (name is None or group.endpoint_name == name)
+            and (names is None or group.endpoint_name in names)
         ]
     return {"changed": False, "endpoints": describe(module, chosen)}
 
@@ -319,19 +369,50 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
     """The groups as results, with their workergroups and, where the engine lists them, their workers."""
     rows = workergroups.read(module.client) if groups else []
     told = workers.read(module.client, groups)
+    prices = costs(module, told) if module.params["cost"] else {}
+    lines = module.params["logs"]
     return [
         {
             **group.result(),
             "workergroups": workergroups.results(rows, group.id),
-            "workers": told[group.id].results() if group.id in told else None,
+            **described(told.get(group.id)),
+            "per_hour": prices.get(group.id),
+            "log": workers.log(module.client, group, lines) if lines else [],
         }
         for group in groups
     ]
 
 
+def described(told: workers.Workers | None) -> dict[str, t.Any]:
+    """The workers of one group, and how many are in which state."""
+    if told is None or told.rows is None:
+        return {"workers": None, "counts": None}
+    return {"workers": told.results(), "counts": workers.counts(told.rows)}
+
+
+def costs(module: VastModule, told: dict[int, workers.Workers]) -> dict[int, float | None]:
+    """US dollars an hour by group: of the instances of its workers, or where a price is missing by the API's count."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read as read_instances
+
+    ids = sorted({worker for each in told.values() for worker in each.ids})
+    prices: dict[int, t.Any] = {}
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        rows = read_instances(module.client, {"id": {"in": ids[start : start + IDS_AT_ONCE]}})
+        prices |= {instance.id: instance.row.get("dph_total") for instance in rows}
+    found: dict[int, float | None] = {}
+    for number, each in told.items():
+        own = [prices.get(worker) for worker in each.ids]
+        known = [price for price in own if isinstance(price, (int, float)) and not isinstance(price, bool)]
+        found[number] = round(sum(known), 6) if each.rows is not None and len(known) == len(own) else None
+    if None in found.values():
+        spent = workers.spend(module.client)
+        found = {number: spent.get(number) if cost is None else cost for number, cost in found.items()}
+    return found
+
+
 def main() -> None:
     """Run as a module."""
-    run_module(run, OPTIONS, criteria=("ids", "name"))
+    run_module(run, OPTIONS, criteria=("ids", "name", "names"))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,8 @@ class Timings:
     rebooting: float = 8.0
     result: float = 0.5
     worker_deletion: float = 2.0
+    worker_update: float = 2.0
+    auto_delete: float = 3600.0
 
 
 @dataclass

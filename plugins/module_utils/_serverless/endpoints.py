@@ -58,6 +58,11 @@ class Endpoint(t.NamedTuple):
         """How messages call it."""
         return display_name(self.id, self.endpoint_name)
 
+    @property
+    def described(self) -> str:
+        """The state as last seen, for messages."""
+        return f"endpoint_state {self.row.get('endpoint_state')}, max_workers {self.row.get('max_workers')}"
+
     def result(self) -> dict[str, t.Any]:
         """The documented key `endpoint`, without secrets."""
         return {"id": self.id, **{field: self.row.get(field) for field in RESULT_FIELDS}}
@@ -110,12 +115,16 @@ def near_miss(groups: c.Iterable[Endpoint], name: str) -> str:
     return f" Did you mean {' or '.join(repr(by_name[each]) for each in near)}?" if near else ""
 
 
-def missing_from(groups: c.Sequence[Endpoint], ids: c.Iterable[int], name: str | None) -> list[str]:
-    """A sentence for each id, and for the name, that no endpoint group has."""
+def missing_from(groups: c.Sequence[Endpoint], ids: c.Iterable[int], names: c.Iterable[str]) -> list[str]:
+    """A sentence for each id, and for each name, that no endpoint group has."""
     there = {group.id for group in groups}
     texts = [f"There is no endpoint group {each} in this account." for each in ids if each not in there]
-    if name is not None and name not in [group.endpoint_name for group in groups]:
-        texts.append(f"There is no endpoint group named {name!r} in this account.{near_miss(groups, name)}")
+    known_names = {group.endpoint_name for group in groups}
+    texts += [
+        f"There is no endpoint group named {name!r} in this account.{near_miss(groups, name)}"
+        for name in dict.fromkeys(names)
+        if name not in known_names
+    ]
     return texts
 
 

@@ -16,6 +16,7 @@ from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome
 from .._core.plan import Change, Plan
 from .._instances.instance import Instance
 from .._instances.instance import read as read_instances
+from . import workergroups
 from . import workers as engine
 from .endpoints import Endpoint, is_id
 from .endpoints import read as read_endpoints
@@ -34,8 +35,8 @@ PROVING = 15.0
 """For how many seconds the proof goes on at least, even beyond `wait_timeout`."""
 IDS_AT_ONCE = 200
 """How many ids are asked for at once: they travel in the address."""
-ABSENT_TEXT = r"\b(?:routegroup|endpoint)\b.{0,80}\bnot found"
-"""How the deletion of what does not exist is refused, by old servers and by new ones (F4.1)."""
+ABSENT_TEXT = r"\b(?:routegroup|endpoint|work(?:er)?group)\b.{0,80}\bnot found"
+"""How the deletion of what does not exist is refused, by old servers and by new ones (F4.1, F4.2)."""
 NOT_DONE_TEXT = "delete update failed"
 """How a deletion is refused that did nothing and may be sent again (F4.1)."""
 WORKER_FIELDS = ("gpu_name", "actual_status", "intended_status", "cur_state")
@@ -90,7 +91,8 @@ class Suspects:
 class Deletion:
     """What became of the group, and the ids of its workers as the reply names them.
 
-    `done`: this task deleted it, and nobody else. `gap` says why the reply does not name all workers.
+    `done`: this task deleted it, and nobody else. `destroyed_workers` are those that it destroyed as instances. `gap`
+    says why the reply does not name all workers.
     """
 
     deleted_workers: list[int] = dataclasses.field(default_factory=list)
@@ -98,17 +100,24 @@ class Deletion:
     done: bool = False
     gap: str = ""
     doubt: VastError | None = None
+    destroyed_workers: list[int] = dataclasses.field(default_factory=list)
 
     def result(self) -> dict[str, list[int]]:
         """The documented keys."""
-        return {"deleted_workers": self.deleted_workers, "failed_workers": self.failed_workers}
+        return {
+            "deleted_workers": self.deleted_workers,
+            "failed_workers": self.failed_workers,
+            "destroyed_workers": self.destroyed_workers,
+        }
 
 
 @dataclasses.dataclass
 class Case:
     """One task for one endpoint group: what is there, what earlier tasks left over, and what becomes of it.
 
-    `groups` are all of the account, `named` the ids that the user calls leftover workers.
+    `groups` are all of the account, `named` the ids that the user calls leftover workers. `destroys`: what is left over
+    is destroyed as instances. `drain`: for how many seconds running workers may end before the deletion. `verdict` says
+    for messages what became of the group.
     """
 
     wanted: str
@@ -116,8 +125,21 @@ class Case:
     found: Endpoint | None
     leaks: c.Sequence[Leak] = ()
     named: frozenset[int] = frozenset()
+    destroys: bool = False
+    drain: float = 0.0
     suspects: Suspects = dataclasses.field(default_factory=Suspects)
     deletion: Deletion = dataclasses.field(default_factory=Deletion)
+    verdict: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether this task changed anything."""
+        return self.deletion.done or bool(self.deletion.destroyed_workers)
+
+    @property
+    def leftover(self) -> list[int]:
+        """What was left over and still exists, as last seen."""
+        return sorted(self.suspects.owed & self.suspects.seen.keys())
 
     @property
     def others(self) -> list[Endpoint]:
@@ -134,14 +156,14 @@ class Case:
     @property
     def state(self) -> str:
         """What became of the group, for messages."""
-        return (
+        return self.verdict or (
             f"{self.display_name} is deleted" if self.deletion.done else f"{self.display_name} does not exist any more"
         )
 
     def failure(self) -> dict[str, t.Any]:
         """The keys of a failure after the deletion."""
         endpoint = None if self.found is None else self.found.result()
-        return {"endpoint": endpoint, "changed": self.deletion.done, **self.deletion.result()}
+        return {"endpoint": endpoint, "changed": self.changed, **self.deletion.result()}
 
 
 def survey(client: Client, case: Case, deadline: Deadline) -> None:
@@ -150,7 +172,9 @@ def survey(client: Client, case: Case, deadline: Deadline) -> None:
     Raises Invalid for named ones that cannot be leftover workers.
     """
     found = case.found
-    suspects = case.suspects = Suspects() if found is None else _ask_engine(client, found, deadline)
+    suspects = case.suspects = (
+        Suspects() if found is None else _ask_engine(lambda limit: engine.ask(client, found, limit), deadline)
+    )
     suspects.owed |= case.named
     for leak in case.leaks:
         suspects.owed |= leak.workers | leak.failed
@@ -163,9 +187,20 @@ def survey(client: Client, case: Case, deadline: Deadline) -> None:
         _check_named(client, case)
 
 
-def _ask_engine(client: Client, group: Endpoint, deadline: Deadline) -> Suspects:
+def survey_group(
+    client: Client, endpoint: Endpoint, group_id: int, groups: c.Sequence[Endpoint], deadline: Deadline
+) -> Case:
+    """Learn which workers have to go with one workergroup, before it is deleted."""
+    case = Case(wanted=f"workergroup {group_id} of {endpoint.display_name}", groups=groups, found=None)
+    case.suspects = _ask_engine(lambda limit: engine.ask_workergroup(client, group_id, limit), deadline)
+    if case.suspects.ids:
+        case.suspects.seen = {instance.id: instance for instance in look(client, case.suspects.ids)}
+    return case
+
+
+def _ask_engine(ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline) -> Suspects:
     try:
-        told = engine.ask(client, group, deadline.bounded(ENGINE_WITHIN))
+        told = ask(deadline.bounded(ENGINE_WITHIN))
     except VastError as error:
         told = engine.Workers(None, (), error.msg)
     return Suspects(
@@ -205,21 +240,80 @@ def look(client: Client, ids: c.Iterable[int]) -> list[Instance]:
 
 
 def plan_absent(case: Case) -> Plan:
-    """Delete what is there. Pure."""
-    if case.found is None:
-        return Plan(case.wanted)
-    subject = case.found.display_name
-    before = {**case.found.result(), "workers": case.suspects.results()}
-    return Plan(subject, (Change("endpoint", before, None, f"delete {subject} with {_cargo(case.suspects)}"),))
+    """Delete what is there, and destroy what was left over. Pure."""
+    changes = []
+    if case.found is not None:
+        subject = case.found.display_name
+        before = {**case.found.result(), "workers": case.suspects.results()}
+        action = f"delete {subject} with {_cargo(case.suspects)}"
+        drain = f"drain {subject} for up to {case.drain:g} s, then " if case.drain else ""
+        changes.append(Change("endpoint", before, None, drain + action))
+    if case.destroys and (left := [each for each in case.leftover if each not in case.suspects.workers]):
+        changes.append(destruction(case, left))
+    return Plan(case.wanted if case.found is None else case.found.display_name, tuple(changes))
 
 
-def _cargo(suspects: Suspects) -> str:
+def destruction(case: Case, ids: c.Collection[int]) -> Change:
+    """That these workers are destroyed as instances."""
+    cost = _cost([case.suspects.seen[each] for each in ids if each in case.suspects.seen])
+    action = f"destroy the leftover workers {_named(ids)} of {case.display_name} ({cost})"
+    return Change("leftover_workers", sorted(ids), [], action)
+
+
+def plan_purge(case: Case, field: str, row: t.Mapping[str, t.Any]) -> Change:
+    """Delete one workergroup. Pure."""
+    before = {**row, "workers": case.suspects.results()}
+    return Change(field, before, None, f"delete {case.wanted} with {_cargo(case.suspects, groups=False)}")
+
+
+def _cargo(suspects: Suspects, *, groups: bool = True) -> str:
+    its = "its workergroups and workers" if groups else "its workers"
     if suspects.gap:
-        return "its workergroups and workers"
+        return its
     if not suspects.workers:
-        return "its workergroups; it has no workers"
+        return "its workergroups; it has no workers" if groups else "no workers"
     seen = [suspects.seen[each] for each in sorted(suspects.workers) if each in suspects.seen]
-    return f"its workergroups and workers {_named(suspects.workers)} ({_cost(seen)})"
+    return f"{its} {_named(suspects.workers)} ({_cost(seen)})"
+
+
+class Doomed(t.NamedTuple):
+    """What is to be deleted: an endpoint, or a workergroup; `listed` gives the ids that a complete listing has."""
+
+    id: int
+    display_name: str
+    route: Route
+    listed: c.Callable[[Deadline], c.Collection[t.Any]]
+
+
+def purge(
+    client: Client,
+    endpoint: Endpoint,
+    group_id: int,
+    path: str,
+    case: Case,
+    memory: Memory,
+    waits: Waits,
+    deadline: Deadline,
+) -> None:
+    """Delete one workergroup of an endpoint that stays, and prove its workers gone.
+
+    Raises as `tear_down` does; what is not proven is remembered for the endpoint.
+    """
+
+    def listed(limit: Deadline) -> list[t.Any]:
+        return [row.get("id") for row in workergroups.listed(client, limit).rows]
+
+    doomed = Doomed(group_id, case.wanted, Route("DELETE", path + "{id}/", 3.0), listed)
+    remember(memory, endpoint, case.suspects)
+    try:
+        case.deletion = delete(client, doomed, lambda named: note(memory, endpoint, case.suspects, named), deadline)
+    except VastError as error:
+        told = {**error.result, "workers": case.suspects.results()}
+        raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
+    if case.deletion.gap:
+        note(memory, endpoint, case.suspects, case.deletion)
+    prove(client, case, waits, deadline)
+    memory.forget({endpoint.id}, case.suspects.ids if waits.wait else case.suspects.owed, unknown=True)
 
 
 def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> None:
@@ -232,19 +326,112 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
     group = case.found
     if group is not None:
         remember(memory, group, case.suspects)
+        drained = None
         try:
-            case.deletion = delete(client, group, lambda named: note(memory, group, case.suspects, named), deadline)
+            drained = drain(client, case, waits, deadline) if case.drain else None
+            case.deletion = delete(
+                client, _doomed(client, group), lambda named: note(memory, group, case.suspects, named), deadline
+            )
         except VastError as error:
             told = {"endpoint": group.result(), **error.result}
             if error.result.get("changed") or _is_doubt(error) or _says_absent(error):
                 told["workers"] = case.suspects.results()
-            raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
+            back = set_back(client, group, drained, waits) if drained and not told.get("changed") else ""
+            raise error.with_context(error.msg + _may_bill(case.suspects, told) + back, **told) from error
         if case.deletion.gap:
             note(memory, group, case.suspects, case.deletion)
     prove(client, case, waits, deadline)
     settled = {leak.id for leak in case.leaks} | ({group.id} if group is not None else set())
     if settled:
         memory.forget(settled, case.suspects.ids if waits.wait else case.suspects.owed)
+
+
+ENDED = frozenset(("stopped", "destroying", "inactive"))
+"""In these states a worker serves no request any more (F4.3)."""
+
+
+def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> Change | None:
+    """Let no new worker start, and wait for running ones to end; what was changed, to be set back.
+
+    Raises the error of the change when the API refuses both ways.
+    """
+    group = t.cast("Endpoint", case.found)
+    change = _close(client, group, waits, deadline)
+    limit = deadline.bounded(case.drain)
+    for _elapsed in rounds(client.clock, first=waits.interval, interval=waits.interval, timeout=limit):
+        told = _ask_engine(lambda ends: engine.ask(client, group, ends), limit)
+        case.suspects.workers |= told.workers
+        case.suspects.statuses |= told.statuses
+        running = [each for each in told.workers if told.statuses.get(each, "").lower() not in ENDED]
+        if not told.gap and not running:
+            break
+    return change
+
+
+def _close(client: Client, group: Endpoint, waits: Waits, deadline: Deadline) -> Change | None:
+    error: VastError | None = None
+    for field, value in (("max_workers", 0), ("endpoint_state", "suspended")):
+        before = group.row.get(field)
+        if before == value:
+            return None
+        change = Change(field, before, value, f"set {field} of {group.display_name} to {value}")
+        error = _edit(client, group, change, waits, deadline)
+        if error is None:
+            return change
+        if not isinstance(error, Invalid):
+            break
+    raise t.cast("VastError", error)
+
+
+def _edit(client: Client, group: Endpoint, change: Change, waits: Waits, deadline: Deadline) -> VastError | None:
+    # Only a drain needs these.
+    from .._core.converge import converge
+    from .._core.resource import Item, Ref
+    from .editing import Endpoints
+
+    item = Item(Ref(group.id), group, Plan(group.display_name, (change,)))
+    converge(client, Endpoints(), [item], waits, deadline)
+    return item.error
+
+
+def set_back(client: Client, group: Endpoint, change: Change, waits: Waits) -> str:
+    """Undo a drain of an endpoint that stays; a sentence that says whether that was done."""
+    drained = Endpoint(group.id, {**group.row, change.field: change.after})
+    back = Change(change.field, change.after, change.before, f"set {change.field} back to {change.before}")
+    error = _edit(client, drained, back, waits, Deadline(client.clock, BEYOND))
+    if error is None:
+        return f" {change.field} was set back to {change.before}."
+    return f" {change.field} is {change.after} and could not be set back to {change.before}: {error.msg}"
+
+
+def _doomed(client: Client, group: Endpoint) -> Doomed:
+    return Doomed(
+        group.id,
+        group.display_name,
+        DELETE,
+        lambda limit: [listed.id for listed in read_endpoints(client, limit)],
+    )
+
+
+def settle_leaks(client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> None:
+    """Hold what earlier tasks left over of an endpoint that stays to the proof; its workers of now are none of that.
+
+    Raises Leaked for what still exists, and warns when the engine does not tell which workers are its own.
+    """
+    group = t.cast("Endpoint", case.found)
+    owed = {worker for leak in case.leaks if leak.id == group.id for worker in leak.workers | leak.failed}
+    if not owed:
+        return
+    told = _ask_engine(lambda limit: engine.ask(client, group, limit), deadline)
+    if told.gap:
+        ids = _named(owed)
+        client.warn(f"Whether {ids} are workers of {group.display_name} or left over is not known. {told.gap}")
+        return
+    case.verdict = f"Earlier tasks left workers of {group.display_name} over"
+    case.suspects.owed = owed - told.workers
+    case.suspects.failed = {each for leak in case.leaks for each in leak.failed} & case.suspects.owed
+    prove(client, case, waits, deadline)
+    memory.forget({group.id}, owed, unknown=True)
 
 
 def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
@@ -275,8 +462,8 @@ def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion
     remember(memory, group, suspects)
 
 
-def delete(client: Client, group: Endpoint, on_reply: c.Callable[[Deletion], None], deadline: Deadline) -> Deletion:
-    """Delete a group and see it gone from the listing; `on_reply` is told at once what the reply names.
+def delete(client: Client, group: Doomed, on_reply: c.Callable[[Deletion], None], deadline: Deadline) -> Deletion:
+    """Delete it and see it gone from the listing; `on_reply` is told at once what the reply names.
 
     After a doubt it is sent once more, and only when listings have shown that it was not carried out. That it does not
     exist counts only together with listings that lack it.
@@ -291,7 +478,7 @@ def delete(client: Client, group: Endpoint, on_reply: c.Callable[[Deletion], Non
 
 def _attempt(
     client: Client,
-    group: Endpoint,
+    group: Doomed,
     doubt: VastError | None,
     on_reply: c.Callable[[Deletion], None],
     deadline: Deadline,
@@ -299,7 +486,7 @@ def _attempt(
     """Send it once; returns the error after which listings show that nothing was carried out, the graver one of two."""
     limit = Deadline(client.clock, deadline.remaining + BEYOND)
     try:
-        reply = client.call(DELETE, ids={"id": group.id}, deadline=deadline)
+        reply = client.call(group.route, ids={"id": group.id}, deadline=deadline)
     except VastError as error:
         if _says_absent(error) and _is_gone(client, group, error, limit):
             gap = "The reply that names its workers went to somebody else."
@@ -328,11 +515,11 @@ def _says_absent(error: VastError) -> bool:
     )
 
 
-def _still_listed(group: Endpoint, doubt: VastError, more: str = "") -> VastError:
+def _still_listed(group: Doomed, doubt: VastError, more: str = "") -> VastError:
     return doubt.with_context(f"{doubt.msg} {group.display_name} is still listed.{more}")
 
 
-def _is_gone(client: Client, group: Endpoint, doubt: VastError, limit: Deadline) -> bool:
+def _is_gone(client: Client, group: Doomed, doubt: VastError, limit: Deadline) -> bool:
     try:
         return _polled_gone(client, group, limit, looks=2)
     except VastError as error:
@@ -341,11 +528,11 @@ def _is_gone(client: Client, group: Endpoint, doubt: VastError, limit: Deadline)
         ) from error
 
 
-def _polled_gone(client: Client, group: Endpoint, limit: Deadline, *, looks: int) -> bool:
+def _polled_gone(client: Client, group: Doomed, limit: Deadline, *, looks: int) -> bool:
     """Whether so many listings in a row lack the group; one after a doubt may be a flicker."""
     clean = 0
     for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=FIRST_LOOK, timeout=SHOWN_WITHIN):
-        clean = clean + 1 if all(listed.id != group.id for listed in read_endpoints(client, limit)) else 0
+        clean = 0 if group.id in group.listed(limit) else clean + 1
         if clean == looks:
             return True
     return False
@@ -367,7 +554,7 @@ def _ids(reply: t.Mapping[str, t.Any], key: str) -> tuple[list[int], str]:
     return ids, "" if len(ids) == len(listed) else f"The reply to its deletion has {key} without an id."
 
 
-def _check_gone(client: Client, group: Endpoint, deletion: Deletion, limit: Deadline) -> None:
+def _check_gone(client: Client, group: Doomed, deletion: Deletion, limit: Deadline) -> None:
     context: dict[str, t.Any] = {"changed": True, **deletion.result()}
     try:
         gone = _polled_gone(client, group, limit, looks=1)
@@ -396,6 +583,8 @@ def prove(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
     limit = Deadline(client.clock, max(PROVING, deadline.remaining) if waits.wait else 0.0)
     try:
         still = _poll(client, case, ids, waits.interval, limit) if ids else []
+        if still and waits.wait and case.destroys:
+            still = _destroy(client, case, still, waits.interval, limit)
         nameless = _nameless(client, case) if suspects.gap or suspects.older else []
         suspects.seen.update((instance.id, instance) for instance in nameless)
     except VastError as error:
@@ -431,6 +620,32 @@ def _poll(client: Client, case: Case, ids: c.Set[int], interval: float, limit: D
         if clean == looks or stuck or (listed and limit.expired):
             return listed
         client.clock.sleep(min(interval, limit.remaining) if listed else pause)
+
+
+def _destroy(
+    client: Client, case: Case, still: c.Sequence[Instance], interval: float, limit: Deadline
+) -> list[Instance]:
+    """Destroy what Vast.ai failed to delete at once, the others when their time is up; those that exist in the end."""
+    failed = [instance for instance in still if instance.id in case.suspects.failed]
+    others = {instance.id for instance in still} - {instance.id for instance in failed}
+    left = _destroyed(client, case, failed)
+    if others:
+        left += _destroyed(client, case, _poll(client, case, others, interval, limit))
+    return left
+
+
+def _destroyed(client: Client, case: Case, instances: c.Sequence[Instance]) -> list[Instance]:
+    """Destroy these as instances, and return those that are not proven gone."""
+    if not instances:
+        return []
+    # Only what is left over needs it.
+    from .._instances.destroy import destroy, to_destroy
+
+    items = [to_destroy(instance) for instance in instances]
+    destroy(client, items, Deadline(client.clock, BEYOND))
+    case.suspects.seen.update((item.before.id, item.seen) for item in items)
+    case.deletion.destroyed_workers += [item.before.id for item in items if item.gone]
+    return [item.seen for item in items if not item.gone]
 
 
 def _nameless(client: Client, case: Case) -> list[Instance]:

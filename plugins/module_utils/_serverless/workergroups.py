@@ -9,6 +9,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
+from .._api.clock import Deadline
 from .._api.errors import AuthError, Exchange, ProtocolError, VastError
 
 WORKERGROUPS = Route("GET", "/api/v0/workergroups/", 2.0)
@@ -31,24 +32,40 @@ RESULT_FIELDS = (
 """Fields passed on as the API has them; `api_key` and `launch_args` hold secrets and stay out."""
 
 
+class Listing(t.NamedTuple):
+    """The rows of all workergroups, and the path under which this server has them."""
+
+    rows: list[dict[str, t.Any]]
+    path: str
+
+    def route(self, method: str, interval: float) -> Route:
+        """Another operation of one workergroup, under the same name."""
+        return Route(method, self.path + "{id}/", interval)
+
+
 def read(client: Client) -> list[dict[str, t.Any]]:
     """All workergroups of the account, as rows. Raises ProtocolError for a malformed listing."""
+    return listed(client).rows
+
+
+def listed(client: Client, deadline: Deadline | None = None) -> Listing:
+    """All workergroups of the account, with the name under which they are found."""
     route = WORKERGROUPS
     try:
-        reply = client.call(route)
+        reply = client.call(route, deadline=deadline)
     except VastError as error:
         status = error.exchange.status_code if error.exchange else None
         if isinstance(error, AuthError) or status not in UNKNOWN_ROUTE:
             raise
         route = AUTOJOBS
-        reply = client.call(route)
+        reply = client.call(route, deadline=deadline)
     rows = reply.get("results")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ProtocolError(
             "The listing of workergroups cannot be relied on: it holds no list of them. Run the task again.",
             Exchange(route.method, client.settings.api_url + route.path, 200),
         )
-    return rows
+    return Listing(rows, route.path)
 
 
 def results(rows: c.Iterable[t.Mapping[str, t.Any]], endpoint_id: int) -> list[dict[str, t.Any]]:

@@ -15,6 +15,11 @@ from .endpoints import Endpoint, is_id
 from .endpoints import read as read_endpoints
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
+GROUP_WORKERS = Route("POST", "/get_workergroup_workers/", 1.0, engine=True, reads=True)
+LOGS = Route("POST", "/get_endpoint_logs/", 1.0, engine=True, reads=True)
+SPEND = Route("GET", "/api/v0/serverless/endpoints/spend/", 2.0)
+LEVELS = ("logs", "info0", "info1")
+"""Under which keys a log may come, in the order in which the first one that holds text counts (F4.3)."""
 RESULT_FIELDS = ("id", "status", "gpu_name", "url", "created_at", "started_at", "loaded_at")
 """Fields passed on as the engine has them; whatever is not named here may hold a secret and stays out."""
 
@@ -50,8 +55,17 @@ def ask(client: Client, group: Endpoint, deadline: Deadline) -> Workers:
 
     Raises VastError when the engine refuses or cannot be reached.
     """
+    return _ask(client, WORKERS, group.id, deadline)
+
+
+def ask_workergroup(client: Client, workergroup_id: int, deadline: Deadline) -> Workers:
+    """The same of one workergroup."""
+    return _ask(client, GROUP_WORKERS, workergroup_id, deadline)
+
+
+def _ask(client: Client, route: Route, number: int, deadline: Deadline) -> Workers:
     try:
-        reply = client.call(WORKERS, body={"id": group.id}, list_key="workers", deadline=deadline)
+        reply = client.call(route, body={"id": number}, list_key="workers", deadline=deadline)
     except Invalid as error:
         if not _tells_nothing(error):
             raise
@@ -105,6 +119,31 @@ def owners(client: Client, groups: c.Sequence[Endpoint]) -> Owners:
     return Owners({worker: endpoint for endpoint, workers in found.items() for worker in workers.ids}, complete)
 
 
+def states(rows: c.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """The states of workers, in small letters."""
+    return [str(row.get("status") or "unknown").strip().lower() for row in rows]
+
+
+def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    """How many workers are in which state."""
+    found: dict[str, int] = {}
+    for state in states(rows):
+        found[state] = found.get(state, 0) + 1
+    return dict(sorted(found.items()))
+
+
+def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:
+    """The last lines of the log of an endpoint, without secrets; empty when the engine does not give it."""
+    try:
+        reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines})
+    except VastError:
+        # It only adds to what is told.
+        return []
+    texts = (reply.get(level) for level in LEVELS)
+    text = next((text for text in texts if isinstance(text, str) and text.strip()), "")
+    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:] if lines else []
+
+
 def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
     """The same for all endpoint groups of the account, by one listing of them; a warning when that fails."""
     try:
@@ -113,3 +152,18 @@ def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
         client.warn(f"The endpoints of this account could not be listed: {error.msg}")
         return Owners({}, False)
     return owners(client, groups)
+
+
+def spend(client: Client) -> dict[int, float]:
+    """US dollars an hour by endpoint, as the API counts them; those that it does not tell are left out."""
+    try:
+        rows = client.call(SPEND).get("endpoints")
+    except VastError as error:
+        client.warn(f"What the endpoints cost is not known: {error.msg}")
+        return {}
+    found = {}
+    for row in rows if isinstance(rows, list) else ():
+        cost = row.get("hourly_spend") if isinstance(row, dict) else None
+        if isinstance(cost, (int, float)) and not isinstance(cost, bool) and is_id(row.get("id")):
+            found[row["id"]] = float(cost)
+    return found

@@ -19,14 +19,14 @@ def endpoint_workers(account: Account, request: Request) -> Reply:
     group = find_group(account.endpoints, request)
     if group is None:
         return stranger("endpoint", request)
-    return json_reply([worker_row(each) for each in endpoint_instances(account, group)])
+    return json_reply([worker_row(account, each) for each in endpoint_instances(account, group)])
 
 
 def workergroup_workers(account: Account, request: Request) -> Reply:
     group = find_group(account.workergroups, request)
     if group is None:
         return stranger("workergroup", request)
-    return json_reply([worker_row(each) for each in account.workers_of(group["id"])])
+    return json_reply([worker_row(account, each) for each in account.workers_of(group["id"])])
 
 
 def endpoint_logs(account: Account, request: Request) -> Reply:
@@ -54,16 +54,47 @@ def find_group(groups: dict[int, Row], request: Request) -> Row | None:
 
 
 def stranger(kind: str, request: Request) -> Reply:
-    wanted = request.fields.get("id", request.fields.get("endpoint"))
+    wanted = next(
+        (request.fields[name] for name in ("id", "endpoint", "workergroup_id") if name in request.fields), None
+    )
     return json_reply(f"authenticate_{kind}_apikey: invalid api_key or {kind} {wanted} not found")
 
 
-def worker_row(instance: Instance) -> Row:
+def updates(account: Account) -> dict[int, float]:
+    """Until when each worker is being updated."""
+    found: dict[int, float] = account.things.setdefault("worker_updates", {})
+    return found
+
+
+def update_workers(account: Account, request: Request) -> Reply:
+    """Start a rolling update of the workers of one workergroup."""
+    group = account.workergroups.get(request.fields.get("workergroup_id") or 0)
+    if group is None:
+        return stranger("workergroup", request)
+    account.note("workergroup", group["id"], "update_workers")
+    workers = account.workers_of(group["id"])
+    if request.fields.get("cancel_update"):
+        for worker in workers:
+            updates(account).pop(worker.id, None)
+        return json_reply({"success": True, "cancelled": True})
+    until = account.clock.now() + account.clock.scaled(account.timings.worker_update)
+    updates(account).update({worker.id: until for worker in workers})
+    return json_reply({"success": True, "workers_to_update": len(workers)})
+
+
+def status(account: Account, instance: Instance) -> str:
+    """The state of a worker in the engine's words."""
+    if updates(account).get(instance.id, 0.0) > account.clock.now():
+        return "UPDATE_REBOOTING"
+    return STATUSES.get(instance.row["actual_status"] or "", "creating")
+
+
+def worker_row(account: Account, instance: Instance) -> Row:
     row = instance.row
     return {
         "id": instance.id,
         "gpu_name": row["gpu_name"],
-        "status": STATUSES.get(row["actual_status"] or "", "creating"),
+        "status": status(account, instance),
         "url": f"http://{row['public_ipaddr'].strip()}:{row['machine_dir_ssh_port']}",
         "cur_load": 0.0,
         "new_load": 0.0,
@@ -93,5 +124,8 @@ CALLS = {
     "get_autogroup_logs": workergroup_logs,
 }
 RESOURCE = Resource(
-    routes=tuple(Route("POST", f"/{name}/", call, "engine", 0.0, reads, bare=True) for name, call in CALLS.items())
+    routes=(
+        *(Route("POST", f"/{name}/", call, "engine", 0.0, reads, bare=True) for name, call in CALLS.items()),
+        Route("POST", "/update_workers/", update_workers, "engine", 0.0, bare=True),
+    )
 )

@@ -46,6 +46,23 @@ WORKERGROUP_DEFAULTS: Row = {
 }
 
 
+TEMPLATE = ("template_hash", "template_id")
+UNSHOWN = ("max_workers", "search_params")
+"""What the listing of workergroups leaves out."""
+
+
+def managed(account: Account) -> set[int]:
+    """The endpoints whose workers the engine starts and ends: those that were created by a call."""
+    found: set[int] = account.things.setdefault("managed_endpoints", set())
+    return found
+
+
+def deployed(account: Account) -> set[int]:
+    """The endpoints that belong to a deployment, and cannot be changed by themselves."""
+    found: set[int] = account.things.setdefault("deployed_endpoints", set())
+    return found
+
+
 def given(fields: Row, names: Any) -> Row:
     """The known fields of a body; a null stands for not given."""
     return {name: fields[name] for name in names if fields.get(name) is not None}
@@ -108,16 +125,22 @@ def list_endpoints(account: Account, _request: Request) -> Reply:
 
 
 def create_endpoint(account: Account, request: Request) -> Reply:
-    problem = endpoint_problem(request.fields)
+    problem = endpoint_problem({**ENDPOINT_DEFAULTS, **given(request.fields, request.fields)})
     if problem:
         return invalid_args(problem)
     name = request.fields.get("endpoint_name") or ENDPOINT_DEFAULTS["endpoint_name"]
-    taken = any(row["endpoint_name"] == name for row in account.endpoints.values())
-    if taken and account.options.duplicate_names == "refused":
+    if is_taken(account, name):
         return refusal(400, "duplicate", f"An endpoint with the name {name} exists.")
-    row = new_endpoint(account, given(request.fields, ENDPOINT_DEFAULTS))
+    row = new_endpoint(account, given(request.fields, (*ENDPOINT_DEFAULTS, "endpoint_state")))
+    managed(account).add(row["id"])
     account.note("endpoint", row["id"], "create")
     return json_reply({"success": True, "result": row["id"]})
+
+
+def is_taken(account: Account, name: Any) -> bool:
+    """Whether a name is refused; accounts differ in that."""
+    taken = any(row["endpoint_name"] == name for row in account.endpoints.values())
+    return taken and account.options.duplicate_names == "refused"
 
 
 def show_endpoint(account: Account, request: Request) -> Reply:
@@ -140,9 +163,14 @@ def update_endpoint(account: Account, request: Request) -> Reply:
     row = account.endpoints.get(request.id or 0)
     if row is None:
         return no_such_endpoint(account, request, 400, "Endpointgroup not found for user")
-    problem = endpoint_problem(request.fields)
+    if row["id"] in deployed(account):
+        return invalid_args("Endpoint is managed by a deployment")
+    problem = endpoint_problem({**row, **given(request.fields, request.fields)})
     if problem:
         return invalid_args(problem)
+    name = request.fields.get("endpoint_name")
+    if name is not None and name != row["endpoint_name"] and is_taken(account, name):
+        return refusal(400, "duplicate", f"An endpoint with the name {name} exists.")
     account.note("endpoint", row["id"], "change")
     row.update(given(request.fields, (*ENDPOINT_DEFAULTS, "endpoint_state")))
     return json_reply({"success": True})
@@ -154,7 +182,16 @@ def endpoint_problem(fields: Row) -> str:
     utilisation = fields.get("target_util")
     if utilisation is not None and not (is_number(utilisation) and utilisation <= 1.0):
         return "target_util must be at most 1.0"
-    return type_problem(fields, ENDPOINT_DEFAULTS)
+    return type_problem(fields, ENDPOINT_DEFAULTS) or limit_problem(fields)
+
+
+def limit_problem(fields: Row) -> str:
+    """One number must not be above the other."""
+    for low, high in (("target_queue_time", "max_queue_time"), ("cold_workers", "max_workers")):
+        less, more = fields.get(low), fields.get(high)
+        if less is not None and more is not None and less > more:
+            return f"{low} must be at most {high}"
+    return ""
 
 
 def is_number(value: Any) -> bool:
@@ -220,7 +257,10 @@ def unless_retired(handler: Handler, name: str) -> Handler:
 
 
 def list_workergroups(account: Account, _request: Request) -> Reply:
-    return json_reply({"success": True, "results": list(account.workergroups.values())})
+    rows = [
+        {name: value for name, value in row.items() if name not in UNSHOWN} for row in account.workergroups.values()
+    ]
+    return json_reply({"success": True, "results": rows})
 
 
 def find_endpoint(account: Account, fields: Row) -> Row | None:
@@ -231,7 +271,7 @@ def find_endpoint(account: Account, fields: Row) -> Row | None:
 
 
 def create_workergroup(account: Account, request: Request) -> Reply:
-    problem = type_problem(request.fields, WORKERGROUP_DEFAULTS)
+    problem = type_problem(request.fields, WORKERGROUP_DEFAULTS) or limit_problem(request.fields)
     if problem:
         return invalid_args(problem)
     endpoint = find_endpoint(account, request.fields)
@@ -243,13 +283,19 @@ def create_workergroup(account: Account, request: Request) -> Reply:
 
 
 def update_workergroup(account: Account, request: Request) -> Reply:
+    """What the body leaves out is reset, but for the template; workers that run keep what they have."""
     row = account.workergroups.get(request.id or 0)
     if row is None:
         return invalid_args("Workgroup not found for user")
-    problem = type_problem(request.fields, WORKERGROUP_DEFAULTS)
+    if find_endpoint(account, {"endpoint_id": request.fields.get("endpoint_id")}) is None:
+        return invalid_args("Please assign your workergroup to a valid endpoint identifier")
+    if row["endpoint_id"] in deployed(account):
+        return invalid_args("Workergroup is owned by a deployment")
+    problem = type_problem(request.fields, WORKERGROUP_DEFAULTS) or limit_problem(request.fields)
     if problem:
         return invalid_args(problem)
     account.note("workergroup", row["id"], "change")
+    row.update({name: value for name, value in WORKERGROUP_DEFAULTS.items() if name not in TEMPLATE})
     row.update(given(request.fields, WORKERGROUP_DEFAULTS))
     row["search_query"] = parse_search(row["search_params"])
     return json_reply({"success": True})
@@ -265,11 +311,68 @@ def delete_workergroup(account: Account, request: Request) -> Reply:
     return delete_workers(account, account.workers_of(request.id), "workergroup")
 
 
+def spend(account: Account, _request: Request) -> Reply:
+    """What the workers of each endpoint cost an hour; null where it has none."""
+    rows = []
+    for number in account.endpoints:
+        workers = account.workers_of(*(group["id"] for group in account.groups_of(number)))
+        cost = sum(worker.row["dph_total"] for worker in workers) if workers else None
+        rows.append({"id": number, "hourly_spend": cost})
+    return json_reply({"success": True, "endpoints": rows, "data_timestamp": account.clock.wall()})
+
+
+def advance(account: Account) -> None:
+    """Endpoints without any workergroup are deleted in the end; the others get and lose workers."""
+    for number in list(account.endpoints):
+        groups = account.groups_of(number)
+        count_down(account, number, has_groups=bool(groups))
+        if groups and number in account.endpoints and number in managed(account):
+            keep_workers(account, account.endpoints[number], groups)
+
+
+def count_down(account: Account, number: int, *, has_groups: bool) -> None:
+    dues: dict[int, float] = account.things.setdefault("auto_deletions", {})
+    row, now = account.endpoints[number], account.clock.now()
+    if has_groups:
+        dues.pop(number, None)
+        row["auto_delete_in_seconds"] = None
+        return
+    due = dues.setdefault(number, now + account.clock.scaled(account.timings.auto_delete))
+    row["auto_delete_in_seconds"] = max(0.0, due - now)
+    if due <= now:
+        del account.endpoints[number], dues[number]
+
+
+def keep_workers(account: Account, endpoint: Row, groups: list[Row]) -> None:
+    """As many workers as are to be kept, in the first workergroup; a stopped endpoint has them all stopped."""
+    workers = [each for each in account.workers_of(*(group["id"] for group in groups)) if not is_leaving(each)]
+    if endpoint["endpoint_state"] == "stopped":
+        for worker in workers:
+            if worker.row["intended_status"] != "stopped":
+                lifecycle.stop(account, worker)
+    elif endpoint["endpoint_state"] == "active":
+        for worker in workers[endpoint["max_workers"] :]:
+            lifecycle.retire(account, worker)
+        for worker in workers[: endpoint["max_workers"]]:
+            if worker.row["intended_status"] == "stopped":
+                lifecycle.start(account, worker)
+        for _missing in range(min(endpoint["cold_workers"], endpoint["max_workers"]) - len(workers)):
+            add_instance(account, {"state": "creating", "label": None}, "worker", groups[0]["id"])
+
+
+def is_leaving(worker: Instance) -> bool:
+    """Whether its contract has ended."""
+    return bool(worker.row["actual_status"] == "unloaded" or worker.row["cur_state"] == "unloaded")
+
+
 def add_endpoint(account: Account, spec: Any, where: str) -> None:
     spec = dict(as_mapping(spec, where))
     groups = as_list(spec.pop("workergroups", []), f"{where}.workergroups")
+    is_deployed = spec.pop("deployed", False)
     check_names(spec, ("id", *ENDPOINT_DEFAULTS, "endpoint_state"), where)
     endpoint = new_endpoint(account, spec)
+    if is_deployed:
+        deployed(account).add(endpoint["id"])
     for position, group in enumerate(groups):
         add_workergroup(account, endpoint, group, f"{where}.workergroups[{position}]")
 
@@ -303,6 +406,7 @@ RESOURCE = Resource(
         Route("GET", f"{V0}/endptjobs/{{id}}/", show_endpoint, "misc", 3.0),
         Route("PUT", f"{V0}/endptjobs/{{id}}/", update_endpoint, "misc", 2.0),
         Route("DELETE", f"{V0}/endptjobs/{{id}}/", delete_endpoint, "misc", 3.0),
+        Route("GET", f"{V0}/serverless/endpoints/spend/", spend, "misc", 2.0),
         *(
             route
             for name in ("workergroups", "autojobs")
@@ -318,4 +422,5 @@ RESOURCE = Resource(
     order=1,
     describe=describe,
     secrets=secrets,
+    advance=advance,
 )

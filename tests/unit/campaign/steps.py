@@ -119,6 +119,11 @@ PLACES = {
     "create": ("PUT", "/api/v0/asks/*"),
     "destroy": ("DELETE", "/api/v0/instances/*"),
     "keys": ("POST", "/api/v0/instances/*/ssh/"),
+    "create-endpoint": ("POST", "/api/v0/endptjobs/"),
+    "change": ("PUT", "/api/v0/endptjobs/*"),
+    "create-group": ("POST", "/api/v0/workergroups/"),
+    "change-group": ("PUT", "/api/v0/workergroups/*"),
+    "update-workers": ("POST", "/update_workers/"),
 }
 
 

@@ -93,7 +93,7 @@ def test_workergroups(api: Api, path: str, clock: ManualClock) -> None:
     assert set(rows) == {5001, 5002, group_id}
     assert (rows[group_id]["endpoint_id"], rows[group_id]["search_query"]) == (4001, {"gpu_ram": {"eq": "24"}})
     assert "SECRET" in rows[group_id]["api_key"]
-    assert api.put(f"{path}{group_id}/", {"gpu_ram": 48}).json() == {"success": True}
+    assert api.put(f"{path}{group_id}/", {"endpoint_id": 4001, "gpu_ram": 48}).json() == {"success": True}
     assert api.delete(f"{path}5001/").json()["deleted_workers"] == [30201, 30202]
     clock.step(3)
     assert api.row(30201) == {}
@@ -135,3 +135,94 @@ def test_engine_takes_the_key_of_the_group(api: Api) -> None:
     body = {"id": 4001, "api_key": "SECRET-endpoint-key-4001"}
     assert len(api.post("/get_endpoint_workers/", body, headers={}).json()) == 2
     assert "SECRET" not in str(api.sim.journal())
+
+
+def new_endpoint(api: Api, **fields: Any) -> int:
+    body = {"endpoint_name": "new", "cold_workers": 2, "max_workers": 3, **fields}
+    number: int = api.post(ENDPOINTS, body).json()["result"]
+    return number
+
+
+def new_group(api: Api, endpoint_id: int) -> int:
+    body = {"endpoint_id": endpoint_id, "template_hash": "a", "search_params": "num_gpus=1"}
+    number: int = api.post(GROUPS[0], body).json()["id"]
+    return number
+
+
+def test_an_endpoint_without_workergroups_is_deleted(api: Api, clock: ManualClock) -> None:
+    number = new_endpoint(api)
+    row = api.get(f"{ENDPOINTS}{number}/").json()["result"]
+    assert row["auto_delete_in_seconds"] == pytest.approx(3600, abs=1)
+    clock.step(3601)
+    assert api.get(f"{ENDPOINTS}{number}/").status_code == 400
+
+
+def test_one_with_a_workergroup_stays_and_gets_workers(api: Api, clock: ManualClock) -> None:
+    number = new_endpoint(api)
+    new_group(api, number)
+    clock.step(4000)
+    assert api.get(f"{ENDPOINTS}{number}/").json()["result"]["auto_delete_in_seconds"] is None
+    assert len(api.post("/get_endpoint_workers/", {"id": number}).json()) == 2
+    clock.step(10)
+    statuses = [worker["status"] for worker in api.post("/get_endpoint_workers/", {"id": number}).json()]
+    assert statuses == ["idle", "idle"]
+    spend = {
+        row["id"]: row["hourly_spend"] for row in api.get("/api/v0/serverless/endpoints/spend/").json()["endpoints"]
+    }
+    assert spend[number] > 0
+
+
+def test_fewer_workers_and_none(api: Api, clock: ManualClock) -> None:
+    number = new_endpoint(api)
+    new_group(api, number)
+    clock.step(10)
+    api.put(f"{ENDPOINTS}{number}/", {"cold_workers": 0, "max_workers": 1})
+    api.get(ENDPOINTS)
+    clock.step(10)
+    assert len(api.post("/get_endpoint_workers/", {"id": number}).json()) == 1
+    api.put(f"{ENDPOINTS}{number}/", {"endpoint_state": "stopped"})
+    api.get(ENDPOINTS)
+    clock.step(10)
+    assert [worker["status"] for worker in api.post("/get_endpoint_workers/", {"id": number}).json()] == ["stopped"]
+
+
+def test_an_update_resets_what_it_leaves_out(api: Api) -> None:
+    rows = {row["id"]: row for row in api.get(GROUPS[0]).json()["results"]}
+    assert "max_workers" not in rows[5001]
+    number = new_group(api, 4001)
+    assert api.put(f"{GROUPS[0]}{number}/", {"endpoint_id": 4001, "gpu_ram": 48}).json() == {"success": True}
+    row = {row["id"]: row for row in api.get(GROUPS[0]).json()["results"]}[number]
+    assert (row["template_hash"], row["gpu_ram"], "num_gpus" in row["search_query"]) == ("a", 48, False)
+
+
+@pytest.mark.parametrize("body", [{"gpu_ram": 48}, {"endpoint_id": 1, "gpu_ram": 48}])
+def test_an_update_needs_the_endpoint(api: Api, body: dict[str, Any]) -> None:
+    assert "valid endpoint identifier" in api.put(f"{GROUPS[0]}5001/", body).json()["msg"]
+
+
+@pytest.mark.parametrize(
+    "body", [{"cold_workers": 30}, {"target_queue_time": 5, "max_queue_time": 4}, {"endpoint_name": "sdxl-leaky"}]
+)
+def test_contradictions_and_taken_names_are_refused(api: Api, body: dict[str, Any]) -> None:
+    assert api.put(f"{ENDPOINTS}4001/", body).status_code == 400
+
+
+def test_what_a_deployment_owns_cannot_be_changed(start: Callable[..., Api]) -> None:
+    spec = {"id": 40, "endpoint_name": "d", "deployed": True, "workergroups": [{"id": 50}]}
+    api = start({"endpoints": [spec]})
+    assert "deployment" in api.put(f"{ENDPOINTS}40/", {"max_workers": 1}).json()["msg"]
+    assert "deployment" in api.put(f"{GROUPS[0]}50/", {"endpoint_id": 40}).json()["msg"]
+
+
+def test_a_rolling_update_shows_in_the_states(api: Api, clock: ManualClock) -> None:
+    def statuses() -> list[str]:
+        return [worker["status"] for worker in api.post("/get_workergroup_workers/", {"id": 5001}).json()]
+
+    assert api.post("/update_workers/", {"workergroup_id": 5001}).json() == {"success": True, "workers_to_update": 2}
+    assert statuses() == ["UPDATE_REBOOTING", "UPDATE_REBOOTING"]
+    clock.step(2.1)
+    assert statuses() == ["idle", "idle"]
+    api.post("/update_workers/", {"workergroup_id": 5001})
+    assert api.post("/update_workers/", {"workergroup_id": 5001, "cancel_update": True}).json()["cancelled"] is True
+    assert statuses() == ["idle", "idle"]
+    assert "not found" in api.post("/update_workers/", {"workergroup_id": 1}).json()

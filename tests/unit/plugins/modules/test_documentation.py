@@ -228,7 +228,11 @@ def test_the_key_instance_is_documented_alike_in_all_modules() -> None:
 def test_the_key_endpoint_is_documented_alike_in_all_modules() -> None:
     one = block("vast_endpoint", "RETURN")["endpoint"]["contains"]
     listed = block("vast_endpoint_info", "RETURN")["endpoints"]["contains"]
-    assert listed == {**one, "workergroups": listed["workergroups"], "workers": listed["workers"]}
+    assert listed == {
+        **one,
+        "workergroups": listed["workergroups"],
+        **{key: listed[key] for key in ("workers", "counts", "per_hour", "log")},
+    }
 
 
 def test_the_key_cost_is_documented_alike_in_all_modules() -> None:
@@ -439,7 +443,7 @@ def deleting_in_part(api: Api) -> Result:
     api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": True, "deleted_workers": [1], "failed_workers": [2]})
     groups(api)
     api.expect_listing(instance_row(2), id=[1, 2])
-    return run_module("vast_endpoint", id=77, state="absent")
+    return run_module("vast_endpoint", id=77, state="absent", on_leftover="fail")
 
 
 def deleting_refused(api: Api) -> Result:
@@ -447,6 +451,12 @@ def deleting_refused(api: Api) -> Result:
     workers(api, 1)
     api.expect("DELETE", "/api/v0/endptjobs/77/", {"success": False, "msg": "no"}, status=403)
     return run_module("vast_endpoint", id=77, state="absent")
+
+
+def deploying(api: Api) -> Result:
+    groups(api, endpoint_row())
+    api.expect("GET", "/api/v0/workergroups/", {"success": True, "results": [workergroup_row()]})
+    return run_module("vast_endpoint", id=77, state="present", max_workers=8)
 
 
 def bulk(api: Api, state: str, *ids: int, **more: t.Any) -> None:
@@ -548,7 +558,7 @@ def searching_refused(api: Api) -> Result:
 
 
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
-    "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
+    "vast_endpoint": [deploying, deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
     "vast_fleet": [
         moving,

@@ -49,11 +49,11 @@ TODO = (
     "again: it fails until complete listings show that they are gone."
 )
 
-failure = functools.partial(fail_as, "vast_endpoint", state="absent")
+failure = functools.partial(fail_as, "vast_endpoint", state="absent", on_leftover="fail")
 
 
 def remove(**options: t.Any) -> Result:
-    return succeed("vast_endpoint", state="absent", **options)
+    return succeed("vast_endpoint", state="absent", **{"on_leftover": "fail", **options})
 
 
 def expect_groups(api: Api, *rows: dict[str, t.Any]) -> None:
@@ -400,7 +400,7 @@ def test_a_group_said_to_be_deleted_and_still_listed_is_a_failure(api: Api, home
         ({"id": "llama-prod"}, "id"),
         ({"name": ""}, "name must not be empty; select the endpoint group by id."),
         ({"id": 77, "state": None}, "state"),
-        ({"id": 77, "state": "present"}, "state must be one of: absent"),
+        ({"id": 77, "state": "gone"}, "state must be one of: absent, present"),
         ({"id": 77, "wait_timeout": 0}, "wait_timeout must be greater than 0"),
         ({"id": 77, "wait_interval": -1}, "wait_interval must be greater than 0"),
         ({"id": 77, "workers": []}, "workers must not be empty; omit it instead."),

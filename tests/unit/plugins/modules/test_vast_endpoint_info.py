@@ -16,7 +16,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Dea
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import Endpoint
 
-from ..harness import NULL, URL, Api, FakeClock, endpoint_row, fail_as, succeed
+from ..harness import NULL, URL, Api, FakeClock, endpoint_row, fail_as, instance_row, succeed
 
 GROUPS = "/api/v0/endptjobs/"
 WORKERGROUPS = "/api/v0/workergroups/"
@@ -440,3 +440,86 @@ def test_options_that_cannot_work_are_refused_before_any_request(
     api: Api, options: Row, says: str, check_mode: bool
 ) -> None:
     failure("invalid", says, check_mode=check_mode, **options)
+
+
+def test_names_choose_and_are_missed(api: Api) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78, endpoint_name="other"), endpoint_row(79, endpoint_name="third"))
+    expect_workergroups(api)
+    expect_workers(api, [])
+    expect_workers(api, [], group=79)
+    result = info(names=["llama-prod", "third", "none"])
+    assert [each["id"] for each in result["endpoints"]] == [77, 79]
+    assert result.warnings == ["There is no endpoint group named 'none' in this account."]
+
+
+def test_no_names_give_an_empty_result(api: Api) -> None:
+    assert info(names=[])["endpoints"] == []
+
+
+def test_workers_are_counted_by_state(api: Api) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78))
+    expect_workergroups(api)
+    expect_workers(api, [worker_row(1), worker_row(2, status="IDLE"), worker_row(3, status=None)])
+    expect_workers(api, {"error_msg": "no workers are ready"}, group=78)
+    first, second = info()["endpoints"]
+    assert (first["counts"], first["per_hour"], first["log"]) == ({"idle": 2, "unknown": 1}, None, [])
+    assert (second["counts"], second["workers"]) == (None, None)
+
+
+PRICED = [instance_row(1, dph_total=0.4), instance_row(2, dph_total=0.3)]
+
+
+def expect_cost(api: Api, *rows: Row) -> None:
+    """Declare an endpoint with two workers, and the listing of their instances."""
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, [worker_row(1), worker_row(2)])
+    api.expect_listing(*rows, id=[1, 2])
+
+
+def test_what_the_workers_cost_is_the_sum_of_their_instances(api: Api) -> None:
+    expect_cost(api, *PRICED)
+    assert info(cost=True)["endpoints"][0]["per_hour"] == 0.7
+
+
+@pytest.mark.parametrize("rows", [PRICED[:1], [instance_row(1, dph_total=True), PRICED[1]]])
+@pytest.mark.parametrize(
+    ("told", "per_hour"),
+    [
+        ([{"id": 78, "hourly_spend": 1}, {"id": 77, "hourly_spend": 0.8}], 0.8),
+        ([{"id": 77, "hourly_spend": None}, {"id": "x", "hourly_spend": 1}, None], None),
+        ("none", None),
+    ],
+)
+def test_where_a_price_is_missing_the_api_counts(api: Api, rows: list[Row], told: t.Any, per_hour: t.Any) -> None:
+    expect_cost(api, *rows)
+    api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"success": True, "endpoints": told})
+    assert info(cost=True)["endpoints"][0]["per_hour"] == per_hour
+
+
+def test_a_count_that_is_refused_leaves_the_cost_unknown(api: Api) -> None:
+    expect_cost(api)
+    api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"msg": "no"}, status=403)
+    result = info(cost=True)
+    assert result["endpoints"][0]["per_hour"] is None
+    assert "What the endpoints cost is not known" in result.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "log"),
+    [
+        ({"logs": "one\n\ntwo\ntoken=SECRET-abcdef0123456789\n"}, ["two", "token=********"]),
+        ({"info0": "", "info1": "three\n"}, ["three"]),
+        ({"error_msg": "odd"}, []),
+    ],
+)
+def test_the_end_of_the_log_is_told_without_secrets(api: Api, reply: t.Any, log: list[str]) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, [])
+    api.expect("POST", "/get_endpoint_logs/", reply, body={"id": 77, "tail": 2})
+    assert info(logs=2)["endpoints"][0]["log"] == log
+
+
+def test_a_number_of_lines_that_cannot_be_is_refused(api: Api) -> None:
+    failure("invalid", "logs must be from 0 to 10000", logs=-1)

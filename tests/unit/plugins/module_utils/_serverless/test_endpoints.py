@@ -142,20 +142,20 @@ NAMES = ["llama-prod", "LLAMA-prod2", "other", None]
 
 
 @pytest.mark.parametrize(
-    ("ids", "name", "texts"),
+    ("ids", "names", "texts"),
     [
-        ([77], "llama-prod", []),
-        ([], None, []),
+        ([77], ["llama-prod"], []),
+        ([], [], []),
         (
             [5, 77, 6],
-            None,
+            [],
             ["There is no endpoint group 5 in this account.", "There is no endpoint group 6 in this account."],
         ),
-        ([], "zzz", ["There is no endpoint group named 'zzz' in this account."]),
+        ([], ["zzz", "zzz"], ["There is no endpoint group named 'zzz' in this account."]),
     ],
 )
-def test_what_is_named_and_does_not_exist_has_a_sentence(ids: list[int], name: str | None, texts: list[str]) -> None:
-    assert missing_from([Endpoint(77, endpoint_row())], ids, name) == texts
+def test_what_is_named_and_does_not_exist_has_a_sentence(ids: list[int], names: list[str], texts: list[str]) -> None:
+    assert missing_from([Endpoint(77, endpoint_row())], ids, names) == texts
 
 
 @pytest.mark.parametrize(

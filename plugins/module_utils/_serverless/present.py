@@ -1,0 +1,434 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Bringing an endpoint and its workergroups to what a task wants. Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import json
+import re
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.clock import Deadline, Waits, rounds
+from .._api.errors import Ambiguous, NotFound, ServerError, UnknownOutcome, VastError
+from .._core.converge import converge
+from .._core.plan import HIDDEN, Change, Plan
+from .._core.resource import Item, Kind, Ref, Write
+from . import workergroups
+from .editing import SHOWN_WITHIN, Endpoints
+from .endpoints import Endpoint, find, is_id, known
+from .endpoints import read as read_endpoints
+from .leaks import Memory
+from .rollout import await_ready, roll
+from .teardown import Case, plan_purge, purge, survey_group
+from .wanted import (
+    Group,
+    Pairs,
+    Wanted,
+    WantedGroup,
+    groups_of,
+    match,
+    plan_endpoint,
+    plan_group,
+    shows,
+    update_body,
+)
+
+CREATE = Route("POST", "/api/v0/endptjobs/", 4.0)
+TEMPLATES = Route("GET", "/api/v0/template/", 3.0)
+POLL = 3.2
+"""Seconds between two polls: the interval of the listing of endpoints (F2.4), and a little."""
+DUPLICATE_TEXT = r"\bexists\b|already exist|duplicate|already in use"
+"""How a name is refused that is taken (F4.1)."""
+RENEWING = ("template_hash", "template_id", "launch_args")
+"""What workers have from their creation, so that those that run keep the old one (F4.2)."""
+AGAIN = "Run the task again: it continues from what exists."
+
+T = t.TypeVar("T")
+
+
+class Situation(t.NamedTuple):
+    """What there is: all endpoints, the wanted one, and the workergroups with what is planned for each.
+
+    `purged` are the workergroups that have to go, each with its workers.
+    """
+
+    wanted: Wanted
+    groups: list[Endpoint]
+    found: Endpoint | None
+    listing: workergroups.Listing
+    pairs: Pairs
+    purged: list[tuple[Group, Case]]
+
+    @property
+    def changing(self) -> list[Item[Group]]:
+        """The workergroups that differ, on their way."""
+        items = [(one, Item(Ref(group.id), group, plan_group(one, group))) for one, group in self.pairs.known]
+        for one, item in items:
+            item.memory = one
+        return [item for _one, item in items if item.plan.changes]
+
+
+def survey(client: Client, wanted: Wanted, deadline: Deadline) -> Situation:
+    """Read what there is, and which workergroup is which.
+
+    Raises NotFound for an id that does not exist, Ambiguous for a name that several carry, Invalid for what the
+    endpoint that is there contradicts.
+    """
+    groups = read_endpoints(client)
+    found = find(groups, wanted.id, wanted.name if wanted.id is None else None)
+    if found is None and wanted.id is not None:
+        raise NotFound(
+            f"There is no endpoint {wanted.id} in this account. To create one, give its name only.",
+            known=known(groups),
+        )
+    wanted.check(found)
+    return _compare(client, _with_templates(client, wanted), groups, found, deadline)
+
+
+def _compare(
+    client: Client, wanted: Wanted, groups: list[Endpoint], found: Endpoint | None, deadline: Deadline
+) -> Situation:
+    listing = workergroups.listed(client)
+    there = [] if found is None else groups_of(listing.rows, found.id)
+    if wanted.groups is None:
+        return Situation(wanted, groups, found, listing, Pairs([], [], there), [])
+    pairs = match(wanted.groups, there)
+    for one in pairs.new:
+        one.creation()
+    for one, group in pairs.known:
+        if found is not None and plan_group(one, group).changed:
+            update_body(one, group, found.id)
+    purged = []
+    if wanted.purge and found is not None:
+        others = [group for group in groups if group.id != found.id]
+        cases = [survey_group(client, found, group.id, [*others, found], deadline) for group in pairs.others]
+        for case in cases:
+            case.destroys = wanted.destroys
+        purged = list(zip(pairs.others, cases, strict=True))
+    return Situation(wanted, groups, found, listing, pairs, purged)
+
+
+def _with_templates(client: Client, wanted: Wanted) -> Wanted:
+    """The same with hashes in place of the names of templates."""
+    if wanted.groups is None or not any("template_name" in one.template for one in wanted.groups):
+        return wanted
+    return wanted._replace(
+        groups=tuple(
+            one._replace(template={"template_hash": _hash(client, one)}) if "template_name" in one.template else one
+            for one in wanted.groups
+        )
+    )
+
+
+def _hash(client: Client, one: WantedGroup) -> str:
+    name = one.template["template_name"]
+    try:
+        reply = client.call(TEMPLATES, params={"select_filters": json.dumps({"name": {"eq": name}})})
+    except VastError as error:
+        if "no templates found" not in error.msg.lower():
+            raise
+        reply = {"templates": []}
+    rows = reply.get("templates")
+    named = [row for row in rows if isinstance(row, dict) and row.get("name") == name] if isinstance(rows, list) else []
+    hashes = sorted({row["hash_id"] for row in named if isinstance(row.get("hash_id"), str)})
+    if not hashes:
+        raise NotFound(f"{one.path}: there is no template named {name!r} that this account can see.")
+    if len(hashes) > 1:
+        raise Ambiguous(
+            f"{one.path}: {len(hashes)} templates are named {name!r}. Give one of them as template_hash: "
+            f"{', '.join(hashes)}."
+        )
+    return str(hashes[0])
+
+
+def plan_present(situation: Situation) -> Plan:
+    """All that would be done, for the result: the endpoint field by field, and each workergroup. Pure."""
+    wanted, found = situation.wanted, situation.found
+    if found is None:
+        subject = f"endpoint {wanted.name}"
+        sent = wanted.creation()
+        limit = f"at most {sent['max_workers']} workers"
+        changes = [Change("endpoint", None, sent, f"create {subject} with {limit}")]
+    else:
+        subject = found.display_name
+        changes = list(plan_endpoint(found, wanted).changes)
+    for item in situation.changing:
+        action = f"change {item.name} of {subject}: " + "; ".join(item.plan.actions)
+        changes.append(Change(item.name, item.plan.before, item.plan.after, action))
+        if wanted.rolling and _has(item, *RENEWING):
+            changes[-1] = changes[-1]._replace(action=f"{action}; then replace its workers")
+    for one in situation.pairs.new:
+        shown = {**one.creation(), **({"launch_args": HIDDEN} if "launch_args" in one.values else {})}
+        template = " ".join(f"{name} {value}" for name, value in one.template.items())
+        changes.append(Change(one.path, None, shown, f"create a workergroup of {subject} with {template}"))
+    for group, case in situation.purged:
+        (row,) = workergroups.results([group.row], group.row["endpoint_id"])
+        changes.append(plan_purge(case, group.display_name, row))
+    return Plan(subject, tuple(changes))
+
+
+class Groups(Kind[Group]):
+    """Workergroups of one endpoint that change; the whole of one is sent (F4.2)."""
+
+    want = "changed"
+    queues = False
+    shown_within = SHOWN_WITHIN
+
+    def __init__(self, endpoint_id: int, route: Route) -> None:
+        self.endpoint_id = endpoint_id
+        self.route = route
+
+    def read(self, client: Client, items: c.Sequence[Item[Group]]) -> dict[Ref, Group]:
+        """Those of them that the listing contains."""
+        listed = {group.id: group for group in groups_of(workergroups.read(client), self.endpoint_id)}
+        return {item.ref: listed[item.before.id] for item in items if item.before.id in listed}
+
+    def writes(self, items: c.Sequence[Item[Group]], *, alone: bool) -> c.Iterator[tuple[Write, list[Item[Group]]]]:
+        """One request for each."""
+        del alone
+        for item in items:
+            yield (
+                Write(self.route, update_body(item.memory, item.before, self.endpoint_id), {"id": item.before.id}),
+                [item],
+            )
+
+    def missing(self, item: Item[Group]) -> tuple[Change, ...]:
+        """The fields that the listing does not show as wanted."""
+        return tuple(change for change in item.plan.changes if not shows(item.seen, change))
+
+    def differs(self, item: Item[Group]) -> bool:
+        """Whether the row is another than before."""
+        return item.seen.row != item.before.row
+
+    def judge(self, _item: Item[Group], _now: float) -> bool:
+        """There is nothing to wait for: its workers are another matter."""
+        return True
+
+
+class Outcome(t.NamedTuple):
+    """What a task did: the endpoint and its workergroups as they are now, and whether anything was changed.
+
+    `moved` are the workergroups with another search and nothing else that replaces workers, `purged` those that went.
+    """
+
+    endpoint: Endpoint
+    groups: list[Group]
+    moved: list[Group]
+    purged: list[tuple[Group, Case]]
+    changed: bool
+
+
+class Created(t.NamedTuple):
+    """An endpoint that did not exist before the task, by the reply or by a listing; `own`: this task created it."""
+
+    endpoint: Endpoint
+    own: bool
+    listed: bool
+
+
+def bring(client: Client, situation: Situation, memory: Memory, waits: Waits, deadline: Deadline) -> Outcome:
+    """Create or change the endpoint, then its workergroups, and see them in the listings; purge the others last.
+
+    Raises with the endpoint, what was changed and what to do when a later part fails: a second run completes it.
+    """
+    run = _Run(client, situation, waits, deadline)
+    try:
+        run.bring_endpoint()
+        run.bring_groups()
+        run.create_groups()
+        run.roll_out()
+        run.purge_groups(memory)
+        run.await_workers()
+    except VastError as error:
+        if run.endpoint is None:
+            raise
+        changed = run.changed or bool(error.result.get("changed"))
+        shown = {**error.result, "endpoint": run.endpoint.result(), "changed": changed}
+        hint = f" {run.endpoint.display_name} exists. {AGAIN}" if run.created else ""
+        raise error.with_context(error.msg + hint, **shown) from error
+    return run.outcome()
+
+
+class _Run:
+    """One task on its way: what there is by now, and whether anything was changed."""
+
+    def __init__(self, client: Client, situation: Situation, waits: Waits, deadline: Deadline) -> None:
+        self.client = client
+        self.situation = situation
+        self.waits = waits
+        self.deadline = deadline
+        self.endpoint = situation.found
+        self.changed = self.created = False
+        self.items: list[Item[Group]] = []
+        self.there: list[Group] = []
+
+    @property
+    def found(self) -> Endpoint:
+        """The endpoint, which there is from `bring_endpoint` on."""
+        return t.cast("Endpoint", self.endpoint)
+
+    def bring_endpoint(self) -> None:
+        """Create it, or change what differs."""
+        wanted = self.situation.wanted
+        if self.endpoint is None:
+            made = create(self.client, wanted, self.situation.groups, self.deadline)
+            self.endpoint, self.changed, self.created = made.endpoint, made.own, made.own
+            self.situation = self.situation._replace(found=made.endpoint)
+            if made.listed:
+                wanted.check(made.endpoint)
+                self.situation = _compare(self.client, wanted, self.situation.groups, made.endpoint, self.deadline)
+        item = Item(Ref(self.found.id), self.found, plan_endpoint(self.found, wanted))
+        if item.plan.changes:
+            converge(self.client, Endpoints(), [item], self.waits, self.deadline)
+            self.endpoint, self.changed = item.seen, self.changed or item.changed
+            if item.error is not None:
+                raise item.error
+
+    def bring_groups(self) -> None:
+        """Change those that differ."""
+        items = self.items = self.situation.changing
+        if items:
+            kind = Groups(self.found.id, self.situation.listing.route("PUT", 2.0))
+            converge(self.client, kind, items, self.waits, self.deadline)
+            self.changed = self.changed or any(item.changed for item in items)
+        if failed := next((item.error for item in items if item.error is not None), None):
+            raise failed
+        seen = {item.before.id: item.seen for item in items}
+        self.there = [seen.get(group.id, group) for group in groups_of(self.situation.listing.rows, self.found.id)]
+
+    def create_groups(self) -> None:
+        """Create the new ones, each once, and see them all."""
+        ids = {group.id for group in self.there}
+        for one in self.situation.pairs.new:
+            ids.add(create_group(self.client, one, self.found, self.situation.listing.path, ids, self.deadline))
+            self.changed = True
+        if self.situation.pairs.new:
+            self.there = proven_groups(self.client, self.found, ids)
+        if self.created:
+            self.endpoint = proven_endpoint(self.client, self.found)
+
+    @property
+    def renewed(self) -> list[Group]:
+        """The workergroups whose workers have to be replaced."""
+        return [item.seen for item in self.items if _has(item, *RENEWING)]
+
+    def roll_out(self) -> None:
+        """Have the workers follow what they run."""
+        for group in self.renewed if self.situation.wanted.rolling else ():
+            roll(self.client, group, self.waits, self.deadline)
+
+    def await_workers(self) -> None:
+        """Wait until enough are ready, also when nothing was changed."""
+        if self.waits.wait and self.situation.wanted.ready:
+            await_ready(self.client, self.found, self.situation.wanted.ready, self.waits, self.deadline)
+
+    def purge_groups(self, memory: Memory) -> None:
+        """Delete those that are not wanted, with their workers proven gone."""
+        for group, case in self.situation.purged:
+            path = self.situation.listing.path
+            purge(self.client, self.found, group.id, path, case, memory, self.waits, self.deadline)
+            self.changed = self.changed or case.deletion.done
+        gone = {group.id for group, _case in self.situation.purged}
+        self.there = [group for group in self.there if group.id not in gone]
+
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        renewed = {group.id for group in self.renewed}
+        moved = [each.seen for each in self.items if _has(each, "search_params") and each.before.id not in renewed]
+        return Outcome(self.found, self.there, moved, self.situation.purged, self.changed)
+
+
+def _has(item: Item[Group], *fields: str) -> bool:
+    return any(change.field in fields for change in item.plan.changes)
+
+
+def create(client: Client, wanted: Wanted, before: c.Sequence[Endpoint], deadline: Deadline) -> Created:
+    """Create the endpoint by one request; after a doubt listings decide, and nothing is sent again.
+
+    A refused name is adopted when exactly one of that name is listed. Raises what was in doubt when none is listed.
+    """
+    sent = wanted.creation()
+    try:
+        reply = client.call(CREATE, body=sent, deadline=deadline)
+    except (UnknownOutcome, ServerError) as error:
+        doubt: VastError = error
+    except VastError as error:
+        taken = re.search(DUPLICATE_TEXT, error.msg.lower()) and find(read_endpoints(client), None, wanted.name)
+        if not taken:
+            raise
+        return Created(taken, own=False, listed=True)
+    else:
+        number = next((reply[key] for key in ("result", "id") if is_id(reply.get(key))), None)
+        if number is not None:
+            return Created(Endpoint(number, {"id": number, **sent}), own=True, listed=False)
+        doubt = UnknownOutcome(f"{CREATE.name} was answered without the id of the new endpoint.")
+    known_ids = {group.id for group in before}
+
+    def look(limit: Deadline) -> Endpoint | None:
+        return find((each for each in read_endpoints(client, limit) if each.id not in known_ids), None, wanted.name)
+
+    return Created(_settled(client, look, doubt, f"endpoint named {wanted.name!r}"), own=True, listed=True)
+
+
+def _settled(client: Client, look: c.Callable[[Deadline], T | None], doubt: VastError, what: str) -> T:
+    """What listings show of a create that is in doubt. Raises the doubt when they show nothing for long enough."""
+    limit = Deadline(client.clock, SHOWN_WITHIN)
+    failed = ""
+    for _elapsed in rounds(client.clock, first=POLL, interval=POLL, timeout=limit):
+        try:
+            found = look(limit)
+        except Ambiguous:
+            raise
+        except VastError as error:
+            # A poll that fails tells nothing; the next one may.
+            failed = f" The last poll failed: {error.msg}"
+            continue
+        if found is not None:
+            return found
+    raise doubt.with_context(
+        f"{doubt.msg} No new {what} was listed for {SHOWN_WITHIN:g} s; nothing was sent again.{failed} {AGAIN}"
+    )
+
+
+def create_group(
+    client: Client, one: WantedGroup, endpoint: Endpoint, path: str, known_ids: c.Set[int], deadline: Deadline
+) -> int:
+    """Create one workergroup by one request, and its id; after a doubt listings decide, and nothing is sent again."""
+    try:
+        sent = {"endpoint_id": endpoint.id, **one.creation()}
+        reply = client.call(Route("POST", path, 4.0), body=sent, deadline=deadline)
+    except (UnknownOutcome, ServerError) as error:
+        doubt: VastError = error
+    else:
+        if is_id(reply.get("id")):
+            return t.cast("int", reply["id"])
+        doubt = UnknownOutcome(f"POST {path} was answered without the id of the new workergroup.")
+
+    def look(limit: Deadline) -> Group | None:
+        listed = groups_of(workergroups.listed(client, limit).rows, endpoint.id)
+        return next((each for each in listed if each.id not in known_ids and one.is_like(each, by_template=True)), None)
+
+    return _settled(client, look, doubt, f"workergroup of {endpoint.display_name}").id
+
+
+def proven_groups(client: Client, endpoint: Endpoint, ids: c.Set[int]) -> list[Group]:
+    """The workergroups of an endpoint, once these are among them. Raises ServerError when they do not show."""
+
+    def look(limit: Deadline) -> list[Group] | None:
+        listed = groups_of(workergroups.listed(client, limit).rows, endpoint.id)
+        return listed if ids <= {group.id for group in listed} else None
+
+    named = ", ".join(str(each) for each in sorted(ids))
+    doubt = ServerError(f"Vast.ai accepted the workergroups {named} of {endpoint.display_name}.")
+    return _settled(client, look, doubt, f"workergroups {named}")
+
+
+def proven_endpoint(client: Client, endpoint: Endpoint) -> Endpoint:
+    """A new endpoint, as the listing shows it. Raises ServerError when it does not show."""
+    doubt = ServerError(f"Vast.ai accepted the creation of {endpoint.display_name}.")
+    return _settled(
+        client, lambda limit: find(read_endpoints(client, limit), endpoint.id, None), doubt, endpoint.display_name
+    )

@@ -1,0 +1,247 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""vast_endpoint: draining before a deletion, and destroying what was left over after it."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import typing as t
+
+import pytest
+
+from ..harness import Api, FakeClock, endpoint_row, fail_as, succeed
+from .test_vast_endpoint import (
+    GROUP,
+    NAME,
+    expect_begin,
+    expect_delete,
+    expect_engine,
+    expect_groups,
+    expect_rows,
+    leak,
+    leave,
+    memory,
+    worker,
+)
+
+failure = functools.partial(fail_as, "vast_endpoint", state="absent")
+remove = functools.partial(succeed, "vast_endpoint", state="absent")
+present = functools.partial(succeed, "vast_endpoint", state="present")
+PARTLY = {"success": True, "deleted_workers": [1001], "failed_workers": [1002]}
+
+
+def expect_destroy(api: Api, number: int, *, goes: bool = True) -> None:
+    """Declare the destruction of an instance, and the listing after it."""
+    api.expect("DELETE", f"/api/v0/instances/{number}/", {"success": True}, body={})
+    api.expect_listing(*([] if goes else [worker(number)]), id=number)
+
+
+def expect_setting(api: Api, body: dict[str, t.Any], reply: t.Any = None, **more: t.Any) -> None:
+    api.expect("PUT", GROUP, {"success": True} if reply is None else reply, body=body, **more)
+
+
+def test_what_vast_failed_to_delete_is_destroyed_at_once(api: Api, home: pathlib.Path, clock: FakeClock) -> None:
+    expect_begin(api)
+    expect_delete(api, PARTLY)
+    expect_groups(api)
+    expect_rows(api, worker(1002))
+    expect_destroy(api, 1002)
+    result = remove(id=77)
+    assert result["changed"] is True
+    assert (result["failed_workers"], result["destroyed_workers"]) == ([1002], [1002])
+    assert result["actions"][1] == f"destroy the leftover workers 1002 of {NAME} (0.420 $/h)"
+    assert memory(home) == []
+    assert sum(clock.slept) < 30
+
+
+def test_others_are_waited_for_before_they_are_destroyed(api: Api, home: pathlib.Path) -> None:
+    expect_begin(api)
+    expect_delete(api, PARTLY)
+    expect_groups(api)
+    expect_rows(api, worker(1001), worker(1002))
+    expect_destroy(api, 1002)
+    for _poll in range(3):
+        api.expect_listing(worker(1001), id=[1001])
+    expect_destroy(api, 1001)
+    result = remove(id=77, wait_timeout=10)
+    assert result["destroyed_workers"] == [1002, 1001]
+    assert memory(home) == []
+
+
+def test_what_cannot_be_destroyed_either_is_leaked(api: Api, home: pathlib.Path) -> None:
+    expect_begin(api)
+    expect_delete(api, PARTLY)
+    expect_groups(api)
+    expect_rows(api, worker(1002))
+    api.expect("DELETE", "/api/v0/instances/1002/", {"success": False, "msg": "odd"}, status=400, body={})
+    api.expect_listing(worker(1002), id=1002)
+    result = failure("leaked", "1002 still exist", id=77)
+    assert [each["id"] for each in result["leaked_workers"]] == [1002]
+    assert (result["changed"], result["destroyed_workers"]) == (True, [])
+    assert memory(home) == [leak(1001, 1002, failed=[1002])]
+
+
+def test_without_waiting_nothing_is_destroyed(api: Api) -> None:
+    expect_begin(api)
+    expect_delete(api, PARTLY)
+    expect_groups(api)
+    expect_rows(api, worker(1002), ids=[1002])
+    failure("leaked", "1002", id=77, wait=False)
+
+
+def test_a_later_run_destroys_what_an_earlier_one_left_over_and_is_changed(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1001, failed=[1001]))
+    expect_groups(api)
+    expect_rows(api, worker(1001), ids=[1001])
+    expect_rows(api, worker(1001), ids=[1001])
+    expect_destroy(api, 1001)
+    result = remove(id=77)
+    assert (result["changed"], result["endpoint"]) == (True, None)
+    assert result["actions"] == [f"destroy the leftover workers 1001 of {NAME} (0.420 $/h)"]
+    assert result["diff"]["before"] == {"leftover_workers": [1001]}
+    assert memory(home) == []
+
+
+def test_check_mode_foretells_that(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1001, failed=[1001]))
+    expect_groups(api)
+    expect_rows(api, worker(1001), ids=[1001])
+    result = remove(id=77, check_mode=True)
+    assert result["actions"] == [f"destroy the leftover workers 1001 of {NAME} (0.420 $/h)"]
+    assert memory(home) == [leak(1001, failed=[1001])]
+
+
+def test_drains_before_it_deletes(api: Api, clock: FakeClock) -> None:
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0})
+    expect_groups(api, endpoint_row(max_workers=0))
+    expect_engine(api, [{"id": 1001, "status": "busy"}, {"id": 1003, "status": "destroying"}])
+    expect_engine(api, [{"id": 1001, "status": "STOPPED"}])
+    expect_delete(api)
+    expect_groups(api)
+    expect_rows(api, ids=[1001, 1002, 1003])
+    result = remove(id=77, drain=60)
+    assert result["actions"][0].startswith(f"drain {NAME} for up to 60 s, then delete")
+    assert [each["id"] for each in result["workers"]] == [1001, 1002, 1003]
+
+
+def test_a_drain_is_bounded(api: Api) -> None:
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0})
+    expect_groups(api, endpoint_row(max_workers=0))
+    for _poll in range(2):
+        expect_engine(api, [{"id": 1001, "status": "busy"}])
+    expect_delete(api)
+    expect_groups(api)
+    expect_rows(api)
+    remove(id=77, drain=10)
+
+
+def test_where_no_worker_is_refused_it_suspends(api: Api) -> None:
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0}, {"success": False, "error": "invalid_args", "msg": "no"}, status=400)
+    expect_groups(api, endpoint_row())
+    expect_setting(api, {"endpoint_state": "suspended"})
+    expect_groups(api, endpoint_row(endpoint_state="suspended"))
+    expect_engine(api, [])
+    expect_delete(api)
+    expect_groups(api)
+    expect_rows(api)
+    remove(id=77, drain=10)
+
+
+def test_a_drain_that_is_refused_either_way_deletes_nothing(api: Api) -> None:
+    expect_begin(api)
+    for body in ({"max_workers": 0}, {"endpoint_state": "suspended"}):
+        expect_setting(api, body, {"success": False, "error": "invalid_args", "msg": "no way"}, status=400)
+        expect_groups(api, endpoint_row())
+    failure("invalid", "no way", id=77, drain=10)
+
+
+def test_a_drain_that_is_not_allowed_is_not_tried_in_another_way(api: Api) -> None:
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0}, {"success": False, "msg": "no"}, status=403)
+    expect_groups(api, endpoint_row())
+    failure("permission", "no", id=77, drain=10)
+
+
+def test_what_is_drained_already_is_left_as_it_is(api: Api) -> None:
+    expect_groups(api, endpoint_row(max_workers=0))
+    expect_engine(api, [])
+    expect_engine(api, [])
+    expect_delete(api, {"success": True, "deleted_workers": [], "failed_workers": []})
+    expect_groups(api)
+    remove(id=77, drain=10)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(200, "max_workers was set back to 8."), (400, "max_workers is 0 and could not be set back to 8")],
+)
+def test_a_drain_is_set_back_when_the_deletion_is_refused(api: Api, status: int, says: str) -> None:
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0})
+    expect_groups(api, endpoint_row(max_workers=0))
+    expect_engine(api, [])
+    expect_delete(api, {"success": False, "msg": "no"}, status=403)
+    expect_setting(api, {"max_workers": 8}, {"success": status == 200, "error": "invalid_args"}, status=status)
+    expect_groups(api, endpoint_row(max_workers=8 if status == 200 else 0))
+    failure("permission", says, id=77, drain=10)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"drain": -1}, "drain must be from 0 to 86400"),
+        ({"drain": 5, "state": "present"}, "drain is for state=absent only"),
+    ],
+)
+def test_a_drain_that_cannot_work_is_refused(api: Api, options: dict[str, t.Any], says: str) -> None:
+    fail_as("vast_endpoint", "invalid", says, id=77, **{"state": "absent", **options})
+
+
+def expect_there(api: Api) -> None:
+    """Declare an endpoint that is there as it should be."""
+    expect_groups(api, endpoint_row())
+    api.expect("GET", "/api/v0/workergroups/", {"results": [{"id": 501, "endpoint_id": 77}]})
+
+
+def test_a_leak_of_an_endpoint_that_stays_is_destroyed_and_its_workers_are_not(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1001, 1002, failed=[1002]))
+    expect_there(api)
+    expect_engine(api, [1001])
+    expect_rows(api, worker(1002), ids=[1002])
+    expect_destroy(api, 1002)
+    result = present(id=77)
+    assert (result["changed"], result["destroyed_workers"]) == (True, [1002])
+    assert memory(home) == []
+
+
+def test_and_keeps_it_red_otherwise(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1001, 1002, failed=[1002]))
+    expect_there(api)
+    expect_engine(api, [1001])
+    expect_rows(api, worker(1002), ids=[1002])
+    says = f"Earlier tasks left workers of {NAME} over, but its workers 1002 still exist"
+    fail_as("vast_endpoint", "leaked", says, id=77, state="present", on_leftover="fail")
+    assert memory(home) == [leak(1001, 1002, failed=[1002])]
+
+
+def test_an_engine_that_does_not_tell_leaves_a_leak_open(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1002))
+    expect_there(api)
+    expect_engine(api, {"error_msg": "no workers are ready"})
+    result = present(id=77)
+    assert [text for text in result.warnings if "Whether 1002 are workers of" in text]
+    assert memory(home) == [leak(1002)]
+
+
+@pytest.mark.parametrize(("workers", "said"), [((1002,), "1002"), ((), "not known which")])
+def test_a_new_endpoint_of_that_name_only_warns(api: Api, home: pathlib.Path, workers: t.Any, said: str) -> None:
+    leave(home, leak(*workers, unknown=True, id=70))
+    expect_there(api)
+    result = present(name="llama-prod")
+    says = f"Workers of endpoint 70 (llama-prod), which had this name, are not proven gone: {said}."
+    assert result.warnings == [f"{says} Run state=absent for id 70."]
+    assert result["changed"] is False

@@ -1,0 +1,665 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""vast_endpoint with state=present, by the requests it sends and the result it gives."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import typing as t
+
+import pytest
+import requests
+
+from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, succeed
+from .test_vast_endpoint import leak, memory
+
+ENDPOINTS = "/api/v0/endptjobs/"
+GROUPS = "/api/v0/workergroups/"
+LOST = requests.ConnectionError("Connection reset by peer")
+NAME = "endpoint 77 (llama-prod)"
+GROUP = {"template_hash": "abc", "search_params": "gpu_name=RTX_4090"}
+CREATE = {"endpoint_name": "llama-prod", "cold_workers": 1, "max_workers": 8}
+NEW: dict[str, t.Any] = {"name": "llama-prod", "cold_workers": 1, "max_workers": 8, "workergroups": [GROUP]}
+
+failure = functools.partial(fail_as, "vast_endpoint", state="present")
+
+
+def present(**options: t.Any) -> Result:
+    return succeed("vast_endpoint", state="present", **options)
+
+
+def group_row(number: int = 501, **fields: t.Any) -> dict[str, t.Any]:
+    return {
+        "id": number,
+        "endpoint_id": 77,
+        "template_hash": "abc",
+        "template_id": 9,
+        "search_query": {"gpu_name": {"eq": "RTX 4090"}, "verified": {"eq": True}},
+        "gpu_ram": 24.0,
+        "launch_args": "--env A=SECRET",
+        "api_key": "SECRET-group-key",
+        **fields,
+    }
+
+
+def expect_endpoints(api: Api, *rows: dict[str, t.Any]) -> None:
+    api.expect("GET", ENDPOINTS, {"success": True, "results": list(rows)})
+
+
+def expect_groups(api: Api, *rows: dict[str, t.Any]) -> None:
+    api.expect("GET", GROUPS, {"success": True, "results": list(rows)})
+
+
+def expect_create(api: Api, reply: t.Any = None, **more: t.Any) -> None:
+    api.expect("POST", ENDPOINTS, {"success": True, "result": 77} if reply is None else reply, body=CREATE, **more)
+
+
+def expect_create_group(api: Api, reply: t.Any = None, **more: t.Any) -> None:
+    body = more.pop("body", {"endpoint_id": 77, **GROUP})
+    api.expect("POST", GROUPS, {"success": True, "id": 501} if reply is None else reply, body=body, **more)
+
+
+def expect_change(api: Api, reply: t.Any = None, *, body: t.Any) -> None:
+    api.expect("PUT", f"{ENDPOINTS}77/", {"success": True} if reply is None else reply, body=body)
+
+
+def expect_change_group(api: Api, reply: t.Any = None, **fields: t.Any) -> None:
+    body = {
+        "endpoint_id": 77,
+        "template_hash": "abc",
+        "search_params": group_row()["search_query"],
+        "gpu_ram": 24.0,
+        "launch_args": "--env A=SECRET",
+        **fields,
+    }
+    api.expect("PUT", f"{GROUPS}501/", {"success": True} if reply is None else reply, body=body)
+
+
+def expect_there(api: Api, *groups: dict[str, t.Any], **fields: t.Any) -> None:
+    """Declare what is read first of an endpoint that is there."""
+    expect_endpoints(api, endpoint_row(**fields), endpoint_row(78, endpoint_name="other"))
+    expect_groups(api, *(groups or [group_row()]), group_row(600, endpoint_id=78))
+
+
+def expect_nothing(api: Api) -> None:
+    expect_endpoints(api)
+    expect_groups(api)
+
+
+def test_creates_the_endpoint_with_its_workergroup_and_sees_both(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api)
+    expect_create_group(api)
+    expect_groups(api, group_row())
+    expect_endpoints(api, endpoint_row())
+    result = present(**NEW)
+    assert result["changed"] is True
+    assert result["actions"] == [
+        "create endpoint llama-prod with at most 8 workers",
+        "create a workergroup of endpoint llama-prod with template_hash abc",
+    ]
+    assert (result["endpoint"]["id"], result["endpoint"]["created_at"]) == (77, 1_790_000_000.0)
+    assert [group["id"] for group in result["workergroups"]] == [501]
+    assert result["diff"]["before"] == {"endpoint": None, "workergroups[0]": None}
+    assert result["diff"]["after"] == {"endpoint": CREATE, "workergroups[0]": GROUP}
+
+
+def test_check_mode_foretells_the_creation_and_sends_no_write(api: Api) -> None:
+    expect_nothing(api)
+    result = present(**NEW, check_mode=True)
+    assert (result["changed"], result["endpoint"], result["workergroups"]) == (True, None, [])
+    assert result["diff"]["after"]["endpoint"] == CREATE
+
+
+def test_launch_args_are_not_shown(api: Api) -> None:
+    expect_nothing(api)
+    result = present(**{**NEW, "workergroups": [{**GROUP, "launch_args": "--env A=SECRET"}]}, check_mode=True)
+    assert result["diff"]["after"]["workergroups[0]"]["launch_args"] == "********"
+
+
+def test_a_second_run_changes_nothing(api: Api) -> None:
+    expect_there(api)
+    result = present(**{**NEW, "cold_workers": 2})
+    assert (result["changed"], result["actions"]) == (False, [])
+    assert [group["id"] for group in result["workergroups"]] == [501]
+
+
+def test_criteria_are_sent_as_conditions_in_the_units_of_the_api(api: Api) -> None:
+    search = {"gpu_name": ["RTX_4090"], "min_gpu_ram_gb": 24, "max_price": 0.5}
+    conditions = {
+        "gpu_name": {"in": ["RTX 4090"]},
+        "gpu_ram": {"gte": 24000},
+        "verified": {"eq": True},
+        "dph_total": {"lte": 0.5},
+    }
+    expect_nothing(api)
+    expect_create(api)
+    expect_create_group(api, body={"endpoint_id": 77, "template_id": 9, "search_params": conditions})
+    expect_groups(api, group_row())
+    expect_endpoints(api, endpoint_row())
+    present(**{**NEW, "workergroups": [{"template_id": 9, "search": search}]})
+
+
+def test_wrong_criteria_are_refused_before_any_request(api: Api) -> None:
+    failure("invalid", "looks like MB", name="a", workergroups=[{"search": {"min_gpu_ram_gb": 24000}}])
+
+
+def test_only_what_differs_is_sent(api: Api) -> None:
+    expect_there(api)
+    expect_change(api, body={"max_workers": 4, "endpoint_state": "suspended"})
+    expect_endpoints(api, endpoint_row(max_workers=4, endpoint_state="suspended"))
+    result = present(id=77, max_workers=4, endpoint_state="suspended", min_load=10)
+    assert result["changed"] is True
+    assert result["endpoint"]["max_workers"] == 4
+    assert result["diff"]["before"] == {"endpoint_state": "active", "max_workers": 8}
+
+
+def test_a_rename_sends_the_name_only(api: Api) -> None:
+    expect_there(api)
+    expect_change(api, body={"endpoint_name": "llama-next"})
+    expect_endpoints(api, endpoint_row(endpoint_name="llama-next"))
+    result = present(id=77, name="llama-next")
+    assert result["endpoint"]["endpoint_name"] == "llama-next"
+    assert result["actions"] == [f"set endpoint_name of {NAME} to llama-next"]
+
+
+def test_a_lost_change_that_shows_is_a_success(api: Api) -> None:
+    expect_there(api)
+    expect_change(api, LOST, body={"max_workers": 4})
+    expect_endpoints(api, endpoint_row(max_workers=4))
+    assert present(id=77, max_workers=4)["changed"] is True
+
+
+def test_a_refused_change_says_what_the_api_said(api: Api) -> None:
+    expect_there(api)
+    refusal = {"success": False, "error": "invalid_args", "msg": "Endpoint is managed by a deployment"}
+    api.expect("PUT", f"{ENDPOINTS}77/", refusal, status=400, body={"max_workers": 4})
+    expect_endpoints(api, endpoint_row())
+    result = failure("invalid", "managed by a deployment", id=77, max_workers=4)
+    assert (result["changed"], result["endpoint"]["max_workers"]) == (False, 8)
+
+
+def test_a_workergroup_is_sent_whole(api: Api) -> None:
+    expect_there(api)
+    expect_change_group(api, gpu_ram=48)
+    expect_groups(api, group_row(gpu_ram=48.0))
+    result = present(name="llama-prod", workergroups=[{"template_hash": "abc", "gpu_ram": 48}])
+    assert result["changed"] is True
+    assert result["actions"] == [f"change workergroup 501 of {NAME}: set gpu_ram of workergroup 501 to 48.0"]
+    assert result["workergroups"][0]["gpu_ram"] == 48.0
+    assert result["diff"]["before"] == {"workergroup 501": {"gpu_ram": 24.0}}
+
+
+def test_a_lost_change_of_a_workergroup_that_shows_is_a_success(api: Api) -> None:
+    expect_there(api)
+    expect_change_group(api, LOST, gpu_ram=48)
+    expect_groups(api, group_row(gpu_ram=48.0))
+    assert present(id=77, workergroups=[{"id": 501, "gpu_ram": 48}])["changed"] is True
+
+
+def test_a_change_of_a_workergroup_that_is_refused_names_the_endpoint(api: Api) -> None:
+    expect_there(api)
+    expect_change(api, body={"max_workers": 4})
+    expect_endpoints(api, endpoint_row(max_workers=4))
+    body = {"endpoint_id": 77, "template_hash": "bad", "search_params": group_row()["search_query"], "gpu_ram": 24.0}
+    refusal = {"success": False, "error": "invalid_args", "msg": "no such template"}
+    api.expect("PUT", f"{GROUPS}501/", refusal, status=400, body={**body, "launch_args": "--env A=SECRET"})
+    expect_groups(api, group_row())
+    options = {"id": 77, "max_workers": 4, "workergroups": [{"id": 501, "template_hash": "bad"}]}
+    result = failure("invalid", "no such template", **options)
+    assert (result["changed"], result["endpoint"]["max_workers"]) == (True, 4)
+
+
+def test_a_changed_search_says_that_workers_stay(api: Api) -> None:
+    expect_there(api)
+    expect_change_group(api, search_params="num_gpus=2")
+    expect_groups(api, group_row(search_query={"num_gpus": {"eq": "2"}, "rented": {"eq": False}}))
+    result = present(id=77, workergroups=[{"id": 501, "search_params": "num_gpus=2"}])
+    assert result.warnings == ["The search of workergroup 501 was changed; workers that run stay where they are."]
+
+
+def test_a_further_workergroup_is_created_and_the_other_left_alone(api: Api) -> None:
+    second = {"template_hash": "def", "search_params": "gpu_name=H100"}
+    expect_there(api)
+    expect_create_group(api, {"success": True, "id": 502}, body={"endpoint_id": 77, **second})
+    expect_groups(api, group_row(), group_row(502, template_hash="def"))
+    result = present(id=77, workergroups=[GROUP, second])
+    assert [group["id"] for group in result["workergroups"]] == [501, 502]
+
+
+@pytest.mark.parametrize("reply", [LOST, {"success": True}, {"success": True, "result": True}])
+def test_a_lost_create_is_looked_up_and_not_sent_again(api: Api, reply: t.Any) -> None:
+    expect_nothing(api)
+    expect_create(api, reply)
+    expect_endpoints(api)
+    expect_endpoints(api, endpoint_row(cold_workers=1))
+    expect_groups(api)
+    expect_create_group(api)
+    expect_groups(api, group_row())
+    expect_endpoints(api, endpoint_row(cold_workers=1))
+    assert present(**NEW)["changed"] is True
+
+
+def test_a_lost_create_that_nothing_shows_is_an_unknown_outcome(api: Api, clock: FakeClock) -> None:
+    expect_nothing(api)
+    expect_create(api, LOST)
+    for _poll in range(10):
+        expect_endpoints(api)
+    failure("unknown_outcome", "nothing was sent again", "Run the task again", **NEW)
+    assert sum(clock.slept) >= 30
+
+
+def test_a_poll_that_fails_tells_nothing(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api, LOST)
+    api.expect("GET", ENDPOINTS, {"success": False, "error": "invalid_args", "msg": "odd"}, status=400)
+    for _poll in range(9):
+        api.expect("GET", ENDPOINTS, {"success": False, "error": "invalid_args", "msg": "odd"}, status=400)
+    failure("unknown_outcome", "The last poll failed", **NEW)
+
+
+def test_several_that_were_created_at_once_are_ambiguous(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api, LOST)
+    expect_endpoints(api, endpoint_row(77), endpoint_row(79))
+    failure("ambiguous", "77, 79", **NEW)
+
+
+def test_a_name_that_is_taken_is_adopted(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api, {"success": False, "msg": "An endpoint with the name llama-prod exists."}, status=400)
+    expect_endpoints(api, endpoint_row(max_workers=20))
+    expect_groups(api, group_row())
+    expect_change(api, body={"cold_workers": 1, "max_workers": 8})
+    expect_endpoints(api, endpoint_row(cold_workers=1))
+    assert present(**NEW)["endpoint"]["max_workers"] == 8
+
+
+@pytest.mark.parametrize("msg", ["An endpoint with the name llama-prod exists.", "no"])
+def test_a_refused_create_is_a_failure_unless_the_name_is_there(api: Api, msg: str) -> None:
+    expect_nothing(api)
+    expect_create(api, {"success": False, "msg": msg}, status=400)
+    if msg != "no":
+        expect_endpoints(api)
+    failure("invalid", msg, **NEW)
+
+
+def test_an_endpoint_whose_workergroup_failed_is_named(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api)
+    expect_create_group(api, {"success": False, "error": "invalid_args", "msg": "bad template"}, status=400)
+    result = failure("invalid", f"bad template. {NAME} exists. Run the task again", **NEW)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+
+
+def test_and_a_second_run_completes_it(api: Api) -> None:
+    expect_endpoints(api, endpoint_row(cold_workers=1, auto_delete_in_seconds=300.0))
+    expect_groups(api)
+    expect_create_group(api)
+    expect_groups(api, group_row())
+    result = present(**NEW)
+    assert result["actions"] == [f"create a workergroup of {NAME} with template_hash abc"]
+    assert result.warnings == []
+
+
+@pytest.mark.parametrize("reply", [LOST, {"success": True}])
+def test_a_lost_create_of_a_workergroup_is_looked_up_and_not_sent_again(api: Api, reply: t.Any) -> None:
+    expect_there(api)
+    second = {"template_hash": "def", "search_params": "gpu_name=H100"}
+    new = group_row(502, template_hash="def", search_query={"gpu_name": {"eq": "H100"}})
+    expect_create_group(api, reply, body={"endpoint_id": 77, **second})
+    expect_groups(api, group_row())
+    expect_groups(api, group_row(), new)
+    expect_groups(api, group_row(), new)
+    assert present(id=77, workergroups=[GROUP, second])["changed"] is True
+
+
+def test_workergroups_that_do_not_show_are_a_failure(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api)
+    expect_create_group(api)
+    for _poll in range(10):
+        expect_groups(api)
+    failure("server", "Vast.ai accepted the workergroups 501", **NEW)
+
+
+@pytest.mark.parametrize("seconds", [300.0, None])
+def test_an_endpoint_without_any_workergroup_may_be_changed_with_a_warning(api: Api, seconds: float | None) -> None:
+    expect_endpoints(api, endpoint_row(auto_delete_in_seconds=seconds))
+    expect_groups(api)
+    result = present(id=77, max_workers=8)
+    when = " in 300 s" if seconds else ""
+    assert result.warnings == [f"{NAME} has no workergroup; Vast.ai deletes it{when} unless it gets one."]
+
+
+def test_the_name_of_a_template_stands_for_its_hash(api: Api) -> None:
+    row = {"name": "llama", "hash_id": "abc"}
+    expect_endpoints(api, endpoint_row())
+    query = {"select_filters": {"name": {"eq": "llama"}}}
+    api.expect("GET", "/api/v0/template/", {"templates": [row, row, {"name": "llama-2", "hash_id": "x"}]}, query=query)
+    expect_groups(api, group_row())
+    assert (
+        present(
+            id=77,
+            workergroups=[
+                {"template_name": "llama"},
+            ],
+        )["changed"]
+        is False
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "error_class", "says"),
+    [
+        ({"templates": []}, "not_found", "no template named 'llama'"),
+        ({"success": False, "msg": "No templates found"}, "not_found", "no template named 'llama'"),
+        ({"success": False, "msg": "odd"}, "invalid", "odd"),
+        ({"templates": [{"name": "llama", "hash_id": each} for each in "ab"]}, "ambiguous", "a, b"),
+    ],
+)
+def test_the_name_of_a_template_must_mean_one(api: Api, reply: t.Any, error_class: str, says: str) -> None:
+    expect_endpoints(api, endpoint_row())
+    query = {"select_filters": {"name": {"eq": "llama"}}}
+    api.expect("GET", "/api/v0/template/", reply, query=query)
+    failure(error_class, says, id=77, workergroups=[{"template_name": "llama"}])
+
+
+def test_an_id_that_does_not_exist_is_a_failure(api: Api) -> None:
+    expect_endpoints(api, endpoint_row(78))
+    result = failure("not_found", "There is no endpoint 77", id=77, max_workers=1)
+    assert result["known"] == [{"id": 78, "endpoint_name": "llama-prod"}]
+
+
+def test_the_other_spelling_is_used_for_writes_too(api: Api) -> None:
+    expect_endpoints(api, endpoint_row())
+    api.expect("GET", GROUPS, {"msg": "no such route"}, status=404)
+    api.expect("GET", "/api/v0/autojobs/", {"results": [group_row()]})
+    body = {"endpoint_id": 77, "template_hash": "abc", "search_params": group_row()["search_query"], "gpu_ram": 48}
+    api.expect("PUT", "/api/v0/autojobs/501/", {"success": True}, body={**body, "launch_args": "--env A=SECRET"})
+    api.expect("GET", GROUPS, {"msg": "no such route"}, status=404)
+    api.expect("GET", "/api/v0/autojobs/", {"results": [group_row(gpu_ram=48)]})
+    assert present(id=77, workergroups=[{"id": 501, "gpu_ram": 48}])["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"name": "a", "workers": [1]}, "workers is for state=absent only"),
+        ({"name": "a", "max_workers": -1}, "max_workers"),
+        ({"name": "a", "workergroups": []}, "workergroups must not be empty"),
+        ({"name": ""}, "name must not be empty"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_request(api: Api, options: dict[str, t.Any], says: str) -> None:
+    failure("invalid", says, **options)
+
+
+def purge_row() -> dict[str, t.Any]:
+    return group_row(502, template_hash="old", search_query={"gpu_name": {"eq": "H100"}})
+
+
+def expect_purge_begin(api: Api, engine: t.Any = None) -> None:
+    """Declare what is read before workergroup 502 is purged, which has the workers 1001 and 1002."""
+    expect_there(api, group_row(), purge_row())
+    told = [{"id": 1001, "status": "idle"}, {"id": 1002, "status": "idle"}] if engine is None else engine
+    api.expect("POST", "/get_workergroup_workers/", told, body={"id": 502})
+    if engine is None:
+        api.expect_listing(worker(1001), worker(1002), id=[1001, 1002])
+
+
+def worker(number: int) -> dict[str, t.Any]:
+    return instance_row(number, label=None)
+
+
+def expect_purge(api: Api, reply: t.Any = None, **more: t.Any) -> None:
+    done = {"success": True, "deleted_workers": [1001, 1002], "failed_workers": []}
+    api.expect("DELETE", f"{GROUPS}502/", done if reply is None else reply, **more)
+
+
+PURGE: dict[str, t.Any] = {"id": 77, "workergroups": [GROUP], "purge_workergroups": True}
+
+
+def test_a_purged_workergroup_goes_with_its_workers_proven_gone(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api)
+    expect_groups(api, group_row())
+    api.expect_listing(worker(1001), id=[1001, 1002])
+    api.expect_listing(id=[1001, 1002])
+    result = present(**PURGE)
+    assert result["changed"] is True
+    assert result["actions"] == [f"delete workergroup 502 of {NAME} with its workers 1001, 1002 (0.840 $/h)"]
+    assert (result["deleted_workers"], result["failed_workers"]) == ([1001, 1002], [])
+    assert [each["id"] for each in result["workers"]] == [1001, 1002]
+    assert [each["id"] for each in result["workergroups"]] == [501]
+    assert memory(home) == []
+
+
+def test_check_mode_tells_which_workers_a_purge_would_take(api: Api) -> None:
+    expect_purge_begin(api)
+    result = present(**PURGE, check_mode=True)
+    assert [each["dph_total"] for each in result["workers"]] == [0.42, 0.42]
+    assert [each["id"] for each in result["diff"]["before"]["workergroup 502"]["workers"]] == [1001, 1002]
+    assert result["diff"]["after"] == {"workergroup 502": None}
+
+
+def test_without_purge_others_are_left_alone(api: Api) -> None:
+    expect_there(api, group_row(), purge_row())
+    assert present(**{**PURGE, "purge_workergroups": False})["changed"] is False
+
+
+def test_a_worker_that_a_purge_leaves_over_is_leaked_and_remembered(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, {"success": True, "deleted_workers": [1001], "failed_workers": [1002]})
+    expect_groups(api, group_row())
+    api.expect_listing(worker(1002), id=[1001, 1002])
+    result = failure("leaked", f"workergroup 502 of {NAME} is deleted", "1002", **PURGE, on_leftover="fail")
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+    assert [each["id"] for each in result["leaked_workers"]] == [1002]
+    assert memory(home) == [leak(1001, 1002, failed=[1002])]
+
+
+def test_a_lost_purge_is_looked_up(api: Api) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, LOST)
+    expect_groups(api, group_row())
+    expect_groups(api, group_row())
+    api.expect_listing(id=[1001, 1002])
+    api.expect_listing(id=[1001, 1002])
+    assert present(**PURGE)["changed"] is True
+
+
+def test_a_refused_purge_says_what_may_go_on_billing(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, {"success": False, "error": "invalid_args", "msg": "owned by a deployment"}, status=400)
+    failure("invalid", "owned by a deployment", "1001, 1002 may go on billing", **PURGE)
+    assert memory(home) == [leak(1001, 1002)]
+
+
+@pytest.mark.parametrize(
+    ("status", "reply"),
+    [
+        (404, {"success": False, "error": "no_such_workergroup", "msg": "No autojob by that id is available."}),
+        (400, {"success": False, "error": "invalid_args", "msg": "Workgroup not found for user"}),
+    ],
+)
+def test_a_workergroup_that_somebody_else_deleted_is_proven_all_the_same(api: Api, status: int, reply: t.Any) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, reply, status=status)
+    for _look in range(2):
+        expect_groups(api, group_row())
+    for _look in range(2):
+        api.expect_listing(id=[1001, 1002])
+    assert present(**PURGE)["changed"] is False
+
+
+def test_unknown_workers_of_a_purge_are_taken_from_the_reply(api: Api) -> None:
+    expect_purge_begin(api, {"error_msg": "no workers are ready"})
+    expect_purge(api)
+    expect_groups(api, group_row())
+    api.expect_listing(id=[1001, 1002])
+    result = present(**PURGE)
+    assert [each["id"] for each in result["workers"]] == [1001, 1002]
+
+
+def test_unknown_workers_of_a_purge_are_not_foretold(api: Api) -> None:
+    expect_purge_begin(api, {"error_msg": "no workers are ready"})
+    result = present(**PURGE, check_mode=True)
+    assert result["workers"] is None
+    assert result["actions"] == [f"delete workergroup 502 of {NAME} with its workers"]
+
+
+def test_a_purge_without_workers_says_so(api: Api) -> None:
+    expect_purge_begin(api, [])
+    result = present(**PURGE, check_mode=True)
+    assert result["actions"] == [f"delete workergroup 502 of {NAME} with no workers"]
+
+
+def expect_states(api: Api, *states: str | None, route: str = "workergroup", reply: t.Any = None) -> None:
+    """Declare what the engine says of the workers of workergroup 501, or of the endpoint."""
+    rows = [{"id": 1001 + number, "status": state} for number, state in enumerate(states)]
+    body = {"id": 501 if route == "workergroup" else 77}
+    api.expect("POST", f"/get_{route}_workers/", rows if reply is None else reply, body=body)
+
+
+def expect_roll(api: Api, reply: t.Any = None, **more: t.Any) -> None:
+    done = {"success": True, "workers_to_update": 2}
+    api.expect("POST", "/update_workers/", done if reply is None else reply, body={"workergroup_id": 501}, **more)
+
+
+def expect_new_template(api: Api) -> None:
+    expect_there(api)
+    expect_change_group(api, template_hash="new")
+    expect_groups(api, group_row(template_hash="new"))
+
+
+ROLL: dict[str, t.Any] = {"id": 77, "workergroups": [{"id": 501, "template_hash": "new"}]}
+
+
+def test_workers_follow_a_changed_template(api: Api, clock: FakeClock) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    expect_states(api, "IDLE", "UPDATE_READY")
+    expect_states(api, "UPDATE_STARTING", "idle")
+    expect_states(api, "idle", "idle")
+    result = present(**ROLL)
+    assert result["actions"] == [
+        f"change workergroup 501 of {NAME}: set template_hash of workergroup 501 to new; then replace its workers"
+    ]
+    assert clock.slept.count(5.0) == 3
+
+
+def test_check_mode_replaces_no_worker(api: Api) -> None:
+    expect_there(api)
+    assert "then replace its workers" in present(**ROLL, check_mode=True)["actions"][0]
+
+
+@pytest.mark.parametrize("options", [{"update_workers": "none"}])
+def test_workers_may_stay_as_they_are(api: Api, options: dict[str, t.Any]) -> None:
+    expect_new_template(api)
+    assert "replace" not in present(**ROLL, **options)["actions"][0]
+
+
+def test_no_worker_that_shows_an_update_for_two_polls_means_that_none_is_left(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    expect_states(api, reply={"error_msg": "no workers are ready"})
+    expect_states(api, "idle")
+    expect_states(api, "idle")
+    present(**ROLL)
+
+
+def test_nothing_is_waited_for_when_there_is_nothing_to_update(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, {"success": True, "workers_to_update": 0})
+    present(**ROLL)
+
+
+def test_without_waiting_the_update_is_sent_only(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    present(**ROLL, wait=False)
+
+
+def test_a_lost_update_that_shows_is_not_sent_again(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, LOST)
+    expect_states(api, "idle")
+    expect_states(api, "UPDATE_REBOOTING")
+    expect_states(api, "idle")
+    present(**ROLL)
+
+
+def test_a_lost_update_that_does_not_show_is_sent_once_more(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, LOST)
+    expect_states(api, "idle")
+    expect_states(api, "idle")
+    expect_roll(api, LOST)
+    expect_states(api, "idle")
+    expect_states(api, "idle")
+    result = failure("unknown_outcome", "after two requests", "vastai update workers 501", **ROLL)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+
+
+def test_a_refused_update_says_what_to_do(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api, {"success": False, "error_msg": "odd"}, status=400)
+    failure("invalid", "odd", "vastai update workers 501", **ROLL)
+
+
+def test_an_update_that_takes_too_long_is_a_timeout(api: Api) -> None:
+    expect_new_template(api)
+    expect_roll(api)
+    for _poll in range(2):
+        expect_states(api, "UPDATE_READY", "idle")
+    says = "1 idle, 1 update_ready. The engine goes on by itself."
+    failure("timeout", says, **ROLL, wait_timeout=10, wait_interval=6)
+
+
+def test_waits_until_enough_workers_are_ready_also_when_nothing_changed(api: Api) -> None:
+    expect_there(api)
+    expect_states(api, route="endpoint", reply={"error_msg": "no workers are ready"})
+    expect_states(api, "loading", "busy", None, route="endpoint")
+    expect_states(api, "READY", "busy", "error", route="endpoint")
+    assert present(id=77, wait_for_workers=2)["changed"] is False
+
+
+@pytest.mark.parametrize("options", [{"wait": False}, {"check_mode": True}])
+def test_nobody_waits_for_workers_unless_the_task_does(api: Api, options: dict[str, t.Any]) -> None:
+    expect_there(api)
+    assert present(id=77, wait_for_workers=2, **options)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        ({"logs": "a\nOOM: token=SECRET-abcdef0123456789\n\n"}, "The log of the endpoint ends: a | OOM"),
+        ({"info0": "", "info1": "pulling image\n"}, "The log of the endpoint ends: pulling image"),
+        ("no such endpoint", "Workers bill while they load."),
+    ],
+)
+def test_workers_that_do_not_get_ready_are_told_with_the_log(api: Api, reply: t.Any, says: str) -> None:
+    expect_there(api)
+    for _poll in range(2):
+        expect_states(api, "loading", "loading", "error", route="endpoint")
+    logs = {"json": reply} if isinstance(reply, str) else reply
+    api.expect("POST", "/get_endpoint_logs/", logs, body={"id": 77, "tail": 20})
+    begins = f"0 of 1 workers of {NAME} were ready within wait_timeout (3 s). Last seen: 1 error, 2 loading."
+    failure("timeout", begins, says, id=77, wait_for_workers=1, wait_timeout=3)
+
+
+def test_an_engine_that_is_down_is_asked_again(api: Api) -> None:
+    expect_there(api)
+    expect_states(api, "idle", route="endpoint")
+    for _poll in range(2):
+        api.expect("POST", "/get_endpoint_workers/", {"msg": "odd"}, status=500, body={"id": 77})
+    says = "1 of 2 workers", "the engine did not list the workers"
+    failure("timeout", *says, id=77, wait_for_workers=2, wait_timeout=6, retry_timeout=0)
+
+
+def test_an_engine_that_refuses_is_a_failure(api: Api) -> None:
+    expect_there(api)
+    api.expect("POST", "/get_endpoint_workers/", {"msg": "no"}, status=403, body={"id": 77})
+    failure("permission", "no", id=77, wait_for_workers=2)
