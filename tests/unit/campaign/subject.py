@@ -50,6 +50,10 @@ class Subject:
         """The same task, which waits long enough."""
         return Task(task.module, {**task.options, **PATIENCE, "wait": True})
 
+    def names(self, task: Task) -> set[str]:
+        """What a failure may name besides ids, labels and names."""
+        return set()
+
     def chosen(self, run: Run) -> list[int]:
         """The instances that it was about."""
         return [number for number, fact in run.before.items() if is_named(number, fact, run.task.options)]

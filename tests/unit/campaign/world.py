@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
+import copy
 import dataclasses
 import json
 import os
@@ -33,6 +34,7 @@ from ansible_collections.vastai.cloud.tests.simulator.reply import Reply
 from ansible_collections.vastai.cloud.tests.simulator.request import Request
 
 from ..plugins.harness import KEY, FakeClock, Result, run_module
+from .draws import ACCOUNT_KEY
 from .steps import CHANGES, End, Event, Fault, Meanwhile, Nature, Task
 
 PAGE = 4
@@ -53,6 +55,7 @@ ACCOUNT: Row = {
         {"id": 5, "label": "twin", "state": "stopped"},
         {"id": 6, "label": None},
     ],
+    "ssh_keys": [ACCOUNT_KEY],
     "endpoints": [
         {"id": 40, "endpoint_name": "llama", "workergroups": [{"id": 50, "workers": [{"id": 91}, {"id": 92}]}]},
         {
@@ -62,6 +65,9 @@ ACCOUNT: Row = {
         },
     ],
 }
+
+
+Tables = dict[str, dict[int, Row]]
 
 
 @dataclasses.dataclass
@@ -133,7 +139,8 @@ class Run:
     """One task, from the state before it to the state after it.
 
     `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs were
-    told of. `inherited`: the instances that a run which was killed had started.
+    told of. `inherited`: the instances that a run which was killed had started. `kept_before`, `kept`: the rows of the
+    account's other things.
     """
 
     task: Task
@@ -149,6 +156,8 @@ class Run:
     ended: str | None = None
     told: frozenset[int] = frozenset()
     inherited: frozenset[int] = frozenset()
+    kept_before: Tables = dataclasses.field(default_factory=dict)
+    kept: Tables = dataclasses.field(default_factory=dict)
 
     @property
     def writes(self) -> list[Sent]:
@@ -289,6 +298,7 @@ class World:
 
     def _play(self, task: Task, stage: Stage, inherited: frozenset[int] = frozenset()) -> Run:
         before, endpoints, began = self.facts(), set(self.account.endpoints), self.clock.seconds
+        kept = copy.deepcopy(self.account.tables)
         self._stages.append(stage)
         try:
             result = run_module(task.module, check_mode=task.check, api_url=self.simulator.url, **task.options)
@@ -315,6 +325,8 @@ class World:
             stage.ended,
             self._told,
             inherited,
+            kept,
+            copy.deepcopy(self.account.tables),
         )
 
     def facts(self) -> dict[int, Fact]:

@@ -32,6 +32,7 @@ from ..harness import (
     run_module,
     stopped_row,
 )
+from . import test_vast_ssh_key as ssh_key_tests
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
 INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
@@ -459,6 +460,22 @@ def searching_refused(api: Api) -> Result:
     return run_module("vast_offer_info")
 
 
+def adding_a_key(api: Api) -> Result:
+    api.expect_listing(instance_row(1), id=1)
+    ssh_key_tests.keys(api)
+    ssh_key_tests.on(api, 1, ssh_key_tests.row())
+    ssh_key_tests.add(api)
+    ssh_key_tests.keys(api, ssh_key_tests.row())
+    return run_module("vast_ssh_key", public_key=ssh_key_tests.KEY, instances=["1"])
+
+
+def adding_a_key_refused(api: Api) -> Result:
+    ssh_key_tests.keys(api)
+    ssh_key_tests.add(api, {"success": False, "error": "no_ssh_key", "msg": "No"}, status=400)
+    ssh_key_tests.keys(api)
+    return run_module("vast_ssh_key", public_key=ssh_key_tests.KEY)
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
@@ -467,6 +484,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
     "vast_instance_info": [listing_instances, listing_instances_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
+    "vast_ssh_key": [adding_a_key, adding_a_key_refused],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }
 
