@@ -142,7 +142,8 @@ def outcome(items: c.Sequence[Move], shown: dict[str, t.Any], *, planned: bool) 
 
     Raises the error of the first item that has one.
     """
-    changed = any(item.changed for item in items)
+    # What a clear refusal did not do, somebody else did.
+    changed = any(item.changed and item.wrote for item in items)
     for item in items:
         if item.error is not None:
             raise item.error.with_context(item.error.msg, changed=changed, **shown)

@@ -147,6 +147,7 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
     meddled = run.task.module != "vast_endpoint" and any(
         run.touched(number) or number not in run.after for number in asked
     )
+    meddled = meddled or (SUBJECTS[run.task.module].is_plain and run.touched(GROUP))
     in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
     if changed and not done and not meddled and not in_doubt:
         yield "changed, and nothing was carried out"

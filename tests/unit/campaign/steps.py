@@ -114,6 +114,7 @@ PLACES = {
     "result": ("GET", "/results/*"),
     "endpoints": ("GET", "/api/v0/endptjobs/"),
     "delete": ("DELETE", "/api/v0/endptjobs/*"),
+    "secrets": ("*", "/api/v0/secrets/"),
     "ssh": ("*", "/api/v0/ssh/*"),
 }
 

@@ -56,6 +56,7 @@ ACCOUNT: Row = {
         {"id": 6, "label": None},
     ],
     "ssh_keys": [ACCOUNT_KEY],
+    "secrets": {"TOKEN": "SECRET-old"},
     "endpoints": [
         {"id": 40, "endpoint_name": "llama", "workergroups": [{"id": 50, "workers": [{"id": 91}, {"id": 92}]}]},
         {
@@ -140,7 +141,7 @@ class Run:
 
     `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs were
     told of. `inherited`: the instances that a run which was killed had started. `kept_before`, `kept`: the rows of the
-    account's other things.
+    account's other things; `things`: what of it has no rows.
     """
 
     task: Task
@@ -158,6 +159,7 @@ class Run:
     inherited: frozenset[int] = frozenset()
     kept_before: Tables = dataclasses.field(default_factory=dict)
     kept: Tables = dataclasses.field(default_factory=dict)
+    things: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     @property
     def writes(self) -> list[Sent]:
@@ -327,6 +329,7 @@ class World:
             inherited,
             kept,
             copy.deepcopy(self.account.tables),
+            {"secrets": dict(self.account.things.get("secrets", {}))},
         )
 
     def facts(self) -> dict[int, Fact]:
@@ -416,7 +419,7 @@ class World:
         run = self._play(task, Stage())
         stage.others.append(run)
         started = ("running",) if task.options.get("state") == "running" else ()
-        for number in {number for sent in run.writes for number in sent.done} - {GROUP}:
+        for number in {number for sent in run.writes for number in sent.done}:
             stage.happened.append((stage.asked, Event("started" if started else "changed", number, stage.asked)))
         for number in set(run.before) - set(run.after) | (run.endpoints_before - run.endpoints_after):
             stage.happened.append((stage.asked, Event("vanished", number, stage.asked)))

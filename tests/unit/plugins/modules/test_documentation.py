@@ -32,6 +32,7 @@ from ..harness import (
     run_module,
     stopped_row,
 )
+from . import test_vast_env_var as env_var_tests
 from . import test_vast_ssh_key as ssh_key_tests
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
@@ -476,6 +477,20 @@ def adding_a_key_refused(api: Api) -> Result:
     return run_module("vast_ssh_key", public_key=ssh_key_tests.KEY)
 
 
+def setting_a_variable(api: Api) -> Result:
+    env_var_tests.names(api)
+    env_var_tests.send(api, "POST")
+    env_var_tests.names(api, "HF_TOKEN")
+    return run_module("vast_env_var", **env_var_tests.GIVEN)
+
+
+def setting_a_variable_refused(api: Api) -> Result:
+    env_var_tests.names(api)
+    env_var_tests.send(api, "POST", {"success": False, "error": "missing_input", "msg": "No"}, status=400)
+    env_var_tests.names(api)
+    return run_module("vast_env_var", **env_var_tests.GIVEN)
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
@@ -484,6 +499,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
     "vast_instance_info": [listing_instances, listing_instances_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
+    "vast_env_var": [setting_a_variable, setting_a_variable_refused],
     "vast_ssh_key": [adding_a_key, adding_a_key_refused],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }

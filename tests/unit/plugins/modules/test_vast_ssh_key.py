@@ -137,7 +137,6 @@ def test_a_refused_create(api: Api) -> None:
     ("reply", "status"),
     [
         ({"success": True}, 200),
-        ({"success": False, "error": "no_ssh_key", "msg": "No ssh key provided"}, 400),
         (LOST, 200),
         ("oops", 502),
     ],
@@ -149,6 +148,13 @@ def test_a_deletion_is_proven_whatever_is_answered(api: Api, reply: t.Any, statu
     result = succeed(MODULE, public_key=KEY, state="absent")
     assert (result["changed"], result["id"]) == (True, None)
     assert result["diff"]["after"] == {"state": "absent"}
+
+
+def test_what_somebody_else_deletes_meanwhile_is_not_our_doing(api: Api) -> None:
+    keys(api, row())
+    remove(api, {"success": False, "error": "no_ssh_key", "msg": "No ssh key provided"}, status=400)
+    keys(api)
+    assert succeed(MODULE, public_key=KEY, state="absent")["changed"] is False
 
 
 def test_a_deletion_that_was_lost_before_is_sent_once_more(api: Api) -> None:
