@@ -115,6 +115,7 @@ PLACES = {
     "endpoints": ("GET", "/api/v0/endptjobs/"),
     "delete": ("DELETE", "/api/v0/endptjobs/*"),
     "secrets": ("*", "/api/v0/secrets/"),
+    "template": ("*", "/api/v0/template/"),
     "ssh": ("*", "/api/v0/ssh/*"),
 }
 

@@ -57,6 +57,11 @@ ACCOUNT: Row = {
     ],
     "ssh_keys": [ACCOUNT_KEY],
     "secrets": {"TOKEN": "SECRET-old"},
+    "templates": [
+        {"name": "server", "image": "alpine", "private": True, "env": "-e TOKEN=SECRET-of-a-template"},
+        {"name": "shared", "image": "alpine", "used_by_others": True},
+        {"name": "server", "image": "alpine", "creator_id": 5},
+    ],
     "endpoints": [
         {"id": 40, "endpoint_name": "llama", "workergroups": [{"id": 50, "workers": [{"id": 91}, {"id": 92}]}]},
         {
