@@ -12,6 +12,8 @@ from .model import Behaviour, Options, Timings
 CHOICES = {
     "limit_style": ("text", "json", "retry_after"),
     "no_endpoints": ("error", "not_found", "list"),
+    "no_ssh_keys": ("list", "not_found"),
+    "ssh_key_field": ("public_key", "key"),
     "bad_key_status": (404, 401),
     "refusal": ("slug", "no_slug", "other_slug", "status_400", "silent"),
     "queue_shows": ("intended", "next_state", "both", "nothing"),

@@ -57,6 +57,8 @@ class Options:
 
     bulk: bool = True
     no_endpoints: str = "error"
+    no_ssh_keys: str = "list"
+    ssh_key_field: str = "public_key"
     limit_style: str = "text"
     bad_key_status: int = 404
     result_refusals: int = 2

@@ -14,6 +14,8 @@ from ansible.module_utils.common.validation import check_type_dict, check_type_l
 
 Spec = dict[str, dict[str, t.Any]]
 LARGEST = 2**63
+PRIVATE_KEY = ("PRIVATE KEY", "PuTTY-User-Key-File")
+"""What tells that a text holds a private key."""
 """No number of the API is larger."""
 
 
@@ -21,7 +23,7 @@ def faults(spec: Spec, given: t.Mapping[str, t.Any], path: str = "") -> c.Iterat
     """What must not be converted or taken for not given: the option's name, and a sentence; unknown options are left.
 
     Null, for options of every type; booleans and endless or huge numbers, where a number is wanted; lists and
-    dictionaries where a text is.
+    dictionaries where a text is; a private key, where the public one is, so that nothing shows it.
     """
     for name, value in given.items():
         if name in spec:
@@ -44,6 +46,8 @@ def _faults(rules: t.Mapping[str, t.Any], value: t.Any, name: str) -> c.Iterator
         yield from _number_faults(value, name)
     elif kind in ("str", "path") and isinstance(value, (list, tuple, dict)):
         yield f"{name} must be a text, not a {'dictionary' if isinstance(value, dict) else 'list'}."
+    elif name == "public_key" and any(words in str(value) for words in PRIVATE_KEY):
+        yield "public_key holds a private key. Nothing was sent. Give the public key, usually a file named *.pub."
 
 
 def _number_faults(value: t.Any, name: str) -> c.Iterator[str]:

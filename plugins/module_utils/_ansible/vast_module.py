@@ -121,6 +121,10 @@ class VastModule(AnsibleModule):
         self.deadline = Deadline(Clock(), self.params["wait_timeout"])
         return Waits(self.params["wait"], self.params["wait_timeout"], self.params["wait_interval"])
 
+    def bound(self, seconds: float) -> None:
+        """From here on the task has that many seconds, where no `wait_timeout` says how many."""
+        self.deadline = Deadline(Clock(), seconds)
+
     def bring(self, work: c.Callable[..., None], *arguments: t.Any, **options: t.Any) -> None:
         """Have a domain carry out what it planned, within the deadline of the task; not in check mode."""
         if not self.check_mode:

@@ -19,6 +19,7 @@ from ..reply import Reply, invalid_args, json_reply, refusal
 from ..request import Request
 from ..resource import Resource
 from ..routes import V0, Route, reads
+from . import ssh_keys
 
 MOST_ROWS = 64
 LEAST_BID, HIGHEST_BID = 0.001, 128.0
@@ -175,6 +176,7 @@ def rent(account: Account, offer_id: int, fields: Row) -> Reply:
     machine.rented += 1
     machine.cut_anew()
     account.note("instance", instance.id, "create")
+    ssh_keys.copy_into(account, instance.id)
     if not runs:
         instance.steps.clear()
         instance.update({**STOPPED, "actual_status": None}, account.clock.now())

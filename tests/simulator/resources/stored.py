@@ -13,9 +13,8 @@ from ..reply import Reply, invalid_args, json_reply, refusal
 from ..request import Request
 from ..resource import Resource
 from ..routes import V0, Route
+from . import ssh_keys
 from .market import HIGHEST_BID, LEAST_BID, RUNTYPES
-
-KEY_WORDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-", "sk-")
 
 
 def find(account: Account, request: Request) -> Instance | None:
@@ -73,8 +72,7 @@ def bid_price(account: Account, request: Request) -> Reply:
 
 
 def keys_of(account: Account, instance: Instance) -> list[Row]:
-    found: list[Row] = account.things.setdefault("instance_keys", {}).setdefault(instance.id, [])
-    return found
+    return ssh_keys.of_instance(account, instance.id)
 
 
 def list_keys(account: Account, request: Request) -> Reply:
@@ -89,12 +87,12 @@ def attach_key(account: Account, request: Request) -> Reply:
     if instance is None:
         return refusal(200, "no_such_instance", "No such instance.")
     key: Any = request.fields.get("ssh_key")
-    if not isinstance(key, str) or not key.startswith(KEY_WORDS):
+    if not isinstance(key, str) or not key.startswith(ssh_keys.KEY_WORDS):
         return refusal(400, "no_ssh_key", "No ssh key provided.")
     known = keys_of(account, instance)
     if any(each["public_key"].split()[:2] == key.split()[:2] for each in known):
         return refusal(200, "add_ssh_to_instance", "SSH key already associated with instance.")
-    row = {"id": account.new_id(), "user_id": account.user["id"], "public_key": key}
+    row = ssh_keys.add(account, key)
     known.append(row)
     account.note("instance_key", instance.id, "attach")
     return json_reply({"success": True, "msg": "SSH key added to instance.", "key": json.dumps(row)})

@@ -13,6 +13,8 @@ LABELS = ("web", "batch", "taken", "twin", "renamed", "nobody")
 WORKERS = {40: frozenset((91, 92)), 41: frozenset((93,))}
 """The workers of each endpoint at the start."""
 ENDPOINTS = {40: "llama", 41: "leaky"}
+ACCOUNT_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB a@example.com"
+"""An ssh key that the account has at the start."""
 NAMED: dict[int | str, tuple[int, ...]] = {
     **{number: (number,) for number in IDS[:-1]},
     "web": (1,),

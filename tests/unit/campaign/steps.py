@@ -124,6 +124,9 @@ PLACES = {
     "create-group": ("POST", "/api/v0/workergroups/"),
     "change-group": ("PUT", "/api/v0/workergroups/*"),
     "update-workers": ("POST", "/update_workers/"),
+    "secrets": ("*", "/api/v0/secrets/"),
+    "template": ("*", "/api/v0/template/"),
+    "ssh": ("*", "/api/v0/ssh/*"),
 }
 
 

@@ -25,6 +25,8 @@ class Subject:
     weight: t.ClassVar[int] = 1
     """How often it comes, beside the others."""
     waits: t.ClassVar[bool] = True
+    is_plain: t.ClassVar[bool] = False
+    """Whether it is about plain rows of the account."""
     starts: t.ClassVar[bool] = False
     """Whether it can start an instance, and so has to undo that and tell of it when a signal ends it."""
 
@@ -65,6 +67,10 @@ class Subject:
         """The same task, which waits long enough."""
         return Task(task.module, {**task.options, **PATIENCE, "wait": True})
 
+    def names(self, task: Task) -> set[str]:
+        """What a failure may name besides ids, labels and names."""
+        return set()
+
     def chosen(self, run: Run) -> list[int]:
         """The instances that it was about."""
         return [number for number, fact in run.before.items() if is_named(number, fact, run.task.options)]
@@ -102,6 +108,29 @@ class Subject:
         return run.result["error_class"] in ("unavailable", "server", "timeout") and bool(
             (hopeless | set(stubborn)) & set(chosen)
         )
+
+
+class Plain(Subject):
+    """The base of those that are about plain rows of the account: nobody meddles with these but other tasks."""
+
+    waits = False
+    is_plain = True
+
+    def events(self, task: Task, at: int) -> st.SearchStrategy[Event]:
+        """What becomes of instances is none of its business."""
+        return st.builds(lambda target: Event("relabelled", target, at), st.sampled_from(IDS[2:-1]))
+
+    def meant(self, task: Task) -> tuple[int, ...]:
+        return ()
+
+    def is_idempotent(self, task: Task) -> bool:
+        return True
+
+    def patient(self, task: Task) -> Task:
+        return Task(task.module, {**task.options, "retry_timeout": 120, "api_timeout": 60, "api_pacing": True})
+
+    def excuses(self, run: Run, stubborn: c.Collection[int]) -> bool:
+        return False
 
 
 def is_named(number: int, fact: Fact, options: dict[str, t.Any]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
+import copy
 import dataclasses
 import importlib
 import json
@@ -35,6 +36,7 @@ from ansible_collections.vastai.cloud.tests.simulator.reply import Reply
 from ansible_collections.vastai.cloud.tests.simulator.request import Request
 
 from ..plugins.harness import COLLECTION, KEY, FakeClock, Result, run_module
+from .draws import ACCOUNT_KEY
 from .steps import CHANGES, MARKET, NEWEST, End, Event, Fault, Meanwhile, Nature, Task
 
 PAGE = 4
@@ -67,6 +69,13 @@ ACCOUNT: Row = {
         {"id": 5, "label": "twin", "state": "stopped"},
         {"id": 6, "label": None},
     ],
+    "ssh_keys": [ACCOUNT_KEY],
+    "secrets": {"TOKEN": "SECRET-old"},
+    "templates": [
+        {"name": "server", "image": "alpine", "private": True, "env": "-e TOKEN=SECRET-of-a-template"},
+        {"name": "shared", "image": "alpine", "used_by_others": True},
+        {"name": "server", "image": "alpine", "creator_id": 5},
+    ],
     "endpoints": [
         {"id": 40, "endpoint_name": "llama", "workergroups": [{"id": 50, "workers": [{"id": 91}, {"id": 92}]}]},
         {
@@ -76,6 +85,9 @@ ACCOUNT: Row = {
         },
     ],
 }
+
+
+Tables = dict[str, dict[int, Row]]
 
 
 @dataclasses.dataclass
@@ -152,7 +164,8 @@ class Run:
     """One task, from the state before it to the state after it.
 
     `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs were
-    told of. `inherited`: the instances that a run which was killed had started.
+    told of. `inherited`: the instances that a run which was killed had started. `kept_before`, `kept`: the rows of the
+    account's other things; `things`: what of it has no rows.
     """
 
     task: Task
@@ -168,6 +181,9 @@ class Run:
     ended: str | None = None
     told: frozenset[int] = frozenset()
     inherited: frozenset[int] = frozenset()
+    kept_before: Tables = dataclasses.field(default_factory=dict)
+    kept: Tables = dataclasses.field(default_factory=dict)
+    things: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     market_is_sound: bool = True
 
     @property
@@ -325,6 +341,7 @@ class World:
 
     def _play(self, task: Task, stage: Stage, inherited: frozenset[int] = frozenset()) -> Run:
         before, endpoints, began = self.facts(), set(self.account.endpoints), self.clock.seconds
+        kept = copy.deepcopy(self.account.tables)
         self._stages.append(stage)
         try:
             result = run_module(task.module, check_mode=task.check, api_url=self.simulator.url, **task.options)
@@ -351,6 +368,9 @@ class World:
             stage.ended,
             self._told,
             inherited,
+            kept,
+            copy.deepcopy(self.account.tables),
+            {"secrets": dict(self.account.things.get("secrets", {}))},
             is_sound(self.account),
         )
 
@@ -446,7 +466,7 @@ class World:
             run = self._play(task, Stage())
         stage.others.append(run)
         started = ("running",) if task.options.get("state") == "running" else ()
-        for number in {number for sent in run.writes for number in sent.done} - {GROUP}:
+        for number in {number for sent in run.writes for number in sent.done}:
             stage.happened.append((stage.asked, Event("started" if started else "changed", number, stage.asked)))
         for number in set(run.before) - set(run.after) | (run.endpoints_before - run.endpoints_after):
             stage.happened.append((stage.asked, Event("vanished", number, stage.asked)))

@@ -48,6 +48,11 @@ NAMES = (
     "api_key",
     "endpoint",
     "pending_price_increase_id",
+    "ssh_key",
+    "key",
+    "hash_id",
+    "template_id",
+    "name",
 )
 ROUTES = [(route.method, route.template) for each in registry.RESOURCES for route in each.routes]
 QUERY: dict[str, tuple[Any, ...]] = {

@@ -32,6 +32,9 @@ from ..harness import (
     run_module,
     stopped_row,
 )
+from . import test_vast_env_var as env_var_tests
+from . import test_vast_ssh_key as ssh_key_tests
+from . import test_vast_template as template_tests
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
 INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
@@ -557,6 +560,61 @@ def searching_refused(api: Api) -> Result:
     return run_module("vast_offer_info")
 
 
+def adding_a_key(api: Api) -> Result:
+    api.expect_listing(instance_row(1), id=1)
+    ssh_key_tests.keys(api)
+    ssh_key_tests.on(api, 1, ssh_key_tests.row())
+    ssh_key_tests.add(api)
+    ssh_key_tests.keys(api, ssh_key_tests.row())
+    return run_module("vast_ssh_key", public_key=ssh_key_tests.KEY, instances=["1"])
+
+
+def adding_a_key_refused(api: Api) -> Result:
+    ssh_key_tests.keys(api)
+    ssh_key_tests.add(api, {"success": False, "error": "no_ssh_key", "msg": "No"}, status=400)
+    ssh_key_tests.keys(api)
+    return run_module("vast_ssh_key", public_key=ssh_key_tests.KEY)
+
+
+def setting_a_variable(api: Api) -> Result:
+    env_var_tests.names(api)
+    env_var_tests.send(api, "POST")
+    env_var_tests.names(api, "HF_TOKEN")
+    return run_module("vast_env_var", **env_var_tests.GIVEN)
+
+
+def setting_a_variable_refused(api: Api) -> Result:
+    env_var_tests.names(api)
+    env_var_tests.send(api, "POST", {"success": False, "error": "missing_input", "msg": "No"}, status=400)
+    env_var_tests.names(api)
+    return run_module("vast_env_var", **env_var_tests.GIVEN)
+
+
+def keeping_a_template(api: Api) -> Result:
+    template_tests.start(api)
+    template_tests.create(api)
+    template_tests.listed(api, template_tests.row())
+    return run_module("vast_template", **template_tests.GIVEN)
+
+
+def keeping_a_template_refused(api: Api) -> Result:
+    template_tests.start(api, template_tests.row())
+    template_tests.edit(api, {"success": False, "msg": "no"}, status=400, tag="v2")
+    template_tests.listed(api, template_tests.row())
+    return run_module("vast_template", **template_tests.GIVEN, tag="v2")
+
+
+def listing_templates(api: Api) -> Result:
+    template_tests.info(api, {}, template_tests.row())
+    return run_module("vast_template_info")
+
+
+def listing_templates_refused(api: Api) -> Result:
+    refusal = {"success": False, "msg": "no"}
+    api.expect_any("GET", "/api/v0/template/", refusal)
+    return run_module("vast_template_info")
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_endpoint": [deploying, deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
@@ -586,6 +644,10 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_instance_info": [listing_instances, listing_instances_refused],
     "vast_instance_logs": [reading_logs, reading_logs_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
+    "vast_env_var": [setting_a_variable, setting_a_variable_refused],
+    "vast_template": [keeping_a_template, keeping_a_template_refused],
+    "vast_template_info": [listing_templates, listing_templates_refused],
+    "vast_ssh_key": [adding_a_key, adding_a_key_refused],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }
 

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""SSH keys of the account, and of single instances. A key is known by its type and base64, not by its comment."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import collections.abc as c
+import json
+import re
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.errors import Invalid, NotFound
+from .._core.crud import Crud, Entry, Move, Row, checked_rows, plan_presence, to_bring
+from .._core.plan import Change
+from .._core.resource import Ref, Write
+
+LIST = Route("GET", "/api/v0/ssh/", 1.0)
+CREATE = Route("POST", "/api/v0/ssh/", 1.0)
+DELETE = Route("DELETE", "/api/v0/ssh/{id}/", 1.0)
+LIST_ATTACHED = Route("GET", "/api/v0/instances/{id}/ssh/", 2.0)
+ATTACH = Route("POST", "/api/v0/instances/{id}/ssh/", 2.0)
+DETACH = Route("DELETE", "/api/v0/instances/{id}/ssh/{key}/", 2.0)
+
+MAX_KEY = 16_384
+"""Characters; no public key is longer."""
+PRIVATE = re.compile(r"PRIVATE KEY|PuTTY-User-Key-File|SSH2 ENCRYPTED")
+EMPTY_TEXT = r"\bno ssh[ _]keys?\b"
+"""What an account without keys answers with a 404."""
+TYPE = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]{3,60}")
+
+
+class PublicKey(t.NamedTuple):
+    """A public key as OpenSSH writes it."""
+
+    type: str
+    base64: str
+    comment: str = ""
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return " ".join(filter(None, self))
+
+    @property
+    def name(self) -> str:
+        """How messages call it: short, and by what tells it apart."""
+        return f"{self.type} ...{self.base64[-12:]}" + (f" ({self.comment})" if self.comment else "")
+
+    def is_same(self, text: t.Any) -> bool:
+        """Whether a row's text is this key, whatever its comment."""
+        return isinstance(text, str) and text.split()[:2] == [self.type, self.base64]
+
+
+def parse(text: str) -> PublicKey:
+    """A public key from its line. Raises Invalid for anything else, without showing it."""
+    if PRIVATE.search(text):
+        raise Invalid("This is a private key. Nothing was sent. Give the public key, usually the file with .pub.")
+    lines = [line.strip() for line in text[:MAX_KEY].splitlines() if line.strip() and not line.startswith("#")]
+    if len(lines) != 1 or len(text) > MAX_KEY:
+        raise Invalid(f"public_key must be one line with one public key; it has {len(lines)}.")
+    kind, coded, comment = (*lines[0].split(None, 2), "", "")[:3]
+    if not TYPE.fullmatch(kind) or not _holds(coded, kind):
+        raise Invalid(
+            "public_key must be a public key as OpenSSH writes it, such as ssh-ed25519 AAAA... you@example.com, "
+            "without options before it."
+        )
+    return PublicKey(kind, coded, comment)
+
+
+def _holds(coded: str, kind: str) -> bool:
+    """Whether the base64 is of a key of that type: the type is the first text in it."""
+    try:
+        raw = base64.b64decode(coded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return raw[4 : 4 + int.from_bytes(raw[:4], "big")] == kind.encode() and len(raw) > 4 + len(kind)
+
+
+class Keys(Crud):
+    """The keys of the account."""
+
+    noun = "ssh key"
+
+    def __init__(self, key: PublicKey) -> None:
+        self.key = key
+
+    def find(self, client: Client, entry: Entry) -> Entry:
+        """The first row with this key; an account without any may answer 404 (F6.1)."""
+        try:
+            reply = client.call(LIST, list_key="keys")
+        except NotFound as error:
+            if not re.search(EMPTY_TEXT, error.msg.lower()):
+                raise
+            return entry._replace(row=None)
+        rows = checked_rows(client, LIST, reply.get("keys"), self.noun)
+        return entry._replace(row=_find(rows, self.key))
+
+    def write(self, item: Move) -> Write:
+        """One create, never sent twice: whether the API would keep a second row is not known."""
+        if item.plan.changes[0].after == "present":
+            return Write(CREATE, {"ssh_key": self.key.text}, once=True)
+        return Write(DELETE, {}, {"id": item.seen.id or item.before.id})
+
+
+class Attachments(Crud):
+    """One key on single instances: the API copies the keys of the account into new ones only (F6.1)."""
+
+    noun = "ssh key"
+
+    def __init__(self, key: PublicKey) -> None:
+        self.key = key
+
+    def read(self, client: Client, items: c.Sequence[Move]) -> dict[Ref, Entry]:
+        """Whether each instance has it."""
+        return {item.ref: self.look(client, item.ref, item.before) for item in items}
+
+    def look(self, client: Client, ref: Ref, entry: Entry) -> Entry:
+        """The same for one. Raises ProtocolError for a list that cannot be read."""
+        reply = client.call(LIST_ATTACHED, ids={"id": t.cast(int, ref.id)})
+        rows = _decoded(reply.get("ssh_keys"))
+        return entry._replace(row=_find(checked_rows(client, LIST_ATTACHED, rows, self.noun), self.key))
+
+    def shows(self, item: Move, change: Change) -> bool:
+        """Whether the instance has it, or has it no more."""
+        return (item.seen.row is None) is bool(change.after == "absent")
+
+    def write(self, item: Move) -> Write:
+        """One attachment; a second one would be refused, which does no harm."""
+        number = t.cast(int, item.ref.id)
+        if item.plan.changes[0].after == "attached":
+            return Write(ATTACH, {"ssh_key": self.key.text}, {"id": number})
+        return Write(DETACH, {}, {"id": number, "key": item.seen.id or item.before.id})
+
+
+def _decoded(rows: t.Any) -> t.Any:
+    """A list may come as JSON inside a text (F6.1); what cannot be read is no list."""
+    if not isinstance(rows, str):
+        return rows
+    try:
+        return json.loads(rows)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find(rows: c.Iterable[Row], key: PublicKey) -> Row | None:
+    return next((row for row in rows if key.is_same(row.get("public_key") or row.get("key"))), None)
+
+
+def to_keep(client: Client, key: PublicKey, state: str) -> Move:
+    """The item of the account's key, as it is and as it is to be."""
+    entry = Keys(key).find(client, Entry(Keys.noun, key.name))
+    return to_bring(entry, plan_presence(entry, state, "add"))
+
+
+def to_attach(client: Client, key: PublicKey, state: str, instances: c.Mapping[int, str]) -> list[Move]:
+    """The items of the key on instances, which are given by id with what messages call them."""
+    kind = Attachments(key)
+    items = []
+    for number, name in instances.items():
+        ref = Ref(id=number)
+        entry = kind.look(client, ref, Entry(kind.noun, f"{key.name} on {name}"))
+        before = "absent" if entry.row is None else "attached"
+        after = "attached" if state == "present" else "absent"
+        verb = "attach" if state == "present" else "detach"
+        action = f"{verb} {kind.noun} {key.name} {'to' if state == 'present' else 'from'} {name}"
+        changes = () if before == after else (Change(f"instance {number}", before, after, action, {}),)
+        items.append(to_bring(entry, changes, ref))
+    return items

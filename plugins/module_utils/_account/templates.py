@@ -1,0 +1,347 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Templates of the account: what is asked for as the API has it, compared field by field, and how it is written."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import json
+import re
+import shlex
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.clock import Deadline
+from .._api.errors import Exchange, Invalid, NotFound, ProtocolError
+from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, malformed, plan_presence, to_bring
+from .._core.plan import Change
+from .._core.resource import Ref, Write
+
+USER = Route("GET", "/api/v0/users/current/", 1.0)
+LIST = Route("GET", "/api/v0/template/", 3.0)
+CREATE = Route("POST", "/api/v0/template/", 3.0)
+UPDATE = Route("PUT", "/api/v0/template/", 3.0)
+DELETE = Route("DELETE", "/api/v0/template/", 3.0)
+
+MARKER = "Kept by vastai.cloud for user {id}."
+"""The last line of `desc`: the API gives another account's template to whoever asks for the same contents (F6.3)."""
+_MARKER = r"Kept by vastai\.cloud for user \d+\.\Z"
+EMPTY_TEXT = r"no templates? found"
+STALE_TEXT = r"none found for given hash|invalid_template|hash.{0,40}(mismatch|stale|not match)"
+RUNTYPES: t.Mapping[str, tuple[str, bool, bool, bool]] = {
+    "args": ("args", False, False, False),
+    "ssh": ("ssh", True, False, False),
+    "ssh_proxy": ("ssh", True, False, False),
+    "ssh_direct": ("ssh", True, True, False),
+    "jupyter": ("jupyter", True, False, False),
+    "jupyter_proxy": ("jupyter", True, False, False),
+    "jupyter_direct": ("jupyter", True, True, True),
+}
+"""What the template API calls each: `runtype`, `use_ssh`, `ssh_direct`, `jup_direct` (F6.3)."""
+SECRET = frozenset(("env", "onstart", "args_str", "docker_login"))
+"""Fields that may hold secrets, so that no diff shows them."""
+SHOWN = (
+    "hash_id",
+    "name",
+    "image",
+    "tag",
+    "runtype",
+    "ssh_direct",
+    "jup_direct",
+    "recommended_disk_space",
+    "private",
+    "creator_id",
+    "created_at",
+    "count_created",
+)
+_PORT = r"(\d{1,5})(?::(\d{1,5}))?(?:/(tcp|udp))?"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+
+
+class Flags(t.NamedTuple):
+    """Docker's flags in a template's `env`: variables, ports, and all others as they stand."""
+
+    variables: dict[str, str]
+    ports: frozenset[str]
+    others: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Flags:
+        """From the text that the API has; what cannot be read as a shell would counts as one other flag."""
+        try:
+            words = shlex.split(text)
+        except ValueError:
+            return cls({}, frozenset(), (text,))
+        variables, ports, others = {}, set(), []
+        while words:
+            word = words.pop(0)
+            flag, value = (word[:2], word[2:]) if re.match(r"-[ep].", word) else (word, "")
+            if flag in ("-e", "--env", "-p", "--publish"):
+                value = value or (words.pop(0) if words else "")
+                if flag in ("-p", "--publish"):
+                    ports.add(_normal_port(value))
+                else:
+                    name, _sign, content = value.partition("=")
+                    variables[name] = content
+            else:
+                others.append(word)
+        return cls(variables, frozenset(ports), tuple(others))
+
+    @property
+    def text(self) -> str:
+        """The same as the API takes it."""
+        parts = [f"-e {name}={shlex.quote(value)}" for name, value in self.variables.items()]
+        parts += [f"-p {port}" for port in sorted(self.ports)]
+        return " ".join([*parts, *map(shlex.quote, self.others)])
+
+
+def _normal_port(text: str) -> str:
+    found = re.fullmatch(_PORT, text.strip())
+    if found is None:
+        return text
+    return f"{int(found[1])}:{int(found[2] or found[1])}" + ("/udp" if found[3] == "udp" else "")
+
+
+def checked_port(text: str) -> str:
+    """A port as the API takes it: the container's port once more as the host's. Raises Invalid for what is none."""
+    port = _normal_port(text)
+    numbers = re.findall(r"\d+", port.partition("/")[0])
+    if not re.fullmatch(_PORT, text.strip()) or not all(0 < int(number) < 65536 for number in numbers):
+        raise Invalid(f"ports: {text!r} must be a port such as 8000, 8000/tcp, 8000/udp or 8000:8080.")
+    return port
+
+
+def checked_variables(given: t.Mapping[str, t.Any] | None) -> dict[str, str] | None:
+    """The option `env`. Raises Invalid for names that cannot be, and for values that YAML made something else of."""
+    for name, value in (given or {}).items():
+        if not re.fullmatch(_VARIABLE, str(name)):
+            raise Invalid(f"env: {str(name)!r} cannot be the name of a variable; ports belong in ports.")
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise Invalid(f"env: {name} must be a text; write its value in quotes.")
+    return None if given is None else {str(name): str(value) for name, value in given.items()}
+
+
+def wanted_fields(options: t.Mapping[str, t.Any], extra_filters: Row | None) -> dict[str, t.Any]:
+    """What the task asks for, under the API's names; only what is given. Raises Invalid for what cannot be."""
+    fields: dict[str, t.Any] = {}
+    if options["image"] is not None:
+        image, tag = _image(options["image"], options["tag"])
+        fields |= {"image": image} | ({} if tag is None else {"tag": tag})
+    elif options["tag"] is not None:
+        fields["tag"] = options["tag"]
+    if options["runtype"] is not None:
+        names = ("runtype", "use_ssh", "ssh_direct", "jup_direct")
+        fields |= dict(zip(names, RUNTYPES[options["runtype"]], strict=True))
+    if options["env"] is not None or options["ports"] is not None:
+        ports = options["ports"]
+        fields["env"] = (
+            checked_variables(options["env"]),
+            None if ports is None else frozenset(checked_port(each) for each in ports),
+        )
+    if options["args"] is not None:
+        fields["args_str"] = shlex.join(options["args"])
+    if options["docker_login"] is not None:
+        fields["docker_login"] = dict(options["docker_login"])
+    for option, field in (("disk", "recommended_disk_space"), ("desc", "desc")):
+        if options[option] is not None:
+            fields[field] = options[option]
+    fields |= {name: options[name] for name in ("onstart", "readme", "private") if options[name] is not None}
+    return fields | ({} if extra_filters is None else {"extra_filters": dict(extra_filters)})
+
+
+def _image(image: str, tag: str | None) -> tuple[str, str | None]:
+    """Image and tag apart. Raises Invalid for two tags that differ."""
+    name, colon, own = image.strip().rpartition(":")
+    if not name or "/" in own or "@" in image:
+        name, colon, own = image.strip(), "", ""
+    if not name:
+        raise Invalid("image must not be empty; omit it instead.")
+    if colon and tag not in (None, own):
+        raise Invalid(f"image has the tag {own} and tag is {tag}; give it once.")
+    return name, own if colon else tag
+
+
+class Templates(Crud):
+    """The own templates of one name; the newest counts."""
+
+    noun = "template"
+
+    def __init__(self, name: str, user_id: int, fields: t.Mapping[str, t.Any]) -> None:
+        self.name = name
+        self.fields = fields
+        self.marker = MARKER.format(id=user_id)
+        self.user_id = user_id
+
+    def own(self, client: Client) -> list[Row]:
+        """All own templates of the name, the newest first."""
+        filters = {"name": {"eq": self.name}, "creator_id": {"eq": self.user_id}}
+        # A filter that the API ignores must not bring in somebody else's template.
+        rows = [row for row in read(client, filters) if row.get("creator_id") == self.user_id]
+        return sorted((row for row in rows if row.get("name") == self.name), key=lambda row: -int(row["id"]))
+
+    def read(self, client: Client, items: c.Sequence[Move]) -> dict[Ref, Entry]:
+        """What is deleted by its id; else the newest, which an edit may have made (F6.3)."""
+        rows = self.own(client)
+        by_id = {row["id"]: row for row in rows}
+        newest = rows[0] if rows else None
+        return {
+            item.ref: item.before._replace(row=by_id.get(item.ref.id) if is_deletion(item) else newest)
+            for item in items
+        }
+
+    def write(self, item: Move) -> Write:
+        """One create, never sent twice; an edit names only what differs, so that the rest stays."""
+        if is_deletion(item):
+            return Write(DELETE, {"template_id": item.before.id})
+        sent = {name: value for change in item.open for name, value in change.body.items()}
+        if item.before.row is None:
+            logins = dict.fromkeys(("docker_login_repo", "docker_login_user", "docker_login_pass"), "")
+            return Write(CREATE, {"name": self.name, **logins, "desc": self.marker, **sent}, once=True)
+        return Write(UPDATE, {"hash_id": (item.seen.row or {}).get("hash_id"), **sent})
+
+    def shows(self, item: Move, change: Change) -> bool:
+        """Whether the row has what is asked for."""
+        return item.seen.row is not None and not self.differs_in(item.seen.row, change.field)
+
+    def differs(self, item: Move) -> bool:
+        """Whether it came, went, or is another one by its hash."""
+        before, seen = item.before.row, item.seen.row
+        return (before or {}).get("hash_id") != (seen or {}).get("hash_id")
+
+    def differs_in(self, row: Row, field: str) -> bool:
+        """Whether a row has another value; nothing and empty are the same. The password is never compared."""
+        wanted, have = self.fields[field], row.get(field)
+        if field == "env":
+            flags = Flags.parse(str(have or ""))
+            variables, ports = wanted
+            return (variables is not None and variables != flags.variables) or (
+                ports is not None and ports != flags.ports
+            )
+        if field == "docker_login":
+            return any(str(row.get(f"docker_login_{key}") or "") != wanted[key] for key in ("repo", "user"))
+        if field == "args_str":
+            return _words(str(have or "")) != _words(wanted)
+        if field == "desc":
+            return self.bare(row) != str(wanted).strip()
+        if field == "extra_filters":
+            return bool(_decoded(have) != wanted)
+        if isinstance(wanted, str):
+            return str(have or "").strip() != wanted.strip()
+        return bool((have or type(wanted)()) != wanted)
+
+    def bare(self, row: Row) -> str:
+        """The description without the marker."""
+        return str(row.get("desc") or "").removesuffix(self.marker).strip()
+
+    def sends(self, row: Row | None, field: str) -> dict[str, t.Any]:
+        """What a request holds for a field."""
+        wanted = self.fields[field]
+        if field == "env":
+            flags = Flags.parse(str((row or {}).get("env") or ""))
+            variables, ports = wanted
+            flags = flags._replace(
+                variables=flags.variables if variables is None else variables,
+                ports=flags.ports if ports is None else ports,
+            )
+            return {"env": flags.text}
+        if field == "docker_login":
+            return {f"docker_login_{key}": wanted[key] for key in ("repo", "user", "pass")}
+        if field == "desc":
+            return {"desc": f"{wanted.strip()}\n\n{self.marker}".strip()}
+        if field == "readme":
+            return {"readme": wanted, "readme_visible": bool(wanted)}
+        return {field: wanted}
+
+    def plan(self, entry: Entry) -> tuple[Change, ...]:
+        """What it takes that it is as asked for: only what differs."""
+        row, changes = entry.row, list(plan_presence(entry, "present"))
+        for field in self.fields:
+            if row is None or self.differs_in(row, field):
+                action = f"set {field} of {entry.display_name}"
+                values = self._shown_before(row, field), _shown(field, self.fields[field])
+                changes.append(Change(field, *values, action, self.sends(row, field), field in SECRET))
+        return tuple(changes)
+
+    def _shown_before(self, row: Row | None, field: str) -> t.Any:
+        if row is None:
+            return None
+        return self.bare(row) if field == "desc" else _shown(field, row.get(field))
+
+
+def is_deletion(item: Move) -> bool:
+    """Whether it is to be gone."""
+    return bool(item.plan.changes[0].after == "absent")
+
+
+def _shown(field: str, value: t.Any) -> t.Any:
+    return "set" if field in SECRET else value
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return [text]
+
+
+def _decoded(value: t.Any) -> t.Any:
+    try:
+        return json.loads(value) if isinstance(value, str) and value else value or {}
+    except (ValueError, RecursionError):
+        return value
+
+
+def shown(row: Row) -> dict[str, t.Any]:
+    """A row as results show it: environment, scripts and logins may hold secrets and are left out."""
+    desc = re.sub(_MARKER, "", str(row.get("desc") or "")).strip()
+    return {"id": row["id"], **{field: row.get(field) for field in SHOWN}, "desc": desc}
+
+
+def current_user(client: Client) -> int:
+    """The id of the user whose key it is (F6.3). Raises PermissionDenied without the right `user_read`."""
+    number = client.call(USER).get("id")
+    if not is_id(number):
+        raise ProtocolError(
+            "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",
+            Exchange(USER.method, client.settings.api_url + USER.path, 200),
+        )
+    return t.cast(int, number)
+
+
+def read(client: Client, filters: Row) -> list[Row]:
+    """All templates that match, own and public ones; none are a refusal with a text of its own (F6.3)."""
+    try:
+        reply = client.call(LIST, params={"select_filters": json.dumps(filters), "select_cols": '["*"]'})
+    except (Invalid, NotFound) as error:
+        if re.search(EMPTY_TEXT, error.msg.lower()):
+            return []
+        raise
+    rows = checked_rows(client, LIST, reply.get("templates"), "template")
+    total = reply.get("templates_found")
+    if is_id(total) and t.cast(int, total) > len(rows):
+        raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
+    return rows
+
+
+def to_keep(client: Client, kind: Templates, state: str) -> tuple[list[Move], list[Row]]:
+    """The items: the newest of the name, to delete all of them; and the older ones with our marker."""
+    rows = kind.own(client)
+    if state == "absent":
+        entries = [Entry(kind.noun, f"{kind.name} ({row['id']})", row) for row in rows]
+        items = [to_bring(each, plan_presence(each, state), Ref(id=each.id)) for each in entries]
+        empty = Entry(kind.noun, kind.name)
+        return items or [to_bring(empty, ())], []
+    entry = Entry(kind.noun, kind.name, rows[0] if rows else None)
+    older = [row for row in rows[1:] if str(row.get("desc") or "").endswith(kind.marker)]
+    return [to_bring(entry, kind.plan(entry), Ref(id=entry.id, label=kind.name))], older
+
+
+def keep(client: Client, kind: Templates, items: list[Move], deadline: Deadline) -> None:
+    """Carry it out. A hash that somebody else's edit has moved on is read again once, and what differs then is sent."""
+    bring(client, kind, items, deadline)
+    item = items[0]
+    stale = item.refused is not None and item.doubt is None and re.search(STALE_TEXT, item.refused.msg.lower())
+    if stale and item.error is not None and item.before.row is not None and item.seen.row is not None:
+        items[0] = to_bring(item.seen, kind.plan(item.seen), item.ref)
+        bring(client, kind, items, deadline)

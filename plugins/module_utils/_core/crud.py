@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Plain rows as desired state: found by a natural key in a complete listing, and brought there by the engine.
+
+The API has no token that keeps a create from happening twice, so a create is one request, and the listing decides.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.clock import Deadline, Waits
+from .._api.errors import Exchange, ProtocolError, ServerError, VastError
+from .plan import Change, Plan
+from .resource import Item, Kind, Ref, Write
+
+SHOWN_WITHIN = 10.0
+"""For how many seconds a write may stay invisible in the listing."""
+ANSWERS_WITHIN = 60.0
+"""Seconds that a task about such rows has beside its retry_timeout."""
+
+Row = t.Mapping[str, t.Any]
+
+
+class Entry(t.NamedTuple):
+    """A thing by its natural key; without a row, no complete listing contains it. It shows itself without the row."""
+
+    noun: str
+    name: str
+    row: Row | None = None
+
+    def __repr__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """How messages call it."""
+        return f"{self.noun} {self.name}"
+
+    @property
+    def described(self) -> str:
+        """Whether the listing contains it."""
+        return "not listed" if self.row is None else "listed"
+
+    @property
+    def id(self) -> t.Any:
+        """The id of its row, or None."""
+        return None if self.row is None else self.row.get("id")
+
+    def result(self) -> dict[str, t.Any]:
+        """Rows may hold secrets; each module says what it shows."""
+        return {}
+
+
+Move = Item[Entry]
+
+
+class Crud(Kind[Entry]):
+    """The base of each kind of such rows. A kind finds, and says how its writes and its rows look."""
+
+    want = ""
+    queues = False
+    shown_within = SHOWN_WITHIN
+
+    def find(self, client: Client, entry: Entry) -> Entry:
+        """The same thing as a complete listing shows it. Raises the leaves of VastError, Ambiguous for several."""
+        raise NotImplementedError
+
+    def write(self, item: Move) -> Write:
+        """The request for what is open."""
+        raise NotImplementedError
+
+    def shows(self, item: Move, change: Change) -> bool:
+        """Whether what was seen last shows a change of a field."""
+        return item.seen.row is not None and bool(item.seen.row.get(change.field) == change.after)
+
+    def read(self, client: Client, items: c.Sequence[Move]) -> dict[Ref, Entry]:
+        """How each is listed, or is not."""
+        return {item.ref: self.find(client, item.before) for item in items}
+
+    def writes(self, items: c.Sequence[Move], *, alone: bool) -> c.Iterator[tuple[Write, list[Move]]]:  # noqa: ARG002 each is alone
+        """One request for each."""
+        for item in items:
+            yield self.write(item), [item]
+
+    def missing(self, item: Move) -> tuple[Change, ...]:
+        """The changes of its plan that it does not show."""
+        return tuple(change for change in item.plan.changes if not self._shows(item, change))
+
+    def _shows(self, item: Move, change: Change) -> bool:
+        if change.field == "state":
+            return (item.seen.row is None) is bool(change.after == "absent")
+        return self.shows(item, change)
+
+    def differs(self, item: Move) -> bool:
+        """Whether it came, went, or shows another value of a field of its plan."""
+        before, seen = item.before.row, item.seen.row
+        if before is None or seen is None:
+            return before is not seen
+        return any(before.get(change.field) != seen.get(change.field) for change in item.plan.changes)
+
+    def judge(self, _item: Move, _now: float) -> bool:
+        """What is listed is there."""
+        return True
+
+
+def plan_presence(entry: Entry, state: str, create: str = "create") -> tuple[Change, ...]:
+    """What it takes that it is there, or is not. Pure."""
+    before = "absent" if entry.row is None else "present"
+    if state == before:
+        return ()
+    verb = create if state == "present" else "delete"
+    return (Change("state", before, state, f"{verb} {entry.display_name}", {}),)
+
+
+def to_bring(entry: Entry, changes: tuple[Change, ...], ref: Ref | None = None) -> Move:
+    """The item that is to be brought to this."""
+    return Item(ref or Ref(label=entry.name), entry, Plan(entry.display_name, changes))
+
+
+def bring(client: Client, kind: Crud, items: c.Sequence[Move], deadline: Deadline) -> None:
+    """Carry out the plans; what becomes of each is noted in it. Raises nothing."""
+    if not any(item.plan.changes for item in items):
+        return
+    from .converge import converge
+
+    converge(client, kind, items, Waits(False, 0.0, 0.0), deadline)
+    for item in items:
+        if item.sent and item.left and item.error is None:
+            fields = ", ".join(change.field for change in item.left)
+            item.error = ServerError(
+                f"The API accepted the request, but {item.name} does not show what was sent ({fields}); nothing was "
+                f"sent again. Last seen: {item.seen.described}."
+            )
+
+
+def outcome(items: c.Sequence[Move], shown: dict[str, t.Any], *, planned: bool) -> dict[str, t.Any]:
+    """What a task returns: the plan of all items, the keys `shown`, and whether it changed something.
+
+    Raises the error of the first item that has one.
+    """
+    # What a clear refusal did not do, somebody else did.
+    changed = any(item.changed and item.wrote for item in items)
+    for item in items:
+        if item.error is not None:
+            raise item.error.with_context(item.error.msg, changed=changed, **shown)
+    plan = Plan(items[0].plan.subject, tuple(change for item in items for change in item.plan.changes))
+    return {**plan.result(), **shown, "changed": plan.changed if planned else changed}
+
+
+def checked_rows(client: Client, route: Route, rows: t.Any, noun: str) -> list[Row]:
+    """The rows of a listing that comes whole. Raises ProtocolError unless all of them have an id of their own."""
+    problem = ""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
+        problem = "it holds no list of rows with ids"
+    elif len({row["id"] for row in rows}) < len(rows):
+        problem = "it lists a row twice"
+    if problem:
+        raise malformed(client, route, noun, problem)
+    return t.cast("list[Row]", rows)
+
+
+def is_id(value: t.Any) -> bool:
+    """Whether a value of a reply is an id; true and false are no numbers."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def malformed(client: Client, route: Route, noun: str, problem: str) -> VastError:
+    """The failure of a listing from which nothing may be concluded."""
+    return ProtocolError(
+        f"The listing of {noun}s cannot be relied on: {problem}. It was ignored; run the task again.",
+        Exchange(route.method, client.settings.api_url + route.path, 200),
+    )

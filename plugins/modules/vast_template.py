@@ -1,0 +1,492 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vast_template
+short_description: Keep a template of a Vast.ai account
+version_added: 0.3.0
+description:
+  - Creates, edits or deletes a template of the account, which instances and endpoints are made from.
+  - A template is found by its name among those that the user of the API key has created. When several of them have the
+    name, the newest counts.
+  - Fields are compared one by one. What is not named stays as it is.
+  - Vast.ai gives another account's template to whoever creates one with the same contents. To keep them apart, this
+    module ends each description with the line C(Kept by vastai.cloud for user) and the id of the user.
+  - Each edit gives the template a new C(hash_id). Instances and endpoints that name the old one keep what they have.
+  - The API key needs the right C(user_read), to tell whose templates are its own.
+author:
+  - vastai.cloud contributors (@vastai-cloud)
+extends_documentation_fragment:
+  - vastai.cloud.api
+  - vastai.cloud.attributes
+  - vastai.cloud.attributes.actiongroup
+options:
+  name:
+    description:
+      - The name of the template. To rename one, create another and delete the first.
+    type: str
+    required: true
+  image:
+    description:
+      - The image. Required to create a template.
+    type: str
+  tag:
+    description:
+      - The tag of the image, which may stand in O(image) as well.
+    type: str
+  env:
+    description:
+      - The environment variables, all of them. Those that are not named are removed.
+    type: dict
+  ports:
+    description:
+      - The ports to publish, all of them, such as V(8000), V(8000/udp) or V(8000:8080). V(8000/tcp) is the same as
+        V(8000:8000).
+    type: list
+    elements: str
+  onstart:
+    description:
+      - The commands to run when an instance starts.
+    type: str
+  runtype:
+    description:
+      - How the container is run. Vast.ai takes V(args) when a template is created without it.
+    type: str
+    choices: [ssh, ssh_direct, ssh_proxy, jupyter, jupyter_direct, jupyter_proxy, args]
+  args:
+    description:
+      - The arguments of the container, with O(runtype=args).
+    type: list
+    elements: str
+  extra_filters:
+    description:
+      - Which offers the template is meant for, by the criteria of M(vastai.cloud.vast_offer_info).
+    type: dict
+    suboptions:
+      gpu_name:
+        description:
+          - Names of GPUs, any of which will do, such as V(RTX 4090). V(RTX_4090) is understood too.
+        type: list
+        elements: str
+      num_gpus:
+        description:
+          - How many GPUs, exactly.
+        type: int
+      min_gpu_ram_gb:
+        description:
+          - Least memory of each GPU, in GB of 1000 MB, as Vast.ai's own client counts. A card sold with 24 GB has at
+            least V(24).
+        type: float
+      min_cpu_cores:
+        description:
+          - Least number of virtual CPUs that come with the GPUs.
+        type: float
+      min_cpu_ram_gb:
+        description:
+          - Least main memory, in GB of 1000 MB.
+        type: float
+      min_inet_down:
+        description:
+          - Least download speed, in Mbit/s. It decides how long a large image takes to pull.
+        type: float
+      min_inet_up:
+        description:
+          - Least upload speed, in Mbit/s.
+        type: float
+      min_reliability:
+        description:
+          - Least reliability of the machine, from V(0) to V(1).
+        type: float
+      min_cuda:
+        description:
+          - Least CUDA version that the driver supports, such as V(12.4).
+        type: float
+      min_compute_cap:
+        description:
+          - Least compute capability as people write it, such as V(8.9).
+        type: float
+      min_direct_ports:
+        description:
+          - Least number of ports that can be mapped directly.
+        type: int
+      min_duration_hours:
+        description:
+          - For how many hours the machine must be on offer at least. An instance cannot run beyond that.
+        type: float
+      country:
+        description:
+          - Codes of countries, any of which will do, such as V(NO) or V(US). An offer whose country cannot be told does
+            not fit.
+        type: list
+        elements: str
+      datacenter:
+        description:
+          - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
+            warning says so.
+        type: bool
+      verified:
+        description:
+          - Whether only machines that Vast.ai has verified count. V(false) means any.
+        type: bool
+        default: true
+      static_ip:
+        description:
+          - Whether the address of the machine is static.
+        type: bool
+      machine_id:
+        description:
+          - Ids of machines, any of which will do.
+        type: list
+        elements: int
+      host_id:
+        description:
+          - Ids of hosts, any of which will do.
+        type: list
+        elements: int
+      exclude_machine_id:
+        description:
+          - Ids of machines that will not do.
+        type: list
+        elements: int
+      exclude_host_id:
+        description:
+          - Ids of hosts that will not do.
+        type: list
+        elements: int
+      max_price:
+        description:
+          - The most that it may cost, in US dollars an hour, all in. GPUs and disk count.
+        type: float
+      query:
+        description:
+          - >-
+            Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
+          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
+            checked here, since the API ignores those that it does not know.
+          - A field that one of the other options asks for is refused.
+        type: dict
+  disk:
+    description:
+      - The recommended size of the disk, in GB.
+    type: float
+  docker_login:
+    description:
+      - The login of a private registry. Vast.ai never shows the password again, so that a new password alone is not
+        seen; change O(docker_login.user) or delete the template to have it sent.
+    type: dict
+    suboptions:
+      repo:
+        description: The registry, such as V(docker.io).
+        type: str
+        required: true
+      user:
+        description: The user.
+        type: str
+        required: true
+      pass:
+        description: The password or token.
+        type: str
+        required: true
+  private:
+    description:
+      - Whether others cannot see the template.
+    type: bool
+    default: true
+  desc:
+    description:
+      - The description. The line that this module ends it with is left out when descriptions are compared.
+    type: str
+  readme:
+    description:
+      - The longer text about the template.
+    type: str
+  state:
+    description:
+      - Whether the template is to exist. V(absent) deletes all templates of that name that the user has created.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Environment, scripts, arguments and logins may hold secrets; of them it says V(********) only.
+  idempotent:
+    support: full
+    details:
+      - A password that has changed is not seen, see O(docker_login).
+seealso:
+  - module: vastai.cloud.vast_template_info
+  - module: vastai.cloud.vast_offer_info
+"""
+
+EXAMPLES = r"""
+- name: Keep the template of a server
+  vastai.cloud.vast_template:
+    name: vllm
+    image: vllm/vllm-openai:v0.8.5
+    runtype: ssh_direct
+    env: {MODEL: meta-llama/Llama-3.1-8B-Instruct}
+    ports: ["8000"]
+    disk: 60
+    extra_filters:
+      min_gpu_ram_gb: 24
+      min_cuda: 12.4
+  register: server
+
+- name: Show what to rent with
+  ansible.builtin.debug:
+    msg: "template_hash_id: {{ server.template.hash_id }}"
+
+- name: Take another tag, and leave the rest as it is
+  vastai.cloud.vast_template:
+    name: trainer
+    tag: "2.0"
+
+- name: Use a private registry
+  vastai.cloud.vast_template:
+    name: internal
+    image: registry.example.com/team/app:1.0
+    docker_login:
+      repo: registry.example.com
+      user: deploy
+      pass: "{{ registry_token }}"
+
+- name: Delete a template
+  vastai.cloud.vast_template:
+    name: trainer
+    state: absent
+"""
+
+RETURN = r"""
+template:
+  description: The template as it was last seen, or null when it does not exist. What may hold secrets is left out.
+  returned: when the account was read
+  type: dict
+  sample:
+    id: 4321
+    hash_id: 5915f1dc1ce881defb572015eb9d8178
+    name: vllm
+  contains:
+    # shared: template
+    id:
+      description: The id of the template.
+      returned: always
+      type: int
+    hash_id:
+      description: What to give as C(template_hash_id). It is made of the contents and changes with them.
+      returned: always
+      type: str
+    name:
+      description: The name of the template.
+      returned: always
+      type: str
+    image:
+      description: The image.
+      returned: always
+      type: str
+    tag:
+      description: The tag of the image.
+      returned: always
+      type: str
+    runtype:
+      description: How the container is run, V(ssh), V(jupyter) or V(args).
+      returned: always
+      type: str
+    ssh_direct:
+      description: Whether SSH goes to the machine directly.
+      returned: always
+      type: bool
+    jup_direct:
+      description: Whether Jupyter goes to the machine directly.
+      returned: always
+      type: bool
+    recommended_disk_space:
+      description: The recommended size of the disk, in GB.
+      returned: always
+      type: float
+    private:
+      description: Whether others cannot see it.
+      returned: always
+      type: bool
+    creator_id:
+      description: The id of the user who has created it.
+      returned: always
+      type: int
+    created_at:
+      description: When it was created, in seconds since 1970.
+      returned: always
+      type: float
+    count_created:
+      description: How many instances were made from it.
+      returned: always
+      type: int
+    desc:
+      description: The description, without the line that M(vastai.cloud.vast_template) ends it with.
+      returned: always
+      type: str
+    # end
+hash_id_before:
+  description: The C(hash_id) before the task, or null when the template did not exist.
+  returned: when the account was read
+  type: str
+  sample: 0b3cf6f1c7a3d0d0a3d2a5d4c9a1e2f3
+actions:
+  description: What was done, or would be done in check mode, in order; one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - set tag of template trainer
+# shared: plan
+diff:
+  description: What changed or would change, as C(before) and C(after).
+  returned: success
+  type: dict
+  contains:
+    before_header:
+      description: What the diff is about.
+      returned: always
+      type: str
+    after_header:
+      description: What the diff is about, once more.
+      returned: always
+      type: str
+    before:
+      description: The fields that differ, as they were.
+      returned: always
+      type: dict
+    after:
+      description: The same fields, as wanted.
+      returned: always
+      type: dict
+# end
+# shared: failure
+error_class:
+  description: >-
+    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
+    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
+    V(timeout), V(protocol) or V(dependency).
+  returned: failure
+  type: str
+  sample: unavailable
+status_code:
+  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  returned: failure of a request
+  type: int
+  sample: 429
+error:
+  description: The API's own short name of the error, or null.
+  returned: failure of a request
+  type: str
+  sample: resources_unavailable
+method:
+  description: The method of the request that failed.
+  returned: failure of a request
+  type: str
+  sample: PUT
+url:
+  description: The address of the request that failed, without its query.
+  returned: failure of a request
+  type: str
+  sample: https://console.vast.ai/api/v0/instances/4711/
+response:
+  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  returned: failure of a request
+  type: str
+# end
+"""
+
+import typing as t
+
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
+
+# isort: split
+from ansible_collections.vastai.cloud.plugins.module_utils._account import templates
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, outcome
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import OFFER_OPTIONS, Criteria
+
+OF_A_SEARCH = {"interruptible": False, "order": "price", "prefer": None, "limit": 1}
+"""Options of vast_offer_info that say how to search, not for what."""
+OPTIONS: Spec = {
+    "name": {"type": "str", "required": True},
+    "image": {"type": "str"},
+    "tag": {"type": "str"},
+    "env": {"type": "dict"},
+    "ports": {"type": "list", "elements": "str"},
+    "onstart": {"type": "str"},
+    "runtype": {
+        "type": "str",
+        "choices": ["ssh", "ssh_direct", "ssh_proxy", "jupyter", "jupyter_direct", "jupyter_proxy", "args"],
+    },
+    "args": {"type": "list", "elements": "str"},
+    "extra_filters": {
+        "type": "dict",
+        "options": {name: rules for name, rules in OFFER_OPTIONS.items() if name not in OF_A_SEARCH},
+    },
+    "disk": {"type": "float"},
+    "docker_login": {
+        "type": "dict",
+        "options": {
+            "repo": {"type": "str", "required": True},
+            "user": {"type": "str", "required": True},
+            "pass": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "private": {"type": "bool", "default": True},
+    "desc": {"type": "str"},
+    "readme": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+def filters(options: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """The criteria as the API has them. Raises Invalid for what nothing can meet."""
+    given = options["extra_filters"]
+    if given is None:
+        return None
+    asked: dict[str, dict[str, t.Any]] = {}
+    for each in Criteria.from_options({**given, **OF_A_SEARCH}, options["disk"] or 1.0).conditions:
+        if each.option != "disk":
+            asked.setdefault(each.field, {})[each.op] = each.value
+    return asked
+
+
+def run(module: VastModule) -> dict[str, t.Any]:
+    """Look at the own templates of the name, plan, bring it there unless in check mode."""
+    options, name, state = module.params, module.params["name"].strip(), module.params["state"]
+    if not name:
+        raise Invalid("name must not be empty.")
+    fields = templates.wanted_fields(options, filters(options))
+    module.connect()
+    kind = templates.Templates(name, templates.current_user(module.client), fields)
+    items, older = templates.to_keep(module.client, kind, state)
+    before = items[0].before.row
+    if state == "present" and before is None and "image" not in fields:
+        raise Invalid(f"image is required to create {items[0].name}, which does not exist. Nothing was sent.")
+    if older:
+        ids = ", ".join(str(row["id"]) for row in older)
+        module.warn(f"Older templates named {name!r} that this module has kept are still there: {ids}.")
+    module.bound(options["retry_timeout"] + ANSWERS_WITHIN * len(items))
+    module.bring(templates.keep, kind, items)
+    row = items[0].seen.row
+    shown = {
+        "template": None if row is None else templates.shown(row),
+        "hash_id_before": None if before is None else before.get("hash_id"),
+    }
+    return outcome(items, shown, planned=module.check_mode)
+
+
+def main() -> None:
+    """Run as a module."""
+    run_module(run, OPTIONS)
+
+
+if __name__ == "__main__":
+    main()
