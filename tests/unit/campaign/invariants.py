@@ -219,7 +219,7 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
     meddled = run.task.module != "vast_endpoint" and any(
         run.touched(number) or (number not in run.after and number not in run.destroyed) for number in asked
     )
-    meddled = meddled or (SUBJECTS[run.task.module].is_plain and run.touched(GROUP))
+    meddled = meddled or (subject_of(run.task).is_plain and run.touched(GROUP))
     in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
     if changed and not done and not meddled and not in_doubt and not _deleted_by_others_in_doubt(run):
         yield "changed, and nothing was carried out"
@@ -279,7 +279,7 @@ def failure_is_told(run: Run) -> c.Iterator[str]:
     names = {str(options.get(key)) for key in ("id", "label", "name") if options.get(key)}
     for criteria in (options.get("select", {}), options.get("exclude", {})):
         names |= {str(named) for key in ("ids", "label", "gpu_name") for named in criteria.get(key, ())}
-    names |= SUBJECTS[run.task.module].names(run.task)
+    names |= subject_of(run.task).names(run.task)
     names |= {str(number) for number in run.before} | set(ENDPOINTS.values()) | {"/api/", "api_url"}
     if not values.get("url") and not any(name in values["msg"] for name in names):
         yield f"the message names nothing: {values['msg']}"
