@@ -30,16 +30,11 @@ def ssh_keys(_account: Account, _request: Request) -> Reply:
     return json_reply([])
 
 
-def volumes(_account: Account, _request: Request) -> Reply:
-    return json_reply({"success": True, "volumes": []})
-
-
 RESOURCE = Resource(
     routes=(
         Route("GET", f"{V0}/users/current/", current_user, "user_read", bare=True),
         Route("GET", f"{V0}/gpu_names/unique/", gpu_names, "open"),
         Route("GET", f"{V0}/gpu_types/", gpu_types, "open"),
         Route("GET", f"{V0}/ssh/", ssh_keys, "user_read"),
-        Route("GET", f"{V0}/volumes/", volumes, "instance_read", 5.5, bare=True),
     )
 )

@@ -32,6 +32,7 @@ from ..harness import (
     run_module,
     stopped_row,
 )
+from . import test_vast_cost_info as costs
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
 INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
@@ -459,7 +460,24 @@ def searching_refused(api: Api) -> Result:
     return run_module("vast_offer_info")
 
 
+def costing(api: Api) -> Result:
+    costs.account(api, instance_row(1), stopped_row(2), volumes=[costs.volume_row()], charged={"instance-1": 1.0})
+    return run_module("vast_cost_info", group_by=["label"])
+
+
+def costing_too_much(api: Api) -> Result:
+    costs.account(api, instance_row(1))
+    return run_module("vast_cost_info", limits={"per_hour": 0.1}, fail_over_limit=True)
+
+
+def costing_refused(api: Api) -> Result:
+    refusal = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("GET", "/api/v1/instances/", refusal, status=404, query=list_query({}))
+    return run_module("vast_cost_info")
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
+    "vast_cost_info": [costing, costing_too_much, costing_refused],
     "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
     "vast_fleet": [moving, moving_refused, moving_hopeless, moving_vanished, moving_foreseen, moving_too_many],
