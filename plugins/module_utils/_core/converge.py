@@ -136,7 +136,7 @@ class _Engine(t.Generic[T]):
         try:
             self.client.call(write.route, ids=write.ids, body=write.body, deadline=self.deadline)
         except VastError as error:
-            if len(group) > 1 and _is_no_such_form(error):
+            if len(group) > 1 and _is_no_such_form(error) and not self.says_gone(error):
                 for item in group:
                     item.sent = item.wrote = False
                     item.looked, item.requests = True, 0
@@ -164,8 +164,14 @@ class _Engine(t.Generic[T]):
                 item.denied |= scarce if len(group) == 1 else frozenset()
             else:
                 item.refused = error
-                item.denied |= {change.field for change in meant}
+                # A listing has to say so, too.
+                item.denied |= frozenset() if self.says_gone(error) else {change.field for change in meant}
                 item.wrote = item.accepted or item.doubt is not None or item.unavailable is not None
+
+    def says_gone(self, error: VastError | None) -> bool:
+        """Whether it says, by name, that what is to be gone does not exist."""
+        named = error is not None and error.exchange is not None and error.exchange.error
+        return self.kind.removes and isinstance(error, NotFound) and bool(named)
 
     def settle(self, items: c.Sequence[Item[T]]) -> None:
         """Poll for a short time until each shows what was sent to it, or what was answered."""
@@ -181,7 +187,7 @@ class _Engine(t.Generic[T]):
 
     def is_unsettled(self, item: Item[T]) -> bool:
         """Whether another poll may tell more; a refusal in words that are not known may have queued it all the same."""
-        if item.error is not None:
+        if item.error is not None or item.gone:
             return False
         if item.absent or item.open or not item.looked:
             return True
@@ -204,6 +210,9 @@ class _Engine(t.Generic[T]):
         """Take in what a complete listing shows of one."""
         if thing is None:
             item.absent += 1
+            if self.kind.removes:
+                self.see_gone(item)
+                return
             lasting = self.tolerant or self.kind.pending(item) or (item.sent and self.kind.undo(item) is not None)
             if item.absent >= (ABSENT_POLLS if lasting else 1):
                 item.gone, item.error = True, _gone(item)
@@ -214,6 +223,13 @@ class _Engine(t.Generic[T]):
         if item.sent and self.kind.proven(item):
             item.held = True
             item.shown = item.shown or not item.left
+
+    def see_gone(self, item: Item[T]) -> None:
+        """Take in that a complete listing lacks what is to be gone; after a doubt, or a yes to many, two have to."""
+        certain = item.doubt is None and (item.accepted or self.says_gone(item.refused))
+        if item.absent >= (1 if certain else 2):
+            item.gone = item.looked = item.reached = True
+            item.left, item.shown = (), item.wrote
 
     def conclude(self, item: Item[T]) -> None:
         """Fail what does not show, unless waiting may still bring it about."""

@@ -98,12 +98,14 @@ class Kind(t.Protocol[T]):
     A kind of which nothing is scarce, and so never queued, needs nothing from `undo` on.
 
     `want`: the state in a word. `queues`: a scarce change may stay queued while it is waited for. `shown_within`: for
-    how many seconds an accepted change may stay invisible.
+    how many seconds an accepted change may stay invisible. `removes`: its things are to be gone, so that one that a
+    complete listing lacks is as planned.
     """
 
     want: str
     queues: bool
     shown_within: float
+    removes: bool = False
 
     def read(self, client: Client, items: c.Sequence[Item[T]]) -> dict[Ref, T]:
         """Those of them that a complete listing contains. Raises the leaves of VastError."""

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, Deadline, Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
+    Exchange,
     Invalid,
     NotFound,
     ServerError,
@@ -81,10 +82,11 @@ class Lamps(Kind[Lamp]):
 
     want = "on"
     queues = False
-    shown_within = 3.0
 
-    def __init__(self, *, once: bool = False) -> None:
+    def __init__(self, *, once: bool = False, removes: bool = False) -> None:
         self.once = once
+        self.removes = removes
+        self.shown_within = 9.0 if removes else 3.0
 
     def read(self, client: t.Any, items: c.Sequence[Item[Lamp]]) -> dict[Ref, Lamp]:
         client.polled.append([item.before.number for item in items])
@@ -325,3 +327,54 @@ def test_what_is_sent_is_apart_from_what_is_shown() -> None:
     assert plan.result()["diff"]["after"] == {"token": "********", "name": "y"}
     assert plan.result()["diff"]["before"] == {"token": None, "name": "x"}
     assert secret.body == {"auth": {"token": "s3cret"}}
+
+
+NOT_THERE = NotFound("no such lamp.", Exchange("DELETE", "https://lamps.test/1/", 404, "no_such_lamp"))
+NO_PAGE = NotFound("no such page.", Exchange("DELETE", "https://lamps.test/1/", 404))
+
+
+@pytest.mark.parametrize(
+    ("answer", "polls", "changed"),
+    [
+        (None, [{}], True),
+        (None, [off(1), {}], True),
+        (UnknownOutcome("lost."), [{}, {}], True),
+        (UnknownOutcome("lost."), [{}, off(1), {}, {}], True),
+        (ServerError("boom."), [{}, {}], True),
+        (NOT_THERE, [{}], False),
+        (NOT_THERE, [off(1), {}], False),
+        (NO_PAGE, [{}, {}], False),
+        (Invalid("no."), [{}, {}], False),
+    ],
+)
+def test_what_is_to_be_gone_is_gone_when_listings_lack_it(answer: Answer, polls: list[Seen], changed: bool) -> None:
+    api, item = Api([answer], polls), lamp()
+    work(api, item, kind=Lamps(removes=True))
+    assert (len(api.sent), len(api.polled)) == (1, len(polls))
+    assert (item.error, item.gone, item.reached, item.left) == (None, True, True, ())
+    assert item.changed is changed
+
+
+@pytest.mark.parametrize("answer", [None, UnknownOutcome("lost."), NOT_THERE])
+def test_what_is_to_be_gone_and_stays_is_sent_once_more_and_fails(answer: Answer) -> None:
+    api, item = Api([answer, answer], [off(1)]), lamp()
+    work(api, item, kind=Lamps(removes=True))
+    assert len(api.sent) == 2
+    assert (item.gone, item.error is None) == (False, False)
+
+
+@pytest.mark.parametrize(("answer", "polls"), [(None, 4), (NOT_THERE, 3)])
+def test_a_yes_to_many_needs_two_listings_that_lack_each(answer: Answer, polls: int) -> None:
+    api, items = Api([answer], [off(2), off(2), {}, {}]), [lamp(1), lamp(2)]
+    work(api, *items, kind=Lamps(removes=True))
+    assert [item.gone for item in items] == [True, True]
+    assert [number for number, _body in api.sent] == ["many"]
+    assert len(api.polled) == polls
+
+
+def test_where_many_cannot_be_removed_at_once_each_is_removed_alone() -> None:
+    api, items = Api([NO_PAGE], [{}]), [lamp(1), lamp(2)]
+    work(api, *items, kind=Lamps(removes=True))
+    assert [number for number, _body in api.sent] == ["many", 1, 2]
+    assert len(api.polled) == 1
+    assert [item.changed for item in items] == [True, True]
