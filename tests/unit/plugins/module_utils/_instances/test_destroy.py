@@ -149,7 +149,8 @@ def test_a_refusal_keeps_its_class_and_says_what_bills(api: Api) -> None:
 
 def test_without_a_listing_nothing_is_proven(api: Api) -> None:
     expect_delete(api)
-    api.expect("GET", "/api/v1/instances/", {"success": True, "instances": None}, query=list_query({"id": {"eq": 4711}}))
+    broken = {"success": True, "instances": None}
+    api.expect("GET", "/api/v1/instances/", broken, query=list_query({"id": {"eq": 4711}}))
     error = remove_one()
     assert error is not None
     assert error.error_class == "protocol"
