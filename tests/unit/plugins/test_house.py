@@ -35,6 +35,8 @@ SERVERLESS = PLUGINS / "module_utils" / "_serverless"
 TEARDOWN = next(path for name in ("teardown.py", "endpoints.py") if (path := SERVERLESS / name).is_file())
 """The only file of a domain that may import another domain, the instances."""
 MAX_SHIPPED = 224 * 1024
+MAX_OF_MANY_DOMAINS = {"vast_reaper": 288 * 1024}
+"""The reaper alone acts on instances and volumes and has to know the workers of endpoints."""
 MAX_IMPORTED = 140 * 1024
 MAX_FILES = 21
 FILES = sorted(path for path in PLUGINS.rglob("*.py"))
@@ -112,7 +114,7 @@ def test_what_a_module_ships_is_bounded(name: str, capsys: pytest.CaptureFixture
     size = sum(path.stat().st_size for path in files)
     with capsys.disabled():
         sys.stdout.write(f"\n{name} ships {len(files)} files, {size / 1024:.0f} KiB ")
-    assert size <= MAX_SHIPPED
+    assert size <= MAX_OF_MANY_DOMAINS.get(name, MAX_SHIPPED)
 
 
 def test_what_a_task_without_changes_imports_is_bounded() -> None:

@@ -33,6 +33,7 @@ from ..harness import (
     stopped_row,
 )
 from . import test_vast_cost_info as costs
+from . import test_vast_reaper as reaper
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
 INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
@@ -41,7 +42,7 @@ OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
 INFO = [name for name in NAMES if name.endswith("_info")]
 """Those that change nothing."""
-FOR_MANY = ["vast_fleet"]
+FOR_MANY = ["vast_fleet", "vast_reaper"]
 """Those whose diff has a part for each of many things."""
 
 every_module = pytest.mark.parametrize("name", NAMES)
@@ -476,6 +477,34 @@ def costing_refused(api: Api) -> Result:
     return run_module("vast_cost_info")
 
 
+def reaping(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1), reaper.old(2, label="keep"))
+    reaper.no_workers(api)
+    reaper.destroyed(api, reaper.old(1))
+    return run_module("vast_reaper", **reaper.OLD, protect={"label": ["keep"]})
+
+
+def reaping_foreseen(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1))
+    reaper.no_workers(api)
+    return run_module("vast_reaper", **reaper.OLD, check_mode=True)
+
+
+def reaping_refused(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1))
+    reaper.no_workers(api)
+    reaper.seen_again(api, reaper.old(1))
+    api.expect("DELETE", "/api/v0/instances/1/", {"success": False, "error": "invalid_args"}, status=400, body={})
+    api.expect_listing(reaper.old(1), id=1)
+    return run_module("vast_reaper", **reaper.OLD)
+
+
+def reaping_too_many(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1))
+    reaper.no_workers(api)
+    return run_module("vast_reaper", **reaper.OLD, max_affected=0)
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_cost_info": [costing, costing_too_much, costing_refused],
     "vast_endpoint": [deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
@@ -485,6 +514,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
     "vast_instance_info": [listing_instances, listing_instances_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
+    "vast_reaper": [reaping, reaping_foreseen, reaping_refused, reaping_too_many],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }
 
