@@ -75,7 +75,8 @@ def no_blind_repeat(run: Run) -> c.Iterator[str]:
         for work in works(sent):
             # What cancels a start may be sent until it is proven: it does no harm, and the start may bill.
             cancels = work[0] == "state" and work[2] != run.task.options.get("state")
-            if work in open_work and not cancels:
+            # What is gone is in no listing that could show it.
+            if work in open_work and not cancels and (work[1] in run.after or work[1] not in run.before):
                 yield f"{work} was sent as request {open_work[work].seq} and again, blindly, as request {sent.seq}"
             if not is_refusal(sent):
                 open_work[work] = sent
@@ -174,7 +175,7 @@ def only_what_is_meant_is_destroyed(run: Run) -> c.Iterator[str]:
     wrong = {number for number in wrong if not run.touched(number)}
     if wrong:
         yield f"{sorted(wrong)} were destroyed, and nobody meant them"
-    if options.get("state") != "absent":
+    if options.get("state") != "absent" or run.task.module == "vast_endpoint":
         return
     most = options.get("max_affected", 1) if run.task.module == "vast_fleet" else 1
     if len(run.destroyed) > most:
@@ -183,6 +184,8 @@ def only_what_is_meant_is_destroyed(run: Run) -> c.Iterator[str]:
 
 def _may_be_destroyed(run: Run) -> set[int]:
     options = run.task.options
+    if run.task.module == "vast_endpoint":
+        return set(run.told).union(*WORKERS.values())
     if options.get("on_unavailable") == "replace" or options.get("on_duplicate") == "destroy_younger":
         of_that_label = {number for number, fact in run.before.items() if fact.label == options["label"]}
         return of_that_label | (run.destroyed - run.before.keys())
@@ -219,7 +222,7 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
     meddled = run.task.module != "vast_endpoint" and any(
         run.touched(number) or (number not in run.after and number not in run.destroyed) for number in asked
     )
-    meddled = meddled or (SUBJECTS[run.task.module].is_plain and run.touched(GROUP))
+    meddled = meddled or (subject_of(run.task).is_plain and run.touched(GROUP))
     in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
     if changed and not done and not meddled and not in_doubt and not _deleted_by_others_in_doubt(run):
         yield "changed, and nothing was carried out"
@@ -279,7 +282,7 @@ def failure_is_told(run: Run) -> c.Iterator[str]:
     names = {str(options.get(key)) for key in ("id", "label", "name") if options.get(key)}
     for criteria in (options.get("select", {}), options.get("exclude", {})):
         names |= {str(named) for key in ("ids", "label", "gpu_name") for named in criteria.get(key, ())}
-    names |= SUBJECTS[run.task.module].names(run.task)
+    names |= subject_of(run.task).names(run.task)
     names |= {str(number) for number in run.before} | set(ENDPOINTS.values()) | {"/api/", "api_url"}
     if not values.get("url") and not any(name in values["msg"] for name in names):
         yield f"the message names nothing: {values['msg']}"
