@@ -118,8 +118,8 @@ options:
         type: float
       country:
         description:
-          - Codes of countries, any of which will do, such as V(NO) or V(US). An offer whose country cannot be told does
-            not fit.
+          - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
+            it for false. An offer whose country cannot be told does not fit.
         type: list
         elements: str
       datacenter:

@@ -159,6 +159,13 @@ class Application:
             registry.advance(self.account)
             return ledger.show(self.account)
 
+    def set_forward(self, seconds: float) -> None:
+        """Let time pass, and all come about that falls due in it."""
+        with self._lock:
+            registry.advance(self.account)
+            self._clock.set_forward(seconds)
+            registry.advance(self.account)
+
     def set_options(self, **changes: Any) -> None:
         with self._lock:
             for name, value in changes.items():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/_simulator/"
 SECRET_FIELDS = ("api_key", "jupyter_token", "extra_env", "sid")
+LONGEST = 10 * 365 * 86400
 HELP = """\
 GET    /_simulator/                this text
 GET    /_simulator/journal         the requests so far
@@ -32,6 +33,7 @@ GET    /_simulator/ledger          what was billed, by the second
 PUT    /_simulator/options         change options of the account
 PUT    /_simulator/instances/{id}  change fields or behaviour of an instance
 PUT    /_simulator/machines/{id}   change what a machine of the market offers
+POST   /_simulator/clock           set the clock forward by {"seconds": N}
 POST   /_simulator/reset           the account as at the start, no faults, an empty journal
 """
 
@@ -59,11 +61,20 @@ def dispatch(application: Application, request: Request, call: str, rest: str) -
         change(int(rest), **request.fields)
     elif call == "PUT options":
         application.set_options(**request.fields)
+    elif call == "POST clock":
+        application.set_forward(seconds(request))
     elif call == "POST faults":
         application.add_faults(request.json if isinstance(request.json, list) else [request.json])
     else:
         DONE[call](application)
     return json_reply({"success": True})
+
+
+def seconds(request: Request) -> float:
+    value = request.fields.get("seconds")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LONGEST:
+        raise AccountError(f"seconds: {value!r} is no number from 0 to {LONGEST}")
+    return float(value)
 
 
 SHOWN: dict[str, Callable[[Application], Any]] = {

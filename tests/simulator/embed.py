@@ -94,6 +94,10 @@ class Simulator:
     def set_options(self, **changes: Any) -> None:
         self.application.set_options(**changes)
 
+    def set_forward(self, seconds: float) -> None:
+        """Let that much time have passed."""
+        self.application.set_forward(seconds)
+
     def ledger(self) -> dict[str, Any]:
         """What was billed so far, of what exists and of what is gone."""
         return self.application.ledger()

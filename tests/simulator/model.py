@@ -39,10 +39,15 @@ class Clock:
         self._monotonic = monotonic
         self._start = monotonic()
         self._epoch = time.time()
+        self._forward = 0.0
         self.scale = scale
 
     def now(self) -> float:
-        return self._monotonic()
+        return self._monotonic() + self._forward
+
+    def set_forward(self, seconds: float) -> None:
+        """Let that much time have passed."""
+        self._forward += seconds
 
     def wall(self) -> float:
         return self._epoch + self.now() - self._start
@@ -129,6 +134,20 @@ class Step:
 
 
 @dataclass
+class Span:
+    """A time in which the prices stayed the same: dollars an hour for the GPU and the disk."""
+
+    start: float
+    end: float
+    gpu: float
+    disk: float
+
+    def within(self, start: float, end: float) -> float:
+        """Hours of it between two moments."""
+        return max(0.0, min(self.end, end) - max(self.start, start)) / 3600
+
+
+@dataclass
 class Instance:
     row: Row
     behaviour: Behaviour
@@ -145,6 +164,7 @@ class Instance:
     gpu_cost: float = 0.0
     disk_cost: float = 0.0
     billed_until: float = 0.0
+    spans: list[Span] = field(default_factory=list)
     queued: bool = False
     outbid: bool = False
     history: list[tuple[float, Row]] = field(default_factory=list)
@@ -167,14 +187,31 @@ class Instance:
             self.reported_status = self.row["actual_status"]
 
     def bill(self, until: float) -> None:
-        """The disk always, the GPU only while the container runs: not while it loads or its host is lost."""
-        passed = max(0.0, until - self.billed_until)
+        """The GPU only while the container runs, not while it loads; nothing while the host is offline."""
+        start, passed = self.billed_until, max(0.0, until - self.billed_until)
         self.billed_until = until
-        self.disk_seconds += passed
-        self.disk_cost += passed * dollars(self.row["storage_total_cost"]) / 3600
-        if self.bills_gpu:
-            self.gpu_seconds += passed
-            self.gpu_cost += passed * dollars(self.row["dph_base"]) / 3600
+        gpu, disk = self.prices
+        self.gpu_seconds += passed * self.bills_gpu
+        self.disk_seconds += passed * self.bills_disk
+        self.gpu_cost += passed * gpu / 3600
+        self.disk_cost += passed * disk / 3600
+        last = self.spans[-1] if self.spans else None
+        if last and (last.gpu, last.disk, last.end) == (gpu, disk, start):
+            last.end = max(last.end, until)
+        elif passed:
+            self.spans.append(Span(start, until, gpu, disk))
+
+    @property
+    def prices(self) -> tuple[float, float]:
+        """Dollars an hour now: GPU, disk."""
+        return (
+            dollars(self.row["dph_base"]) if self.bills_gpu else 0.0,
+            dollars(self.row["storage_total_cost"]) if self.bills_disk else 0.0,
+        )
+
+    @property
+    def bills_disk(self) -> bool:
+        return bool(self.row["actual_status"] != "offline")
 
     @property
     def bills_gpu(self) -> bool:
@@ -235,8 +272,12 @@ class Account:
     effects: list[Row] = field(default_factory=list)
     destroyed: list[Instance] = field(default_factory=list)
     parts_left: int | None = None
+    started: float = 0.0
     last_id: int = 31000
     last_port: int = 40000
+
+    def __post_init__(self) -> None:
+        self.started = self.clock.now()
 
     def table(self, name: str) -> dict[int, Row]:
         """The rows of one kind of thing by id; made when it is first asked for."""

@@ -74,8 +74,8 @@ class Crud(Kind[Entry]):
         raise NotImplementedError
 
     def shows(self, item: Move, change: Change) -> bool:
-        """Whether what was seen last shows a change of a field."""
-        return item.seen.row is not None and bool(item.seen.row.get(change.field) == change.after)
+        """Whether what was seen last shows a change of a field; of a kind without any it is never asked."""
+        raise NotImplementedError
 
     def read(self, client: Client, items: c.Sequence[Move]) -> dict[Ref, Entry]:
         """How each is listed, or is not."""

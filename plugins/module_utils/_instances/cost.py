@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import collections.abc as c
-import math
 import typing as t
 
+from .._core.amounts import amount, total
 from .instance import Instance
-
-PLACES = 6
-"""Decimals of a sum."""
 
 
 def cost(instances: c.Iterable[Instance]) -> dict[str, t.Any]:
@@ -36,24 +33,7 @@ def cost(instances: c.Iterable[Instance]) -> dict[str, t.Any]:
 
 def price(instance: Instance, field: str) -> float | None:
     """A price in US dollars per hour; None for what is no price: missing, text, negative, or no finite number."""
-    value = instance.row.get(field)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def total(prices: c.Iterable[float | None]) -> float | None:
-    """The sum, which is not known when one of them is not."""
-    known = 0.0
-    for value in prices:
-        if value is None:
-            return None
-        known += value
-    return round(known, PLACES) if math.isfinite(known) else None
+    return amount(instance.row.get(field))
 
 
 def _pays(instance: Instance) -> tuple[tuple[str, str], ...]:

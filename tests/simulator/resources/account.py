@@ -26,15 +26,10 @@ def current_user(account: Account, _request: Request) -> Reply:
     return json_reply({**account.user, "credit": credit})
 
 
-def volumes(_account: Account, _request: Request) -> Reply:
-    return json_reply({"success": True, "volumes": []})
-
-
 RESOURCE = Resource(
     routes=(
         Route("GET", f"{V0}/users/current/", current_user, "user_read", bare=True),
         Route("GET", f"{V0}/gpu_names/unique/", gpu_names, "open"),
         Route("GET", f"{V0}/gpu_types/", gpu_types, "open"),
-        Route("GET", f"{V0}/volumes/", volumes, "instance_read", 5.5, bare=True),
     )
 )

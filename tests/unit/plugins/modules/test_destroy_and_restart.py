@@ -227,7 +227,7 @@ def test_a_fleet_leaves_out_workers(api: Api, state: str) -> None:
     result = succeed("vast_fleet", **FLEET, state=state, max_affected=2, check_mode=True)
     assert [each["id"] for each in result["instances"]] == [1, 2]
     assert result["skipped"] == [{"id": 93, "label": None, "endpoint_id": 77}]
-    assert result["counts"] == {"selected": 3, "changed": 2, "unchanged": 0, "failed": 0, "skipped": 1}
+    assert result["counts"] == {"selected": 3, "changed": 2, "unchanged": 0, "failed": 0, "skipped": 1, "unloaded": 0}
     assert result.warnings == []
 
 

@@ -32,7 +32,9 @@ from ..harness import (
     run_module,
     stopped_row,
 )
+from . import test_vast_cost_info as costs
 from . import test_vast_env_var as env_var_tests
+from . import test_vast_reaper as reaper
 from . import test_vast_ssh_key as ssh_key_tests
 from . import test_vast_template as template_tests
 from .test_vast_endpoint_info import worker_row, workergroup_row
@@ -43,7 +45,7 @@ OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
 INFO = [name for name in NAMES if name.endswith(("_info", "_logs"))]
 """Those that change nothing."""
-FOR_MANY = ["vast_fleet"]
+FOR_MANY = ["vast_fleet", "vast_reaper"]
 """Those whose diff has a part for each of many things."""
 
 every_module = pytest.mark.parametrize("name", NAMES)
@@ -615,7 +617,52 @@ def listing_templates_refused(api: Api) -> Result:
     return run_module("vast_template_info")
 
 
+def costing(api: Api) -> Result:
+    costs.account(api, instance_row(1), stopped_row(2), volumes=[costs.volume_row()], charged={"instance-1": 1.0})
+    return run_module("vast_cost_info", group_by=["label"])
+
+
+def costing_too_much(api: Api) -> Result:
+    costs.account(api, instance_row(1))
+    return run_module("vast_cost_info", limits={"per_hour": 0.1}, fail_over_limit=True)
+
+
+def costing_refused(api: Api) -> Result:
+    refusal = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("GET", "/api/v1/instances/", refusal, status=404, query=list_query({}))
+    return run_module("vast_cost_info")
+
+
+def reaping(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1), reaper.old(2, label="keep"))
+    reaper.no_workers(api)
+    reaper.destroyed(api, reaper.old(1))
+    return run_module("vast_reaper", **reaper.OLD, protect={"label": ["keep"]})
+
+
+def reaping_foreseen(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1))
+    reaper.no_workers(api)
+    return run_module("vast_reaper", **reaper.OLD, check_mode=True)
+
+
+def reaping_refused(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1))
+    reaper.no_workers(api)
+    reaper.seen_again(api, reaper.old(1))
+    api.expect("DELETE", "/api/v0/instances/1/", {"success": False, "error": "invalid_args"}, status=400, body={})
+    api.expect_listing(reaper.old(1), id=1)
+    return run_module("vast_reaper", **reaper.OLD)
+
+
+def reaping_too_many(api: Api) -> Result:
+    reaper.chosen(api, reaper.old(1))
+    reaper.no_workers(api)
+    return run_module("vast_reaper", **reaper.OLD, max_affected=0)
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
+    "vast_cost_info": [costing, costing_too_much, costing_refused],
     "vast_endpoint": [deploying, deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
     "vast_fleet": [
@@ -648,6 +695,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_template": [keeping_a_template, keeping_a_template_refused],
     "vast_template_info": [listing_templates, listing_templates_refused],
     "vast_ssh_key": [adding_a_key, adding_a_key_refused],
+    "vast_reaper": [reaping, reaping_foreseen, reaping_refused, reaping_too_many],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }
 

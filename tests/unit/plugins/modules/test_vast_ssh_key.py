@@ -231,6 +231,13 @@ def test_keys_of_an_instance_that_cannot_be_read(api: Api, text: str) -> None:
     fail_as(MODULE, "protocol", public_key=KEY, instances=["1"])
 
 
+def test_keys_of_an_instance_that_come_as_a_list(api: Api) -> None:
+    api.expect_listing(instance_row(1), id=1)
+    keys(api, row())
+    api.expect("GET", "/api/v0/instances/1/ssh/", {"success": True, "ssh_keys": [row()]})
+    assert succeed(MODULE, public_key=KEY, instances=["1"])["attached"] == [1]
+
+
 def test_an_instance_that_does_not_exist(api: Api) -> None:
     api.expect_listing(label="nobody")
     fail_as(MODULE, "not_found", "'nobody'", public_key=KEY, instances=["nobody"])

@@ -151,6 +151,16 @@ def test_everything_is_sent_as_the_api_calls_it_and_found_again(api: Api) -> Non
     assert (second["changed"], second["template"]["desc"]) == (False, "My server")
 
 
+@pytest.mark.parametrize(
+    ("reply", "error_class"), [({"success": False, "msg": "no"}, "invalid"), (LOST, "unknown_outcome")]
+)
+def test_no_secret_shows_in_what_was_sent(api: Api, reply: t.Any, error_class: str) -> None:
+    start(api)
+    create(api, reply, body={"name": "vllm", **AS_SENT})
+    listed(api, times=1 if error_class == "invalid" else 4)
+    fail_as(MODULE, error_class, "template", **EVERYTHING)
+
+
 def test_what_is_as_asked_for_is_left_alone(api: Api) -> None:
     start(api, row())
     result = succeed(MODULE, **GIVEN, ports=["8000"], env={"TOKEN": "SECRET-env"}, runtype="ssh_direct", desc="")

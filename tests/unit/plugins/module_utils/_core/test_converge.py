@@ -406,3 +406,67 @@ def test_where_many_cannot_be_removed_at_once_each_is_removed_alone() -> None:
     assert [number for number, _body in api.sent] == ["many", 1, 2]
     assert len(api.polled) == 1
     assert [item.changed for item in items] == [True, True]
+
+
+@pytest.mark.parametrize("status", [404, 405, 410])
+def test_where_many_are_no_form_that_the_account_knows_each_is_sent_alone(status: int) -> None:
+    bare = ServerError("no such route.", Exchange("PUT", "/things/", status))
+    api, items = Api([bare], [on(1, 2)]), [lamp(1), lamp(2)]
+    work(api, *items)
+    assert [number for number, _body in api.sent] == ["many", 1, 2]
+    assert [(item.error, item.requests, item.changed) for item in items] == [(None, 1, True)] * 2
+
+
+def test_an_undoing_that_was_accepted_and_never_shows_tells_how_often_it_was_sent() -> None:
+    api, item = Api([Unavailable("taken.")], [waiting(1)]), lamp(scarce=True)
+    work(api, item)
+    assert item.error is not None
+    assert "could NOT be confirmed: lamp 1 still does not report light=off after 3 requests." in item.error.msg
+
+
+def test_one_listing_that_lacks_it_while_it_is_undone_says_nothing() -> None:
+    api, item = Api([Unavailable("taken.")], [waiting(1), {}, off(1)]), lamp(scarce=True)
+    work(api, item)
+    assert item.error is not None
+    assert item.error.msg.endswith("The change of lamp 1 was cancelled.")
+    assert item.gone is False
+
+
+def test_what_a_failure_knew_stays_when_the_refusal_before_it_is_told() -> None:
+    api, item = (
+        Api([Unavailable("taken.")], [waiting(1), ServerError("bang.", thing="kept"), off(1)]),
+        lamp(scarce=True),
+    )
+
+    class Queueing(Lamps):
+        queues = True
+
+    work(api, item, kind=Queueing())
+    assert isinstance(item.error, Unavailable)
+    assert item.error.msg.startswith("taken. bang. ")
+    assert item.error.result["thing"] == "kept"
+
+
+class Broken(Lamps):
+    """A kind whose listings cannot be read, for no reason that anybody has foreseen."""
+
+    def read(self, client: t.Any, items: c.Sequence[Item[Lamp]]) -> dict[Ref, Lamp]:
+        raise RuntimeError("unforeseen")
+
+
+def test_whatever_goes_wrong_ends_in_a_failure_that_says_what_was_sent() -> None:
+    api, item = Api([], [on(1)]), lamp()
+    work(api, item, kind=Broken())
+    assert isinstance(item.error, UnknownOutcome)
+    assert item.error.msg == (
+        "The task stopped at an unexpected error, RuntimeError: unforeseen. A change was sent to lamp 1. "
+        "It may have been carried out."
+    )
+
+
+def test_who_is_interrupted_before_its_turn_hears_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, item = Api([], [off(1)]), lamp(changes=False)
+    monkeypatch.setattr(engine, "is_abandoned", lambda: True)
+    work(api, item)
+    assert item.error is not None
+    assert "lamp 1 was on its way; nothing had been sent to it. Last seen: light off." in item.error.msg

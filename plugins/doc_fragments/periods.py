@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """A price by the hour, the day and 30 days."""
+
+    RETURN = r"""
+per_hour:
+  description: US dollars an hour.
+  returned: always
+  type: float
+per_day:
+  description: US dollars for 24 hours of that.
+  returned: always
+  type: float
+per_30_days:
+  description: US dollars for 720 hours of that.
+  returned: always
+  type: float
+"""

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""What the account is charged and what is left, as the API tells it (F6.7). Knows nothing of Ansible.
+
+What a key may not read is None, with a warning, and never counts as nothing.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import json
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.errors import Deprecated, Exchange, Invalid, NotFound, PermissionDenied, ProtocolError
+from .._core.amounts import amount, number, total
+from .money import Item
+
+USER = Route("GET", "/api/v0/users/current/", 1.0)
+SPEND_RATE = Route("GET", "/api/v0/users/spend-rate/", 2.0)
+VOLUMES = Route("GET", "/api/v0/volumes/", 5.5)
+CHARGES = Route("GET", "/api/v0/charges/", 1.0)
+ROWS_OF_CHARGES = 500
+MAX_PAGES = 20
+"""Pages of charges: 10,000 contracts."""
+NOT_READABLE = (PermissionDenied, Invalid, NotFound, Deprecated, ProtocolError)
+"""Failures that a key, an account or a server may answer with for good."""
+
+T = t.TypeVar("T")
+
+
+def optional(client: Client, what: str, read: c.Callable[[], T]) -> T | None:
+    """What `read` returns; None, with a warning that names it, where that cannot be read."""
+    try:
+        return read()
+    except NOT_READABLE as error:
+        client.warn(f"{what} not known: {error.msg}")
+        return None
+
+
+def user(client: Client) -> dict[str, t.Any]:
+    """The account's own row, with credit and balance."""
+    return client.call(USER)
+
+
+def volumes(client: Client) -> list[t.Mapping[str, t.Any]]:
+    """The rows of all volumes. Raises ProtocolError for what is no list of rows with ids."""
+    rows = client.call(VOLUMES, params={"owner": "me", "type": "all_volume"}).get("volumes")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_id(row.get("id")) for row in rows):
+        raise _malformed(client, VOLUMES, "volumes", "it holds no list of volumes with ids")
+    if len({row["id"] for row in rows}) < len(rows):
+        raise _malformed(client, VOLUMES, "volumes", "it lists a volume twice")
+    return rows
+
+
+def volume_item(row: t.Mapping[str, t.Any]) -> Item:
+    """A volume as one of the things that bill; its price is US dollars an hour, as that of the disk of an instance."""
+    return Item(
+        kind="volume",
+        id=row["id"],
+        part="volumes",
+        pays="disk",
+        per_hour=amount(row.get("storage_total_cost")),
+        label=_text(row.get("label")),
+        status=_text(row.get("status")),
+        machine_id=row.get("machine_id"),
+        since=number(row.get("start_date")),
+        ends=number(row.get("end_date")),
+        remarks=() if is_attached(row) else ("not attached",),
+    )
+
+
+def is_attached(row: t.Mapping[str, t.Any]) -> bool:
+    """Whether an instance uses a volume; one that does not say counts as attached."""
+    return row.get("instances") != []
+
+
+def volumes_per_hour(client: Client, items: c.Sequence[Item]) -> float | None:
+    """What all volumes pay, by their rows, else by the API's own sum; None: not known."""
+    told = total(item.per_hour for item in items)
+    if told is not None:
+        return told
+    reply = optional(client, "What the volumes cost is", lambda: client.call(SPEND_RATE))
+    return amount((reply or {}).get("volume_storage_cost_per_hour"))
+
+
+class Charges(t.NamedTuple):
+    """What was charged in a span of time: in all, and by source such as `instance-4711`."""
+
+    start: float
+    total: float | None
+    by_source: t.Mapping[str, float | None]
+
+
+def charges(client: Client, start: float, end: float) -> Charges:
+    """What was charged from `start` to `end`, seconds since 1970. Raises ProtocolError unless it is complete."""
+    params = {
+        "select_filters": json.dumps({"day": {"gte": int(start), "lte": int(end)}}),
+        "limit": str(ROWS_OF_CHARGES),
+    }
+    found: dict[str, float | None] = {}
+    rows = 0
+    for _page in range(MAX_PAGES):
+        reply = client.call(CHARGES, params=params)
+        results = reply.get("results")
+        if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
+            raise _malformed(client, CHARGES, "charges", "it holds no list of charges")
+        rows += len(results)
+        for row in results:
+            source = str(row.get("source"))
+            found[source] = total([found.get(source, 0.0), number(row.get("amount"))])
+        token = reply.get("next_token")
+        if token in (None, ""):
+            _check_complete(client, reply, rows)
+            return Charges(start, total(found.values()), found)
+        if not isinstance(token, str) or token == params.get("after_token"):
+            raise _malformed(client, CHARGES, "charges", "a page names no new page")
+        params["after_token"] = token
+    raise _malformed(client, CHARGES, "charges", f"it has more than {MAX_PAGES} pages")
+
+
+def _check_complete(client: Client, reply: t.Mapping[str, t.Any], rows: int) -> None:
+    announced = reply.get("total")
+    if announced is not None and announced != rows:
+        raise _malformed(client, CHARGES, "charges", f"it announces {announced!r} contracts and shows {rows}")
+
+
+def _malformed(client: Client, route: Route, noun: str, what: str) -> ProtocolError:
+    return ProtocolError(
+        f"The listing of {noun} cannot be relied on: {what}. It was ignored; run the task again.",
+        Exchange(route.method, client.settings.api_url + route.path, 200),
+    )
+
+
+def _is_id(value: t.Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _text(value: t.Any) -> str | None:
+    return None if value is None or value == "" else str(value)

@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Price increases that hosts ask for, and that the renter may accept or reject (F6.8). Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.errors import Exchange, ProtocolError
+
+LIST = Route("GET", "/api/v0/instances/pending-price-increases/", 2.0)
+ID = "pending_price_increase_id"
+
+
+class Pending(t.NamedTuple):
+    """The rows that the API shows; `truncated`: there are more."""
+
+    rows: list[t.Mapping[str, t.Any]]
+    truncated: bool
+
+
+def read(client: Client) -> Pending:
+    """All that are pending, or as many as the API shows. Raises ProtocolError for what is no list of them."""
+    reply = client.call(LIST)
+    rows = reply.get("pending_price_increases")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_id(row.get(ID)) for row in rows):
+        raise ProtocolError(
+            "The listing of price increases cannot be relied on: it holds no list of them with ids. It was ignored; "
+            "run the task again.",
+            Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
+        )
+    return Pending(rows, reply.get("truncated") is not False)
+
+
+def _is_id(value: t.Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,563 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vast_cost_info
+short_description: What bills on Vast.ai now, why, and how long the credit lasts
+version_added: 0.3.0
+description:
+  - Lists everything in the account that bills, instances, workers of endpoints and volumes, and adds it up.
+  - An instance that holds its GPU pays its full price; while its container is still loading, its disk only. A stopped
+    instance pays its disk. An instance whose host is offline pays nothing, as Vast.ai documents it. Traffic is in no
+    price per hour.
+  - A price that is missing or is no number is never counted as nothing. The sums that it belongs to are null, and they
+    exceed every limit.
+  - What the API key may not read is null in the result, with a warning. The list of instances must be readable and
+    complete; otherwise the task fails.
+author:
+  - vastai.cloud contributors (@vastai-cloud)
+extends_documentation_fragment:
+  - vastai.cloud.api
+  - vastai.cloud.attributes
+  - vastai.cloud.attributes.actiongroup
+  - vastai.cloud.attributes.info
+options:
+  group_by:
+    description:
+      - By what to add up the items in RV(groups) as well.
+      - V(label_prefix) is the part of the label before the first O(separator).
+    type: list
+    elements: str
+    default: []
+    choices:
+      - label
+      - label_prefix
+      - gpu_name
+      - status
+      - endpoint
+      - country
+      - machine
+  separator:
+    description:
+      - Where the prefix of a label ends, for O(group_by=label_prefix).
+    type: str
+    default: "-"
+  since:
+    description:
+      - From how long ago to add up the charges for RV(account.spent), such as V(12h), V(7d) or V(4w).
+      - Vast.ai books charges with a delay, so that the last hours may be missing.
+    type: str
+    default: 7d
+  top:
+    description:
+      - How many of RV(items) to return, the most expensive first. If not given, all of them are returned. The sums
+        are always about all.
+    type: int
+  limits:
+    description:
+      - What may not be exceeded. RV(reasons) says which limits are.
+    type: dict
+    suboptions:
+      per_hour:
+        description:
+          - The most that everything together may cost, in US dollars an hour.
+        type: float
+      hours_left:
+        description:
+          - For how many hours the credit has to last.
+        type: float
+      per_instance:
+        description:
+          - The most that one instance or worker may cost, in US dollars an hour.
+        type: float
+  fail_over_limit:
+    description:
+      - Whether the task fails, class V(budget), when one of O(limits) is exceeded. It needs O(limits).
+    type: bool
+    default: false
+seealso:
+  - module: vastai.cloud.vast_instance_info
+  - module: vastai.cloud.vast_fleet
+"""
+
+EXAMPLES = r"""
+- name: What bills, by team and by state
+  vastai.cloud.vast_cost_info:
+    group_by: [label_prefix, status]
+  register: cost
+
+- name: Show the sums
+  ansible.builtin.debug:
+    msg: "{{ cost.burn.total.per_hour }} $/h, the credit lasts {{ cost.account.hours_left }} h"
+
+- name: The five most expensive things, and why they are worth a look
+  vastai.cloud.vast_cost_info:
+    top: 5
+
+- name: Fail when more than 12 dollars an hour are spent, or when the credit does not last for two days
+  vastai.cloud.vast_cost_info:
+    limits:
+      per_hour: 12
+      hours_left: 48
+    fail_over_limit: true
+
+- name: See whether one box is too expensive
+  vastai.cloud.vast_cost_info:
+    limits:
+      per_instance: 2.50
+  register: cost
+
+- name: Say which
+  ansible.builtin.debug:
+    msg: "{{ cost.reasons }}"
+  when: cost.over_limit
+"""
+
+RETURN = r"""
+burn:
+  description: >-
+    What is spent now, in US dollars. A part is null when a price in it is not known, or when the API key may not read
+    it.
+  returned: success, and over a limit
+  type: dict
+  sample:
+    total: {per_hour: 1.5, per_day: 36.0, per_30_days: 1080.0}
+  contains:
+    running:
+      description: >-
+        Instances that hold their GPU. Without workers, unless Vast.ai does not tell which instances are workers.
+      returned: always
+      type: dict
+      contains:
+        # shared: periods
+        per_hour:
+          description: US dollars an hour.
+          returned: always
+          type: float
+        per_day:
+          description: US dollars for 24 hours of that.
+          returned: always
+          type: float
+        per_30_days:
+          description: US dollars for 720 hours of that.
+          returned: always
+          type: float
+        # end
+    stopped_disk:
+      description: Disks of stopped instances.
+      returned: always
+      type: dict
+      contains:
+        # shared: periods
+        per_hour:
+          description: US dollars an hour.
+          returned: always
+          type: float
+        per_day:
+          description: US dollars for 24 hours of that.
+          returned: always
+          type: float
+        per_30_days:
+          description: US dollars for 720 hours of that.
+          returned: always
+          type: float
+        # end
+    volumes:
+      description: Volumes, attached or not.
+      returned: always
+      type: dict
+      contains:
+        # shared: periods
+        per_hour:
+          description: US dollars an hour.
+          returned: always
+          type: float
+        per_day:
+          description: US dollars for 24 hours of that.
+          returned: always
+          type: float
+        per_30_days:
+          description: US dollars for 720 hours of that.
+          returned: always
+          type: float
+        # end
+    workers:
+      description: Workers of serverless endpoints, in whatever state.
+      returned: always
+      type: dict
+      contains:
+        # shared: periods
+        per_hour:
+          description: US dollars an hour.
+          returned: always
+          type: float
+        per_day:
+          description: US dollars for 24 hours of that.
+          returned: always
+          type: float
+        per_30_days:
+          description: US dollars for 720 hours of that.
+          returned: always
+          type: float
+        # end
+    total:
+      description: All of it. It is known even when Vast.ai does not tell which instances are workers.
+      returned: always
+      type: dict
+      contains:
+        # shared: periods
+        per_hour:
+          description: US dollars an hour.
+          returned: always
+          type: float
+        per_day:
+          description: US dollars for 24 hours of that.
+          returned: always
+          type: float
+        per_30_days:
+          description: US dollars for 720 hours of that.
+          returned: always
+          type: float
+        # end
+groups:
+  description: >-
+    For each of O(group_by) a list of values, the most expensive first. Each has C(value), which is null where an item
+    has none, C(count), how many there are, and C(per_hour), C(per_day) and C(per_30_days) as in RV(burn).
+  returned: success, and over a limit
+  type: dict
+  sample:
+    label_prefix: [{value: dev, count: 3, per_hour: 0.9, per_day: 21.6, per_30_days: 648.0}]
+items:
+  description: >-
+    What bills, or would again, the most expensive first; before that what no price is known of. In a template write
+    C(result['items']), since C(result.items) is a method there.
+  returned: success, and over a limit
+  type: list
+  elements: dict
+  sample:
+    - {kind: instance, id: 4711, label: train-01, per_hour: 0.42, remarks: [idle]}
+  contains:
+    kind:
+      description: V(instance), V(worker) or V(volume).
+      returned: always
+      type: str
+    id:
+      description: The id; of a worker that of its instance.
+      returned: always
+      type: int
+    part:
+      description: The part of RV(burn) that it belongs to.
+      returned: always
+      type: str
+    pays:
+      description: >-
+        What of it bills now, V(gpu_and_disk), V(disk) or V(nothing); V(unknown) for a contract in a state that this
+        collection does not know.
+      returned: always
+      type: str
+    per_hour:
+      description: US dollars an hour; null when that is not known.
+      returned: always
+      type: float
+    label:
+      description: The label, or null.
+      returned: always
+      type: str
+    gpu_name:
+      description: The name of the GPU, or null for a volume.
+      returned: always
+      type: str
+    status:
+      description: The status that Vast.ai reports, such as V(running) or V(exited).
+      returned: always
+      type: str
+    endpoint:
+      description: The id of the endpoint that it is a worker of, or null.
+      returned: always
+      type: int
+    country:
+      description: The country of the machine as a code of two letters.
+      returned: always
+      type: str
+    machine_id:
+      description: The id of the machine.
+      returned: always
+      type: int
+    gpu_util:
+      description: The use of the GPUs in per cent, or null.
+      returned: always
+      type: float
+    since:
+      description: When it was rented, in seconds since 1970.
+      returned: always
+      type: float
+    ends:
+      description: When its contract ends, in seconds since 1970.
+      returned: always
+      type: float
+    cost_so_far:
+      description: >-
+        What was charged for it since it was rented, in US dollars. Null when the API key may not read charges, when
+        none are booked yet, and when it was rented more than a year ago.
+      returned: always
+      type: float
+    remarks:
+      description: >-
+        Why it is worth a look, such as C(idle), C(stopped), C(outbid), C(start queued), C(offline), C(loading),
+        C(contract ends in 5 hours), C(price increase pending), C(no label), C(not attached) or C(price not known).
+      returned: always
+      type: list
+      elements: str
+total_items:
+  description: How many items there are, those beyond O(top) included.
+  returned: success, and over a limit
+  type: int
+  sample: 3
+account:
+  description: What is left, and what was spent. What the API key may not read is null.
+  returned: success, and over a limit
+  type: dict
+  sample: {credit: 42.5, balance: 0.0, hours_left: 28.33, spent: 17.1, since: 1790000000.0}
+  contains:
+    credit:
+      description: The credit in US dollars.
+      returned: always
+      type: float
+    balance:
+      description: The balance in US dollars, as Vast.ai tells it.
+      returned: always
+      type: float
+    hours_left:
+      description: How long the credit lasts at this burn; null without a burn, and when one of them is not known.
+      returned: always
+      type: float
+    spent:
+      description: What was charged since C(since), in US dollars.
+      returned: always
+      type: float
+    since:
+      description: From when on the charges are added up, in seconds since 1970.
+      returned: always
+      type: float
+over_limit:
+  description: Whether one of O(limits) is exceeded.
+  returned: success, and over a limit
+  type: bool
+  sample: false
+reasons:
+  description: A sentence for each limit that is exceeded, at most 20 and a count of the rest.
+  returned: success, and over a limit
+  type: list
+  elements: str
+  sample:
+    - "per_hour: everything costs 13.2 $/h, the limit is 12 $/h"
+# shared: failure
+error_class:
+  description: >-
+    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
+    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
+    V(timeout), V(protocol) or V(dependency).
+  returned: failure
+  type: str
+  sample: unavailable
+status_code:
+  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  returned: failure of a request
+  type: int
+  sample: 429
+error:
+  description: The API's own short name of the error, or null.
+  returned: failure of a request
+  type: str
+  sample: resources_unavailable
+method:
+  description: The method of the request that failed.
+  returned: failure of a request
+  type: str
+  sample: PUT
+url:
+  description: The address of the request that failed, without its query.
+  returned: failure of a request
+  type: str
+  sample: https://console.vast.ai/api/v0/instances/4711/
+response:
+  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  returned: failure of a request
+  type: str
+# end
+"""
+
+import time
+import typing as t
+
+from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
+
+# isort: split
+from ansible_collections.vastai.cloud.plugins.module_utils._account import charges, price_increases
+from ansible_collections.vastai.cloud.plugins.module_utils._account.money import (
+    GROUPS,
+    Item,
+    Limits,
+    breaches,
+    burn,
+    dearest_first,
+    groups,
+    hours_left,
+)
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import BudgetExceeded, Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import number
+from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_number
+from ansible_collections.vastai.cloud.plugins.module_utils._core.durations import seconds
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.billing import bill, remarks
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance, read
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints, workers
+
+LIMITS: Spec = {name: {"type": "float"} for name in Limits._fields}
+OPTIONS: Spec = {
+    "group_by": {"type": "list", "elements": "str", "choices": list(GROUPS), "default": []},
+    "separator": {"type": "str", "default": "-"},
+    "since": {"type": "str", "default": "7d"},
+    "top": {"type": "int"},
+    "limits": {"type": "dict", "options": LIMITS},
+    "fail_over_limit": {"type": "bool", "default": False},
+}
+LIFETIME = 366 * 86400.0
+"""Seconds: charges are not looked for further back."""
+
+
+class Costs(t.NamedTuple):
+    """What was read of the account. None: it could not be read."""
+
+    items: list[Item]
+    volumes: float | None
+    workers_known: bool
+    user: t.Mapping[str, t.Any]
+    window: charges.Charges | None
+    lifetime: charges.Charges | None
+
+
+def run(module: VastModule) -> dict[str, t.Any]:
+    """Read everything that bills, add it up, hold it to the limits."""
+    limits, since = checked(module.params)
+    module.connect()
+    now = time.time()
+    found = gather(module, now, now - since)
+    result = {**told(module.params, found, limits), "account": account(found, now - since)}
+    if result["over_limit"] and module.params["fail_over_limit"]:
+        raise BudgetExceeded(f"A limit is exceeded. {'; '.join(result['reasons'])}.", **result)
+    return {"changed": False, **result}
+
+
+def checked(options: t.Mapping[str, t.Any]) -> tuple[Limits, float]:
+    """The limits, and the span of the charges in seconds. Raises Invalid for what cannot be meant."""
+    given = {name: value for name, value in (options["limits"] or {}).items() if value is not None}
+    if options["limits"] is not None and not given:
+        raise Invalid("limits must not be empty; omit it instead.")
+    if options["fail_over_limit"] and not given:
+        raise Invalid("fail_over_limit needs limits.")
+    for name, value in given.items():
+        check_number(value, f"limits.{name}", 0, MAX_ID)
+    if options["top"] is not None:
+        check_number(options["top"], "top", 1, MAX_ID)
+    if not options["separator"]:
+        raise Invalid("separator must not be empty; omit it instead.")
+    return Limits(**given), seconds(options["since"], "since")
+
+
+def gather(module: VastModule, now: float, since: float) -> Costs:
+    """All that bills, and what the account says of it; only the listing of instances has to be readable."""
+    client = module.client
+    rows = [each for each in read(client, {}) if not each.is_unloaded]
+    groups_of = charges.optional(client, "Which instances are workers is", lambda: endpoints.read(client))
+    owners = None if groups_of is None else workers.owners(client, groups_of)
+    stored = charges.optional(client, "Which volumes there are is", lambda: charges.volumes(client))
+    boxes = [charges.volume_item(row) for row in stored or ()]
+    per_hour = None if stored is None else charges.volumes_per_hour(client, boxes)
+    user = charges.optional(client, "The credit of the account is", lambda: charges.user(client))
+    pending = charges.optional(client, "Which price increases are pending is", lambda: price_increases.read(client))
+    raised = {row.get("contract_id") for row in (pending.rows if pending else ())}
+    owned = {} if owners is None else owners.endpoints
+    items = [*(item(each, owned.get(each.id), now, each.id in raised) for each in rows), *boxes]
+    window = charges.optional(client, "What was charged is", lambda: charges.charges(client, since, now))
+    lifetime = whole_life(module, items, window, now)
+    return Costs(items, per_hour, owners is not None and owners.complete, user or {}, window, lifetime)
+
+
+def item(instance: Instance, endpoint: int | None, now: float, raised: bool) -> Item:
+    """An instance as one of the things that bill."""
+    billed, worker = bill(instance), endpoint is not None
+    pending = ["price increase pending"] if raised else []
+    return Item(
+        kind="worker" if worker else "instance",
+        id=instance.id,
+        part="workers" if worker else billed.part,
+        pays=billed.pays,
+        per_hour=billed.per_hour,
+        label=instance.label or None,
+        gpu_name=instance.text("gpu_name"),
+        status=instance.actual_status,
+        endpoint=endpoint,
+        country=instance.text("country_code"),
+        machine_id=instance.row.get("machine_id"),
+        gpu_util=number(instance.row.get("gpu_util")),
+        since=number(instance.row.get("start_date")),
+        ends=number(instance.row.get("end_date")),
+        remarks=(*remarks(instance, now, worker=worker), *pending),
+    )
+
+
+def whole_life(
+    module: VastModule, items: list[Item], window: charges.Charges | None, now: float
+) -> charges.Charges | None:
+    """The charges since the oldest item was rented; those of the window, where they reach back as far."""
+    begun = [item.since for item in items if item.since is not None and item.since >= now - LIFETIME]
+    if window is None or not begun or min(begun) >= window.start:
+        return window
+    start = min(begun) - 1
+    client = module.client
+    return charges.optional(client, "What the items have cost is", lambda: charges.charges(client, start, now))
+
+
+def told(options: t.Mapping[str, t.Any], found: Costs, limits: Limits) -> dict[str, t.Any]:
+    """The sums, the groups, the items and the limits as a result."""
+    burning = burn(found.items, volumes=found.volumes, workers_known=found.workers_known)
+    reasons = breaches(limits, found.items, burning, found.user.get("credit"))
+    return {
+        "burn": burning.result(),
+        "groups": groups(found.items, options["group_by"], options["separator"]),
+        "items": [shown(each, found.lifetime) for each in dearest_first(found.items)[: options["top"]]],
+        "total_items": len(found.items),
+        "over_limit": bool(reasons),
+        "reasons": reasons,
+    }
+
+
+def shown(each: Item, lifetime: charges.Charges | None) -> dict[str, t.Any]:
+    """An item as results show it; its charges only where all of its life is in them."""
+    whole = lifetime is not None and each.since is not None and each.since >= lifetime.start
+    return each.result(lifetime.by_source if lifetime is not None and whole else None)
+
+
+def account(found: Costs, since: float) -> dict[str, t.Any]:
+    """What is left and what was spent."""
+    burning = burn(found.items, volumes=found.volumes, workers_known=found.workers_known)
+    credit = number(found.user.get("credit"))
+    return {
+        "credit": credit,
+        "balance": number(found.user.get("balance")),
+        "hours_left": hours_left(credit, burning.total),
+        "spent": found.window.total if found.window else None,
+        "since": since,
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    run_module(run, OPTIONS)
+
+
+if __name__ == "__main__":
+    main()
