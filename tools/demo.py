@@ -65,7 +65,10 @@ def demo() -> int:
     collections = DEMO / "collections"
     installed = collection.install(venv, collection.build(venv, LOG), collections, LOG)
     api_key = secrets.token_hex(16)
-    with box(venv) as (address, key), simulator(venv, installed / "tests" / "simulator", api_key, address) as url:
+    with contextlib.ExitStack() as until_the_end:
+        address, key = until_the_end.enter_context(box(venv))
+        program = installed / "tests" / "simulator"
+        url = until_the_end.enter_context(simulator(venv, program, api_key, address))
         say(f"A simulator answers at {url}; nothing leaves this machine")
         say("Its time runs ten times as fast. One task fails on purpose, and says so")
         return play(venv, collections, installed, {"VAST_URL": url, "VAST_API_KEY": api_key}, key)

@@ -53,7 +53,7 @@ options:
     default: 7d
   top:
     description:
-      - How many of RV(items) to return, the most expensive first. If not given, all of them are returned. The sums
+      - How many of RV(entries) to return, the most expensive first. If not given, all of them are returned. The sums
         are always about all.
     type: int
   limits:
@@ -230,10 +230,9 @@ groups:
   type: dict
   sample:
     label_prefix: [{value: dev, count: 3, per_hour: 0.9, per_day: 21.6, per_30_days: 648.0}]
-items:
+entries:
   description: >-
-    What bills, or would again, the most expensive first; before that what no price is known of. In a template write
-    C(result['items']), since C(result.items) is a method there.
+    What bills, or would again, the most expensive first; before that what no price is known of.
   returned: success, and over a limit
   type: list
   elements: dict
@@ -312,7 +311,7 @@ items:
       returned: always
       type: list
       elements: str
-total_items:
+total_entries:
   description: How many items there are, those beyond O(top) included.
   returned: success, and over a limit
   type: int
@@ -534,8 +533,8 @@ def told(options: t.Mapping[str, t.Any], found: Costs, limits: Limits) -> dict[s
     return {
         "burn": burning.result(),
         "groups": groups(found.items, options["group_by"], options["separator"]),
-        "items": [shown(each, found.lifetime) for each in dearest_first(found.items)[: options["top"]]],
-        "total_items": len(found.items),
+        "entries": [shown(each, found.lifetime) for each in dearest_first(found.items)[: options["top"]]],
+        "total_entries": len(found.items),
         "over_limit": bool(reasons),
         "reasons": reasons,
     }

@@ -315,8 +315,9 @@ response:
 import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule, run_module
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import OFFER_OPTIONS, Criteria
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import Criteria
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.offers import relax, search
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
 
 OPTIONS = {**OFFER_OPTIONS, "disk": {"type": "float", "default": 10}}
 

@@ -588,7 +588,7 @@ OPTIONS: Spec = {
 YEAR = 366 * 86400.0
 NAMED_AT_MOST = 20
 
-Thing = Instance | Volume
+Thing: t.TypeAlias = "Instance | Volume"
 
 
 class Task(t.NamedTuple):

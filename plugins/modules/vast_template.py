@@ -410,7 +410,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._account import templates
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, outcome
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import OFFER_OPTIONS, Criteria
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import Criteria
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
 
 OF_A_SEARCH = {"interruptible": False, "order": "price", "prefer": None, "limit": 1}
 """Options of vast_offer_info that say how to search, not for what."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError, VastError
+from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError
 from .._core.arguments import check_number
 from .cost import cost
 from .criteria import number
@@ -85,7 +85,7 @@ def _volumes(client: Client) -> float:
         told = number(client.call(SPENT).get("volume_storage_cost_per_hour"))
         reason = "the reply does not tell it"
     except (NotFound, PermissionDenied, ServerError) as error:
-        told, reason = None, t.cast("VastError", error).msg
+        told, reason = None, error.msg
     if told is None:
         client.warn(f"budget.max_per_hour: what volumes cost is not known and was not counted: {reason}.")
     return told or 0.0

@@ -13,8 +13,6 @@ import typing as t
 
 from .._api.errors import Invalid
 from .instance import Instance
-from .options import CONTENT_OPTIONS as CONTENT_OPTIONS
-from .options import RUNTYPES as RUNTYPES
 
 MAX_ONSTART = 4048
 """The API's limit on the start script, in characters (F3.5)."""

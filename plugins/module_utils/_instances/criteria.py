@@ -10,8 +10,7 @@ import math
 import typing as t
 
 from .._api.errors import Invalid
-from .options import OFFER_OPTIONS as OFFER_OPTIONS
-from .options import ORDERS as ORDERS
+from .options import ORDERS
 
 HOURS_PER_MONTH = 720.0
 """Vast.ai's month, in hours (F3.3)."""

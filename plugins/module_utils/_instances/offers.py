@@ -10,7 +10,8 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.errors import Exchange, ProtocolError, QuotaExceeded
 from .._api.replies import is_whole
-from .criteria import MOST_ROWS, ORDERS, Criteria, Criterion, factor_of, number, price, value_of
+from .criteria import MOST_ROWS, Criteria, Criterion, factor_of, number, price, value_of
+from .options import ORDERS
 
 SEARCH = Route("POST", "/api/v0/bundles/", 1.0, reads=True)
 """It changes nothing, whatever its method. No interval is published for it; 0.8 s is that of its GET form (F2.4)."""

@@ -173,7 +173,7 @@ def judge(
     return Verdict(unknown=tuple(unknown))
 
 
-Held = tuple[bool | None, str]
+Held: t.TypeAlias = "tuple[bool | None, str]"
 """Whether a condition holds, None for not known, and what to say of it."""
 
 

@@ -162,7 +162,7 @@ def what_was_rented_is_named(run: Run) -> c.Iterator[str]:
     for number in sorted(run.created & set(run.after)):
         if str(number) in text or run.touched(number):
             continue
-        ask = next(sent.path.split("/")[-2] for sent in run.writes if number in sent.done)
+        ask = next((sent.path.split("/")[-2] for sent in run.writes if number in sent.done), "")
         told = run.result.failed and str(options.get("label")) in run.result["msg"] and ask in run.result["msg"]
         if not told:
             yield f"{number}, rented by offer {ask}, is alive, and nothing names it: {run.result['msg']}"

@@ -99,7 +99,7 @@ def test_a_week_to_the_cent(days: Days) -> None:
     assert result["account"]["spent"] == pytest.approx(ledger["total"], abs=0.01)
     assert result["account"]["credit"] == pytest.approx(900 - ledger["total"], abs=0.01)
     costs = {each["id"]: each["gpu_cost"] + each["disk_cost"] for each in ledger["instances"]}
-    shown = {item["id"]: item["cost_so_far"] for item in result["items"] if item["kind"] != "volume"}
+    shown = {item["id"]: item["cost_so_far"] for item in result["entries"] if item["kind"] != "volume"}
     assert shown == pytest.approx(costs, abs=0.01)
 
 

@@ -231,12 +231,12 @@ def make_client(warn: t.Callable[[str], None] = pytest.fail) -> Client:
     return Client(Settings(KEY, URL), agent="tests", warn=warn, clock=Clock())
 
 
-def run_module(name: str, /, *, check_mode: bool = False, **options: t.Any) -> Result:
+def run_module(module_name: str, /, *, check_mode: bool = False, **options: t.Any) -> Result:
     """Run a module in this process, with the connection options of the tests unless others are given.
 
     Whatever it is run for, no secret may show: of the key, not even what Ansible would mask.
     """
-    module = importlib.import_module(f"{MODULES}.{name}")
+    module = importlib.import_module(f"{MODULES}.{module_name}")
     arguments = {"api_key": KEY, "api_url": URL, **options, "_ansible_check_mode": check_mode, "_ansible_diff": True}
     arguments = {name: None if value is NULL else value for name, value in arguments.items() if value is not None}
     warnings: list[str] = []
@@ -263,23 +263,23 @@ def run_module(name: str, /, *, check_mode: bool = False, **options: t.Any) -> R
     return result
 
 
-def succeed(name: str, /, **options: t.Any) -> Result:
+def succeed(module_name: str, /, **options: t.Any) -> Result:
     """Run a module that must not fail."""
-    result = run_module(name, **options)
+    result = run_module(module_name, **options)
     assert not result.failed, result.values
     return result
 
 
-def fail(name: str, /, **options: t.Any) -> Result:
+def fail(module_name: str, /, **options: t.Any) -> Result:
     """Run a module that must fail."""
-    result = run_module(name, **options)
+    result = run_module(module_name, **options)
     assert result.failed, result.values
     return result
 
 
-def fail_as(name: str, error_class: str, /, *says: str, **options: t.Any) -> Result:
+def fail_as(module_name: str, error_class: str, /, *says: str, **options: t.Any) -> Result:
     """Run a module that must fail in this way, with a message that holds all these texts."""
-    result = fail(name, **options)
+    result = fail(module_name, **options)
     assert result["error_class"] == error_class, result.values
     assert [text for text in says if text not in result["msg"]] == [], result["msg"]
     return result

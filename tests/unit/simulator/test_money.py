@@ -105,7 +105,8 @@ DAYS = {"day": {"gte": 0, "lte": 4e9}}
 STORED = {"instances": [{"id": 1, "label": "one", **PRICES}], "volumes": [{"id": 9, "storage_total_cost": 0.5}]}
 
 
-def charges(api: Api, filters: Any = DAYS, **query: Any) -> Any:
+def charges(api: Api, filters: Any = None, **query: Any) -> Any:
+    filters = DAYS if filters is None else filters
     return api.get("/api/v0/charges/", params={"select_filters": json.dumps(filters), **query})
 
 

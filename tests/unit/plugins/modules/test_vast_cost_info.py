@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 import pytest
@@ -12,7 +13,7 @@ from ..harness import NULL, Api, FakeClock, Result, fail_as, instance_row, list_
 
 NOW = 1_000_000
 DAY = 86400
-NOTHING: dict[str, t.Any] = {}
+NOTHING: t.Mapping[str, t.Any] = types.MappingProxyType({})
 DENIED = {"success": False, "error": "forbidden", "msg": "Your key lacks the api.x access"}
 
 
@@ -38,7 +39,7 @@ def account(
     rate: t.Any = None,
     credit: t.Any = 42.0,
     pending: t.Sequence[int] = (),
-    charged: dict[str, t.Any] | None = NOTHING,
+    charged: t.Mapping[str, t.Any] | None = NOTHING,
     older: tuple[int, dict[str, t.Any]] | None = None,
     since: int = NOW - 7 * DAY,
 ) -> None:
@@ -61,7 +62,7 @@ def account(
         expect_charges(api, *older)
 
 
-def expect_charges(api: Api, since: int, charged: dict[str, t.Any], **more: t.Any) -> None:
+def expect_charges(api: Api, since: int, charged: t.Mapping[str, t.Any], **more: t.Any) -> None:
     """Declare a page of charges."""
     rows = [{"source": source, "amount": amount} for source, amount in charged.items()]
     query = {"select_filters": {"day": {"gte": since, "lte": NOW}}, "limit": 500}
@@ -76,7 +77,7 @@ def per_hour(result: Result) -> dict[str, t.Any]:
 
 def remarks(result: Result) -> dict[int, list[str]]:
     """Why each item is worth a look."""
-    return {item["id"]: item["remarks"] for item in result["items"]}
+    return {item["id"]: item["remarks"] for item in result["entries"]}
 
 
 def test_everything_that_bills_is_added_up_by_part(api: Api) -> None:
@@ -85,7 +86,7 @@ def test_everything_that_bills_is_added_up_by_part(api: Api) -> None:
     result = succeed("vast_cost_info")
     assert per_hour(result) == {"running": 0.42, "stopped_disk": 0.01, "volumes": 0.02, "workers": 0.42, "total": 0.87}
     assert result["burn"]["total"] == {"per_hour": 0.87, "per_day": 20.88, "per_30_days": 626.4}
-    assert [(item["kind"], item["id"], item["part"]) for item in result["items"]] == [
+    assert [(item["kind"], item["id"], item["part"]) for item in result["entries"]] == [
         ("instance", 1, "running"),
         ("worker", 3, "workers"),
         ("volume", 900, "volumes"),
@@ -113,7 +114,7 @@ def test_what_loads_pays_its_disk(api: Api, status: str | None) -> None:
     account(api, instance_row(1, actual_status=status))
     result = succeed("vast_cost_info")
     assert per_hour(result)["running"] == 0.01
-    assert (result["items"][0]["pays"], remarks(result)[1]) == ("disk", ["loading"])
+    assert (result["entries"][0]["pays"], remarks(result)[1]) == ("disk", ["loading"])
 
 
 @pytest.mark.parametrize("row", [instance_row, stopped_row])
@@ -121,7 +122,7 @@ def test_what_is_offline_pays_nothing(api: Api, row: t.Any) -> None:
     account(api, row(1, actual_status="offline"))
     result = succeed("vast_cost_info")
     assert per_hour(result)["total"] == 0
-    assert result["items"][0]["pays"] == "nothing"
+    assert result["entries"][0]["pays"] == "nothing"
     assert "offline" in remarks(result)[1]
 
 
@@ -148,7 +149,7 @@ def test_a_price_that_is_none_makes_the_sum_unknown_and_exceeds_every_limit(api:
     assert per_hour(result)["total"] is None
     assert result["account"]["hours_left"] is None
     assert [reason.split(":")[0] for reason in result["reasons"]] == ["per_hour", "hours_left", "per_instance"]
-    assert result["items"][0]["id"] == 1
+    assert result["entries"][0]["id"] == 1
     assert "price not known" in remarks(result)[1]
 
 
@@ -185,7 +186,7 @@ def test_limits_that_are_exceeded_are_told_and_fail_only_on_demand(api: Api) -> 
     assert succeed("vast_cost_info", limits=limits)["reasons"] == reasons
     account(api, instance_row(1), instance_row(2, dph_total=3.0), credit=7.0)
     result = fail_as("vast_cost_info", "budget", reasons[0], limits=limits, fail_over_limit=True)
-    assert (result["over_limit"], result["reasons"], result["total_items"]) == (True, reasons, 2)
+    assert (result["over_limit"], result["reasons"], result["total_entries"]) == (True, reasons, 2)
 
 
 def test_a_limit_that_is_met_exactly_is_not_exceeded(api: Api) -> None:
@@ -272,7 +273,7 @@ def test_since_when_it_is_stopped_is_what_the_reaper_has_seen(api: Api, clock: F
 def test_only_the_most_expensive_are_returned(api: Api) -> None:
     account(api, instance_row(1), instance_row(2, dph_total=2.0))
     result = succeed("vast_cost_info", top=1)
-    assert ([item["id"] for item in result["items"]], result["total_items"]) == ([2], 2)
+    assert ([item["id"] for item in result["entries"]], result["total_entries"]) == ([2], 2)
     assert per_hour(result)["total"] == 2.42
 
 
@@ -289,12 +290,12 @@ def test_what_was_charged_in_the_window_and_over_each_life(api: Api) -> None:
         "spent": 6.0,
         "since": NOW - 7 * DAY,
     }
-    assert {item["id"]: item["cost_so_far"] for item in result["items"]} == {1: 1.5, 2: 11.0, 3: None}
+    assert {item["id"]: item["cost_so_far"] for item in result["entries"]} == {1: 1.5, 2: 11.0, 3: None}
 
 
 def test_charges_are_not_looked_for_further_back_than_a_year(api: Api) -> None:
     account(api, instance_row(1, start_date=NOW - 400 * DAY), charged={"instance-1": 4.0})
-    assert succeed("vast_cost_info")["items"][0]["cost_so_far"] is None
+    assert succeed("vast_cost_info")["entries"][0]["cost_so_far"] is None
 
 
 def test_another_window(api: Api) -> None:
@@ -315,7 +316,7 @@ def test_a_volume_without_a_price_takes_the_sum_of_the_api(api: Api) -> None:
     account(api, volumes=[volume_row(1, storage_total_cost=None), volume_row(2)], rate=0.05)
     result = succeed("vast_cost_info")
     assert per_hour(result)["volumes"] == per_hour(result)["total"] == 0.05
-    assert [item["per_hour"] for item in result["items"]] == [None, 0.02]
+    assert [item["per_hour"] for item in result["entries"]] == [None, 0.02]
 
 
 def test_a_volume_whose_price_nobody_tells_is_not_known(api: Api) -> None:
@@ -410,7 +411,7 @@ def test_charges_that_cannot_be_relied_on_are_not_known(api: Api, reply: t.Any) 
 def test_an_amount_that_is_none_makes_what_was_spent_unknown(api: Api) -> None:
     account(api, instance_row(1, start_date=NOW - DAY), charged={"instance-1": "x", "instance-2": 1.0})
     result = succeed("vast_cost_info")
-    assert (result["account"]["spent"], result["items"][0]["cost_so_far"]) == (None, None)
+    assert (result["account"]["spent"], result["entries"][0]["cost_so_far"]) == (None, None)
 
 
 def test_charges_never_take_more_than_twenty_pages(api: Api) -> None:

@@ -25,12 +25,14 @@ def names(api: Api, *there: str, times: int = 1) -> None:
         api.expect("GET", PATH, {"success": True, "secrets": dict.fromkeys(there, "********")})
 
 
-def send(api: Api, method: str, reply: t.Any = YES, **more: t.Any) -> None:
+def send(api: Api, method: str, reply: t.Any = None, **more: t.Any) -> None:
+    reply = YES if reply is None else reply
     """Declare a write of the value."""
     api.expect(method, PATH, reply, body={"key": "HF_TOKEN", "value": VALUE}, **more)
 
 
-def drop(api: Api, reply: t.Any = YES, **more: t.Any) -> None:
+def drop(api: Api, reply: t.Any = None, **more: t.Any) -> None:
+    reply = YES if reply is None else reply
     """Declare the deletion."""
     api.expect("DELETE", PATH, reply, body={"key": "HF_TOKEN"}, **more)
 

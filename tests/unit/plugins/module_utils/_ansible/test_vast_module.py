@@ -8,6 +8,7 @@ import ast
 import json
 import pathlib
 import re
+import shlex
 import sys
 import typing as t
 
@@ -255,7 +256,7 @@ def test_without_requests_the_failure_names_library_and_interpreter(monkeypatch:
     monkeypatch.setattr(client, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
     result = fail("vast_instance", id=4711, state="stopped")
     assert result["error_class"] == "dependency"
-    assert f"{sys.executable} -m pip install requests" in result["msg"]
+    assert f"{shlex.quote(sys.executable)} -m pip install requests" in result["msg"]
     assert "No module named 'requests'" in result["exception"]
 
 

@@ -11,12 +11,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import (
-    OFFER_OPTIONS,
     Criteria,
     country,
     number,
     price,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
 
 from ...harness import offer_row
 

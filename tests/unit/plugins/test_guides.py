@@ -17,8 +17,8 @@ from ansible.vars.reserved import get_reserved_names
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import API_OPTIONS
 from ansible_collections.vastai.cloud.plugins.module_utils._api import errors
 
-from ..harness import COLLECTION, NAMES
-from .test_documentation import real_validator
+from .harness import COLLECTION, NAMES
+from .modules.test_documentation import real_validator
 
 GUIDES = [COLLECTION / "README.md", *sorted((COLLECTION / "docs" / "docsite" / "rst").glob("*.rst"))]
 PLAYBOOKS = {path.stem for path in (COLLECTION / "playbooks").glob("*.yml")}
