@@ -306,7 +306,8 @@ items:
       type: float
     remarks:
       description: >-
-        Why it is worth a look, such as C(idle), C(stopped), C(outbid), C(start queued), C(offline), C(loading),
+        Why it is worth a look, such as C(idle), C(stopped), or C(stopped for 3 days) where
+        M(vastai.cloud.vast_reaper) of the same user has seen it, C(outbid), C(start queued), C(offline), C(loading),
         C(contract ends in 5 hours), C(price increase pending), C(no label), C(not attached) or C(price not known).
       returned: always
       type: list
@@ -413,6 +414,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments impor
 from ansible_collections.vastai.cloud.plugins.module_utils._core.durations import seconds
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.billing import bill, remarks
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance, read
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Seen
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper_state import History
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints, workers
 
 LIMITS: Spec = {name: {"type": "float"} for name in Limits._fields}
@@ -480,14 +483,17 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
     pending = charges.optional(client, "Which price increases are pending is", lambda: price_increases.read(client))
     raised = {row.get("contract_id") for row in (pending.rows if pending else ())}
     owned = {} if owners is None else owners.endpoints
-    items = [*(item(each, owned.get(each.id), now, each.id in raised) for each in rows), *boxes]
+    seen = History(client, None).known()
+    items = [*(item(each, owned.get(each.id), now, each.id in raised, seen) for each in rows), *boxes]
     window = charges.optional(client, "What was charged is", lambda: charges.charges(client, since, now))
     lifetime = whole_life(module, items, window, now)
     return Costs(items, per_hour, owners is not None and owners.complete, user or {}, window, lifetime)
 
 
-def item(instance: Instance, endpoint: int | None, now: float, raised: bool) -> Item:
+def item(instance: Instance, endpoint: int | None, now: float, raised: bool, seen: t.Mapping[str, Seen]) -> Item:
     """An instance as one of the things that bill."""
+    known = seen.get(f"instance-{instance.id}")
+    stopped = known.stopped if known else None
     billed, worker = bill(instance), endpoint is not None
     pending = ["price increase pending"] if raised else []
     return Item(
@@ -505,7 +511,7 @@ def item(instance: Instance, endpoint: int | None, now: float, raised: bool) -> 
         gpu_util=number(instance.row.get("gpu_util")),
         since=number(instance.row.get("start_date")),
         ends=number(instance.row.get("end_date")),
-        remarks=(*remarks(instance, now, worker=worker), *pending),
+        remarks=(*remarks(instance, now, worker=worker, stopped_since=stopped), *pending),
     )
 
 

@@ -754,7 +754,9 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
             victims.append(victim(thing, verdict))
     if any(each.acts and isinstance(each.thing, Instance) for each in victims):
         owned = owners(module)
-        unprotected -= sum(each.id in owned for each in found.things if isinstance(each, Instance))
+        unprotected -= sum(
+            each.id in owned and not task.protects(each) for each in found.things if isinstance(each, Instance)
+        )
         for each in [*victims]:
             if each.acts and isinstance(each.thing, Instance) and each.thing.id in owned:
                 victims.remove(each)

@@ -35,6 +35,16 @@ class History:
         identity = f"{client.settings.api_url} {client.settings.api_key}"
         self._account = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
 
+    def known(self) -> dict[str, Seen]:
+        """What earlier runs recorded, for those who only look; empty when there is none or it cannot be read."""
+        if not os.path.lexists(self._path):
+            return {}
+        try:
+            with self._file.locked() as content:
+                return load(content.data).get(self._account, {})
+        except (OSError, ValueError):
+            return {}
+
     def record(
         self, candidates: c.Iterable[Candidate], limits: c.Sequence[float], now: float, max_gap: float
     ) -> dict[str, Seen]:

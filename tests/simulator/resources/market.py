@@ -152,7 +152,7 @@ def create(account: Account, request: Request) -> Reply:
 def rent(account: Account, offer_id: int, fields: Row) -> Reply:
     if problem := rent_problem(fields):
         return problem
-    if fields.get("vm") and not own_keys(account):
+    if fields.get("vm") and not ssh_keys.table(account):
         return refusal(400, "no_ssh_key_for_vm", "VM instances need an SSH key on the account.")
     bid = fields.get("price")
     disk = float(fields.get("disk") or 8)
@@ -265,20 +265,7 @@ def deliver(account: Account, machine: Machine, offer: Row, fields: Row, disk: f
         behaviour["ssh"] = machine.ssh
     instance = add_instance(account, {**spec, "state": "creating", "behaviour": behaviour}, "create")
     instance.born = account.clock.now()
-    give_keys(account, instance)
     return instance
-
-
-def own_keys(account: Account) -> list[str]:
-    """The public keys of the account itself, `user.ssh_key` and its table of keys."""
-    listed = [str(row["public_key"]) for row in account.table("ssh_keys").values()]
-    return [key for key in (account.user["ssh_key"], *listed) if key]
-
-
-def give_keys(account: Account, instance: Instance) -> None:
-    """A box gets the keys that the account has when it is rented, and no later ones."""
-    keys = [{"id": account.new_id(), "user_id": account.user["id"], "public_key": key} for key in own_keys(account)]
-    account.things.setdefault("instance_keys", {})[instance.id] = keys
 
 
 def create_many(account: Account, request: Request) -> Reply:

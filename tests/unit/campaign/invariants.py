@@ -75,7 +75,8 @@ def no_blind_repeat(run: Run) -> c.Iterator[str]:
         for work in works(sent):
             # What cancels a start may be sent until it is proven: it does no harm, and the start may bill.
             cancels = work[0] == "state" and work[2] != run.task.options.get("state")
-            if work in open_work and not cancels:
+            # What is gone is in no listing that could show it.
+            if work in open_work and not cancels and (work[1] in run.after or work[1] not in run.before):
                 yield f"{work} was sent as request {open_work[work].seq} and again, blindly, as request {sent.seq}"
             if not is_refusal(sent):
                 open_work[work] = sent
@@ -174,7 +175,7 @@ def only_what_is_meant_is_destroyed(run: Run) -> c.Iterator[str]:
     wrong = {number for number in wrong if not run.touched(number)}
     if wrong:
         yield f"{sorted(wrong)} were destroyed, and nobody meant them"
-    if options.get("state") != "absent":
+    if options.get("state") != "absent" or run.task.module == "vast_endpoint":
         return
     most = options.get("max_affected", 1) if run.task.module == "vast_fleet" else 1
     if len(run.destroyed) > most:
@@ -183,6 +184,8 @@ def only_what_is_meant_is_destroyed(run: Run) -> c.Iterator[str]:
 
 def _may_be_destroyed(run: Run) -> set[int]:
     options = run.task.options
+    if run.task.module == "vast_endpoint":
+        return set(run.told).union(*WORKERS.values())
     if options.get("on_unavailable") == "replace" or options.get("on_duplicate") == "destroy_younger":
         of_that_label = {number for number, fact in run.before.items() if fact.label == options["label"]}
         return of_that_label | (run.destroyed - run.before.keys())

@@ -329,7 +329,7 @@ def test_a_create_that_is_delivered_twice_rents_twice_where_the_offer_stays(star
 
 def test_a_virtual_machine_needs_a_key_of_the_account(start: Start) -> None:
     key = "ssh-ed25519 AAAA me@here"
-    api = start({"machines": [{"id": 1}], "user": {"ssh_key": key}})
+    api = start({"machines": [{"id": 1}], "ssh_keys": [key]})
     number = rented(api, vm=True)
     shown = json.loads(api.get(f"/api/v0/instances/{number}/ssh/").json()["ssh_keys"])
     assert [row["public_key"] for row in shown] == [key]

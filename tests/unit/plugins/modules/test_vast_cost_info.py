@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ..harness import NULL, Api, Result, fail_as, instance_row, list_query, stopped_row, succeed
+from ..harness import NULL, Api, FakeClock, Result, fail_as, instance_row, list_query, stopped_row, succeed
 
 NOW = 1_000_000
 DAY = 86400
@@ -254,6 +254,19 @@ def test_why_things_are_worth_a_look(api: Api) -> None:
         8: [],
         900: ["not attached"],
     }
+
+
+def test_since_when_it_is_stopped_is_what_the_reaper_has_seen(api: Api, clock: FakeClock) -> None:
+    rule = {"name": "a", "stopped_for": "9d", "action": "report"}
+    api.expect_listing(stopped_row(1))
+    succeed("vast_reaper", select={"all": True}, rules=[rule])
+    clock.seconds += 3.2 * DAY
+    api.expect_listing(stopped_row(1), instance_row(2))
+    for path in ("/api/v0/endptjobs/", "/api/v0/volumes/", "/api/v0/users/current/"):
+        api.expect_any("GET", path, {"results": [], "volumes": [], "credit": 1.0})
+    api.expect_any("GET", "/api/v0/instances/pending-price-increases/", {"pending_price_increases": []})
+    api.expect_any("GET", "/api/v0/charges/", {"results": []})
+    assert remarks(succeed("vast_cost_info")) == {1: ["stopped for 3 days"], 2: []}
 
 
 def test_only_the_most_expensive_are_returned(api: Api) -> None:
