@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._api.client import Client, Route
+from .._api.clock import Deadline
 from .._api.errors import Exchange, ProtocolError
 
 LIST = Route("GET", "/api/v0/instances/pending-price-increases/", 2.0)
@@ -21,17 +22,21 @@ class Pending(t.NamedTuple):
     truncated: bool
 
 
-def read(client: Client) -> Pending:
+def read(client: Client, deadline: Deadline | None = None) -> Pending:
     """All that are pending, or as many as the API shows. Raises ProtocolError for what is no list of them."""
-    reply = client.call(LIST)
+    reply = client.call(LIST, deadline=deadline)
     rows = reply.get("pending_price_increases")
+    problem = ""
     if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_id(row.get(ID)) for row in rows):
+        problem = "it holds no list of them with ids"
+    elif len({row[ID] for row in rows}) < len(rows):
+        problem = "it lists one of them twice"
+    if problem:
         raise ProtocolError(
-            "The listing of price increases cannot be relied on: it holds no list of them with ids. It was ignored; "
-            "run the task again.",
+            f"The listing of price increases cannot be relied on: {problem}. It was ignored; run the task again.",
             Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
         )
-    return Pending(rows, reply.get("truncated") is not False)
+    return Pending(t.cast("list[t.Mapping[str, t.Any]]", rows), reply.get("truncated") is not False)
 
 
 def _is_id(value: t.Any) -> bool:

@@ -24,6 +24,14 @@ NAMED: dict[int | str, tuple[int, ...]] = {
 }
 
 
+def price_increase(factor: float) -> dict[str, float]:
+    """The prices of an increase by that factor; traffic and fee stay as they are."""
+    prices = {"gpu_costpersec": 0.0001, "disk_ram_costpersec": 0.00001}
+    others = {f"{age}_{name}": 0.01 for age in ("old", "new") for name in ("bwu_cost", "bwd_cost", "platform_fee")}
+    old = {f"old_{name}": price for name, price in prices.items()}
+    return {**old, **{f"new_{name}": price * factor for name, price in prices.items()}, **others}
+
+
 def connection() -> st.SearchStrategy[dict[str, t.Any]]:
     """Options of the connection."""
     return st.fixed_dictionaries(

@@ -124,6 +124,7 @@ PLACES = {
     "create-group": ("POST", "/api/v0/workergroups/"),
     "change-group": ("PUT", "/api/v0/workergroups/*"),
     "update-workers": ("POST", "/update_workers/"),
+    "price increases": ("*", "/api/v0/instances/*-price-increase*"),
     "secrets": ("*", "/api/v0/secrets/"),
     "template": ("*", "/api/v0/template/"),
     "ssh": ("*", "/api/v0/ssh/*"),

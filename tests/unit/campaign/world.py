@@ -36,7 +36,7 @@ from ansible_collections.vastai.cloud.tests.simulator.reply import Reply
 from ansible_collections.vastai.cloud.tests.simulator.request import Request
 
 from ..plugins.harness import COLLECTION, KEY, FakeClock, Result, run_module
-from .draws import ACCOUNT_KEY
+from .draws import ACCOUNT_KEY, price_increase
 from .steps import CHANGES, MARKET, NEWEST, End, Event, Fault, Meanwhile, Nature, Task
 
 PAGE = 4
@@ -71,6 +71,11 @@ ACCOUNT: Row = {
     ],
     "ssh_keys": [ACCOUNT_KEY],
     "secrets": {"TOKEN": "SECRET-old"},
+    "price_increases": [
+        {"pending_price_increase_id": 81, "contract_id": 1, **price_increase(1.05)},
+        {"pending_price_increase_id": 82, "contract_id": 4, **price_increase(1.5)},
+        {"pending_price_increase_id": 83, "contract_id": 6, **price_increase(1.05), "new_bwu_cost": None},
+    ],
     "templates": [
         {"name": "server", "image": "alpine", "private": True, "env": "-e TOKEN=SECRET-of-a-template"},
         {"name": "shared", "image": "alpine", "used_by_others": True},

@@ -35,6 +35,7 @@ from ..harness import (
 )
 from . import test_vast_cost_info as costs
 from . import test_vast_env_var as env_var_tests
+from . import test_vast_price_increase as raises
 from . import test_vast_reaper as reaper
 from . import test_vast_ssh_key as ssh_key_tests
 from . import test_vast_template as template_tests
@@ -46,7 +47,7 @@ OF_EVERY_MODULE = {"changed", "msg"}
 """What Ansible itself documents."""
 INFO = [name for name in NAMES if name.endswith(("_info", "_logs"))]
 """Those that change nothing."""
-FOR_MANY = ["vast_fleet", "vast_reaper"]
+FOR_MANY = ["vast_fleet", "vast_price_increase", "vast_reaper"]
 """Those whose diff has a part for each of many things."""
 
 every_module = pytest.mark.parametrize("name", NAMES)
@@ -668,6 +669,20 @@ def reaping_too_many(api: Api) -> Result:
     return run_module("vast_reaper", **reaper.OLD, max_affected=0)
 
 
+def accepting(api: Api) -> Result:
+    raises.listed(api, raises.row(), raises.row(8, new=0.8), times=2)
+    raises.send(api)
+    raises.listed(api, raises.row(8, new=0.8))
+    return run_module("vast_price_increase", **raises.GIVEN)
+
+
+def accepting_refused(api: Api) -> Result:
+    raises.listed(api, raises.row(), times=2)
+    raises.send(api, reply={"success": False, "error": "invalid_args", "msg": "No"}, status=400)
+    raises.listed(api, raises.row())
+    return run_module("vast_price_increase", **raises.GIVEN)
+
+
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_cost_info": [costing, costing_too_much, costing_refused],
     "vast_endpoint": [deploying, deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
@@ -702,6 +717,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_template": [keeping_a_template, keeping_a_template_refused],
     "vast_template_info": [listing_templates, listing_templates_refused],
     "vast_ssh_key": [adding_a_key, adding_a_key_refused],
+    "vast_price_increase": [accepting, accepting_refused],
     "vast_reaper": [reaping, reaping_foreseen, reaping_refused, reaping_too_many],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
 }
