@@ -125,6 +125,7 @@ PLACES = {
     "change-group": ("PUT", "/api/v0/workergroups/*"),
     "update-workers": ("POST", "/update_workers/"),
     "secrets": ("*", "/api/v0/secrets/"),
+    "apikeys": ("*", "/api/v0/auth/apikeys/*"),
     "template": ("*", "/api/v0/template/"),
     "ssh": ("*", "/api/v0/ssh/*"),
 }

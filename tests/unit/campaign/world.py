@@ -71,6 +71,7 @@ ACCOUNT: Row = {
     ],
     "ssh_keys": [ACCOUNT_KEY],
     "secrets": {"TOKEN": "SECRET-old"},
+    "api_keys": [{"name": "ci"}, {"name": "other"}, {"name": "main", "key_type": "primary"}],
     "templates": [
         {"name": "server", "image": "alpine", "private": True, "env": "-e TOKEN=SECRET-of-a-template"},
         {"name": "shared", "image": "alpine", "used_by_others": True},
