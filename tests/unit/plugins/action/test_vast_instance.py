@@ -47,7 +47,7 @@ def play(
     """The result of one task over such a connection."""
     task = task or a_task()
     task.delegate_to = delegate_to
-    action = ActionModule(task, types.SimpleNamespace(transport=connection, **more), None, None, Templar())
+    action = ActionModule(task, types.SimpleNamespace(transport=connection, **more), None, None, Templar(), None)
     return action.run(None, {"inventory_hostname": "box-1"} if task_vars is None else task_vars)
 
 
