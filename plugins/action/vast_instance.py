@@ -22,6 +22,12 @@ class ActionModule(NormalAction):
         """Run the module, or fail before anything is copied to the other machine."""
         if not (self._stays_here() or self._task.delegate_to or self._allowed(task_vars or {})):
             return {"failed": True, "changed": False, "msg": self._refusal(task_vars or {}), "error_class": "invalid"}
+        if boolean(self._task.args.get("return_key", False), strict=False):
+            if self._task.async_val:
+                msg = "return_key cannot be used with async: its status would show the key. Nothing was sent. Use dest."
+                return {"failed": True, "changed": False, "msg": msg, "error_class": "invalid"}
+            # The registered result has the key of vast_api_key; every display of the task is censored.
+            self._task.no_log = True
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         return result
 

@@ -59,6 +59,8 @@ class VastModule(AnsibleModule):
 
     client: Client
     deadline: Deadline
+    shown_once: t.Mapping[str, str] = {}
+    """Secrets that the user asked to have in the result, by key; the guard keeps that result out of every display."""
 
     def __init__(self, argument_spec: Spec, criteria: c.Collection[str] = (), **more: t.Any) -> None:
         """The `criteria` are options whose null is an empty criterion; null is refused for all others."""
@@ -88,14 +90,14 @@ class VastModule(AnsibleModule):
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         """End with a result, without secrets."""
-        super().exit_json(**self.redactor.clean(kwargs))
+        super().exit_json(**self.redactor.clean(kwargs), **self.shown_once)
         raise SystemExit(0)  # pragma: no cover
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Fail, without secrets; what AnsibleModule itself finds wrong with the options is `invalid` like the rest."""
         msg = self._faults[0] if self._faults else msg
         result = self.redactor.clean({"error_class": Invalid.error_class, **kwargs, "msg": msg})
-        super().fail_json(**{**result, "msg": visible(result["msg"])})
+        super().fail_json(**{**result, "msg": visible(result["msg"]), **self.shown_once})
         raise SystemExit(1)  # pragma: no cover
 
     def warn(self, warning: str, *args: t.Any, **kwargs: t.Any) -> None:

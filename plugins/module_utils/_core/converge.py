@@ -135,7 +135,7 @@ class _Engine(t.Generic[T]):
             item.once = write.once
             item.requests += 1
         try:
-            self.client.call(write.route, ids=write.ids, body=write.body, deadline=self.deadline)
+            reply = self.client.call(write.route, ids=write.ids, body=write.body, deadline=self.deadline)
         except VastError as error:
             if len(group) > 1 and _is_no_such_form(error) and not self.says_gone(error):
                 for item in group:
@@ -150,6 +150,7 @@ class _Engine(t.Generic[T]):
             self.take(write, group, doubt, wrote)
         else:
             for item in group:
+                item.reply = reply
                 # A yes to many may be meant for others.
                 item.accepted = item.accepted or len(group) == 1 or self.kind.pending(item)
 

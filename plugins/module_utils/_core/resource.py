@@ -45,7 +45,8 @@ class Item(t.Generic[T]):
     for it. `looked`: a complete listing has shown it since the last request. `left`: the changes that it does not show.
     `requests`: so many left. `held`: it has shown since that nothing scarce is missing to it; `shown`: that all is as
     planned. `differs`: it shows a change of what a plan can change. `absent`: so many listings in a row did not contain
-    it. `denied`: the fields that were refused to it alone. `follow`: it is waited for. `memory` is its kind's own.
+    it. `denied`: the fields that were refused to it alone. `follow`: it is waited for. `reply`: what the last request
+    that was not refused was answered with; it may hold a secret that is shown once. `memory` is its kind's own.
     """
 
     def __init__(self, ref: Ref, before: T, plan: Plan, *, follow: bool = True, note: str = "") -> None:
@@ -65,6 +66,7 @@ class Item(t.Generic[T]):
         self.refused: VastError | None = None
         self.doubt: VastError | None = None
         self.error: VastError | None = None
+        self.reply: t.Mapping[str, t.Any] = {}
         self.memory: t.Any = None
 
     @property

@@ -126,6 +126,7 @@ PLACES = {
     "update-workers": ("POST", "/update_workers/"),
     "price increases": ("*", "/api/v0/instances/*-price-increase*"),
     "secrets": ("*", "/api/v0/secrets/"),
+    "apikeys": ("*", "/api/v0/auth/apikeys/*"),
     "template": ("*", "/api/v0/template/"),
     "ssh": ("*", "/api/v0/ssh/*"),
 }

@@ -76,6 +76,7 @@ ACCOUNT: Row = {
         {"pending_price_increase_id": 82, "contract_id": 4, **price_increase(1.5)},
         {"pending_price_increase_id": 83, "contract_id": 6, **price_increase(1.05), "new_bwu_cost": None},
     ],
+    "api_keys": [{"name": "ci"}, {"name": "other"}, {"name": "main", "key_type": "primary"}],
     "templates": [
         {"name": "server", "image": "alpine", "private": True, "env": "-e TOKEN=SECRET-of-a-template"},
         {"name": "shared", "image": "alpine", "used_by_others": True},

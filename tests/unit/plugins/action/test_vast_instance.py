@@ -32,12 +32,22 @@ def module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NormalAction, "run", lambda self, tmp, task_vars: RAN)
 
 
+def a_task(async_val: int = 0, **args: t.Any) -> types.SimpleNamespace:
+    """A task as the guard sees it."""
+    return types.SimpleNamespace(action="vastai.cloud.vast_fleet", async_val=async_val, args=args, no_log=False)
+
+
 def play(
-    connection: str = "ssh", delegate_to: str | None = None, task_vars: dict[str, t.Any] | None = None, **more: t.Any
+    connection: str = "ssh",
+    delegate_to: str | None = None,
+    task_vars: dict[str, t.Any] | None = None,
+    task: types.SimpleNamespace | None = None,
+    **more: t.Any,
 ) -> dict[str, t.Any]:
     """The result of one task over such a connection."""
-    task = types.SimpleNamespace(action="vastai.cloud.vast_fleet", delegate_to=delegate_to, async_val=0)
-    action = ActionModule(task, types.SimpleNamespace(transport=connection, **more), None, None, Templar())
+    task = task or a_task()
+    task.delegate_to = delegate_to
+    action = ActionModule(task, types.SimpleNamespace(transport=connection, **more), None, None, Templar(), None)
     return action.run(None, {"inventory_hostname": "box-1"} if task_vars is None else task_vars)
 
 
@@ -73,6 +83,26 @@ def test_a_machine_cannot_open_it_with_a_fact_of_its_own() -> None:
     assert play(task_vars={ALLOW: True, "ansible_facts": {ALLOW: True}})["error_class"] == Invalid.error_class
     assert play(task_vars={ALLOW: True, "ansible_facts": {"os": "linux"}}) == RAN
     assert play(task_vars={ALLOW: True, "ansible_facts": None}) == RAN
+
+
+@pytest.mark.parametrize("value", [True, "yes"])
+def test_a_task_that_returns_a_key_is_never_shown(value: t.Any) -> None:
+    task = a_task(return_key=value)
+    assert play("local", task=task) == RAN
+    assert task.no_log is True
+
+
+@pytest.mark.parametrize("args", [{}, {"return_key": False}, {"return_key": "no"}])
+def test_others_are_shown(args: dict[str, t.Any]) -> None:
+    task = a_task(**args)
+    assert play("local", task=task) == RAN
+    assert task.no_log is False
+
+
+def test_a_key_is_not_returned_to_a_job_whose_status_would_show_it() -> None:
+    result = play("local", task=a_task(async_val=60, return_key=True))
+    assert (result["failed"], result["changed"], result["error_class"]) == (True, False, Invalid.error_class)
+    assert "ran" not in result
 
 
 def test_it_stands_before_every_module() -> None:

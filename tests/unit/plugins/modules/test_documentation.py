@@ -33,6 +33,7 @@ from ..harness import (
     run_module,
     stopped_row,
 )
+from . import test_vast_api_key as api_key_tests
 from . import test_vast_cost_info as costs
 from . import test_vast_env_var as env_var_tests
 from . import test_vast_price_increase as raises
@@ -586,6 +587,13 @@ def adding_a_key_refused(api: Api) -> Result:
     return run_module("vast_ssh_key", public_key=ssh_key_tests.KEY)
 
 
+def making_a_key(api: Api) -> Result:
+    api_key_tests.keys(api)
+    api_key_tests.make(api, api_key_tests.made(key="shown-once"))
+    api_key_tests.keys(api, api_key_tests.row())
+    return run_module("vast_api_key", **api_key_tests.given(return_key=True))
+
+
 def setting_a_variable(api: Api) -> Result:
     env_var_tests.names(api)
     env_var_tests.send(api, "POST")
@@ -713,6 +721,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_instance_info": [listing_instances, listing_instances_refused],
     "vast_instance_logs": [reading_logs, reading_logs_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
+    "vast_api_key": [making_a_key, api_key_tests.replacing_in_vain],
     "vast_env_var": [setting_a_variable, setting_a_variable_refused],
     "vast_template": [keeping_a_template, keeping_a_template_refused],
     "vast_template_info": [listing_templates, listing_templates_refused],
