@@ -125,6 +125,7 @@ PLACES = {
     "change-group": ("PUT", "/api/v0/workergroups/*"),
     "update-workers": ("POST", "/update_workers/"),
     "secrets": ("*", "/api/v0/secrets/"),
+    "volumes": ("*", "/api/v0/volumes/"),
     "template": ("*", "/api/v0/template/"),
     "ssh": ("*", "/api/v0/ssh/*"),
 }

@@ -70,6 +70,7 @@ ACCOUNT: Row = {
         {"id": 6, "label": None},
     ],
     "ssh_keys": [ACCOUNT_KEY],
+    "volumes": [{"label": "data", "machine_id": 101}, {"label": "data", "machine_id": 103}],
     "secrets": {"TOKEN": "SECRET-old"},
     "templates": [
         {"name": "server", "image": "alpine", "private": True, "env": "-e TOKEN=SECRET-of-a-template"},

@@ -38,6 +38,7 @@ from . import test_vast_env_var as env_var_tests
 from . import test_vast_reaper as reaper
 from . import test_vast_ssh_key as ssh_key_tests
 from . import test_vast_template as template_tests
+from . import test_vast_volume as volume_tests
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
 INVENTORY = "ansible_collections.vastai.cloud.plugins.inventory.vast_instances"
@@ -716,6 +717,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_env_var": [setting_a_variable, setting_a_variable_refused],
     "vast_template": [keeping_a_template, keeping_a_template_refused],
     "vast_template_info": [listing_templates, listing_templates_refused],
+    "vast_volume": [volume_tests.renting, volume_tests.renting_refused],
     "vast_ssh_key": [adding_a_key, adding_a_key_refused],
     "vast_reaper": [reaping, reaping_foreseen, reaping_refused, reaping_too_many],
     "vast_instance_recycle": [recycling, recycling_lost, recycling_stopped],
