@@ -97,6 +97,7 @@ class Timings:
     result: float = 0.5
     worker_deletion: float = 2.0
     worker_update: float = 2.0
+    volume_release: float = 30.0
     auto_delete: float = 3600.0
 
 

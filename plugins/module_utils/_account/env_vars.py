@@ -45,10 +45,8 @@ class EnvVars(Crud):
         self.count = 0
 
     def find(self, client: Client, entry: Entry) -> Entry:
-        """Whether the name is listed. Raises ProtocolError for a listing without names."""
-        names = client.call(LIST).get("secrets")
-        if not isinstance(names, dict):
-            raise malformed(client, LIST, self.noun, "it holds no names")
+        """Whether the name is listed."""
+        names = read(client)
         self.count = len(names)
         upper = {name.upper(): name for name in names}
         return entry._replace(row={"name": upper[self.name]} if self.name in upper else None)
@@ -67,6 +65,14 @@ class EnvVars(Crud):
     def differs(self, item: Move) -> bool:
         """Whether the name came or went, or a value was accepted."""
         return (item.before.row is None) is not (item.seen.row is None) or item.accepted
+
+
+def read(client: Client) -> list[str]:
+    """The names of all variables. Raises ProtocolError for a listing without names."""
+    names = client.call(LIST).get("secrets")
+    if not isinstance(names, dict):
+        raise malformed(client, LIST, EnvVars.noun, "it holds no names")
+    return [str(name) for name in names]
 
 
 def to_keep(client: Client, kind: EnvVars, state: str, update: str) -> Move:

@@ -89,15 +89,8 @@ class Keys(Crud):
         self.key = key
 
     def find(self, client: Client, entry: Entry) -> Entry:
-        """The first row with this key; an account without any may answer 404 (F6.1)."""
-        try:
-            reply = client.call(LIST, list_key="keys")
-        except NotFound as error:
-            if not re.search(EMPTY_TEXT, error.msg.lower()):
-                raise
-            return entry._replace(row=None)
-        rows = checked_rows(client, LIST, reply.get("keys"), self.noun)
-        return entry._replace(row=_find(rows, self.key))
+        """The first row with this key."""
+        return entry._replace(row=_find(read(client), self.key))
 
     def write(self, item: Move) -> Write:
         """One create, never sent twice: whether the API would keep a second row is not known."""
@@ -134,6 +127,17 @@ class Attachments(Crud):
         if item.plan.changes[0].after == "attached":
             return Write(ATTACH, {"ssh_key": self.key.text}, {"id": number})
         return Write(DETACH, {}, {"id": number, "key": item.seen.id or item.before.id})
+
+
+def read(client: Client) -> list[Row]:
+    """All keys of the account; one without any may answer 404 (F6.1)."""
+    try:
+        reply = client.call(LIST, list_key="keys")
+    except NotFound as error:
+        if not re.search(EMPTY_TEXT, error.msg.lower()):
+            raise
+        return []
+    return checked_rows(client, LIST, reply.get("keys"), Keys.noun)
 
 
 def _decoded(rows: t.Any) -> t.Any:

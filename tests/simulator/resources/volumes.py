@@ -1,19 +1,23 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Volumes: listed and deleted. An instance that uses one keeps it from being deleted."""
+"""Volumes: searched, rented, listed and deleted. An instance keeps its volume for a while longer than it lives."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..checks import as_list, as_mapping, check_names
-from ..ledger import volume_costs
+from ..ledger import left, volume_costs
+from ..listing import OPERATORS
+from ..machines import machines
 from ..model import Account, Row
-from ..reply import Reply, json_reply, refusal
+from ..reply import Reply, invalid_args, json_reply, refusal
 from ..request import Request
 from ..resource import Resource
-from ..routes import V0, Route
+from ..routes import V0, Route, reads
 from ..rows import HOURS_A_MONTH
+from . import market
 
 FIELDS: Row = {
     "id": None,
@@ -29,6 +33,73 @@ FIELDS: Row = {
 }
 
 
+OFFERS = 80_000_000
+"""The offer of a machine has its id above this."""
+MOST_ROWS = 64
+NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+
+def offers(account: Account) -> list[Row]:
+    used: dict[Any, float] = {}
+    for row in account.table("volumes").values():
+        used[row["machine_id"]] = used.get(row["machine_id"], 0.0) + float(row["disk_space"])
+    return [
+        {
+            "id": OFFERS + machine.id,
+            "machine_id": machine.id,
+            "disk_space": machine.disk_space - used.get(machine.id, 0.0),
+            "storage_cost": machine.storage_cost,
+            "geolocation": machine.geolocation,
+        }
+        for machine in machines(account).values()
+        if machine.listed
+    ]
+
+
+def search(account: Account, request: Request) -> Reply:
+    query = request.json
+    if not isinstance(query, dict):
+        return json_reply({"error": "invalid_request", "msg": "Invalid query: must be dict of conditions"}, 400)
+    rows = offers(account)
+    for column, conditions in query.items():
+        for op, value in conditions.items() if isinstance(conditions, dict) else ():
+            if op in OPERATORS:
+                rows = [row for row in rows if column not in row or market.compare(op, row[column], value)]
+    return json_reply({"offers": sorted(rows, key=lambda row: float(row["storage_cost"]))[:MOST_ROWS]})
+
+
+def rent(account: Account, request: Request) -> Reply:
+    number, size, name = (request.fields.get(field) for field in ("id", "size", "name"))
+    if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
+        return refusal(422, "invalid_name", "name must match ^[A-Za-z0-9_]{1,64}$")
+    offer = next((row for row in offers(account) if row["id"] == number), None)
+    if offer is None or isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= offer["disk_space"]:
+        return invalid_args("id and size are required and must fit an offer")
+    if left(account) <= 0:
+        return refusal(400, "insufficient_credit", "Insufficient credit, please add funds.")
+    volume_costs(account)
+    new = account.new_id()
+    account.table("volumes")[new] = {
+        **FIELDS,
+        "id": new,
+        "label": name,
+        "disk_space": float(size),
+        "instances": [],
+        "machine_id": offer["machine_id"],
+        "start_date": account.clock.wall(),
+        "storage_total_cost": offer["storage_cost"] * size / HOURS_A_MONTH,
+    }
+    account.note("volume", new, "create")
+    return json_reply({"success": True, "volume_name": f"V.{new}", "volume_id": new})
+
+
+def is_held(account: Account, row: Row) -> bool:
+    """By an instance, or by one that was destroyed a moment ago."""
+    since = account.clock.now() - account.clock.scaled(account.timings.volume_release)
+    lately = {each.id for each in account.destroyed if each.billed_until > since}
+    return any(number in account.instances or number in lately for number in row["instances"])
+
+
 def listing(account: Account, _request: Request) -> Reply:
     return json_reply({"success": True, "volumes": [*account.table("volumes").values()]})
 
@@ -38,7 +109,7 @@ def delete(account: Account, request: Request) -> Reply:
     row = account.table("volumes").get(number) if isinstance(number, int) else None
     if row is None:
         return refusal(404, "no_such_volume", "Volume with that ID does not exist.")
-    if any(each in account.instances for each in row["instances"]):
+    if is_held(account, row):
         return refusal(409, "volume in use", "existing instances use that volume!")
     volume_costs(account)
     del account.table("volumes")[row["id"]]
@@ -61,6 +132,8 @@ def describe(account: Account) -> Row:
 RESOURCE = Resource(
     routes=(
         Route("GET", f"{V0}/volumes/", listing, "instance_read", 5.5, bare=True),
+        Route("POST", f"{V0}/volumes/search/", search, "open", 2.0, writes=reads),
+        Route("PUT", f"{V0}/volumes/", rent, "instance_write", 5.5),
         Route("DELETE", f"{V0}/volumes/", delete, "instance_write", 5.5),
     ),
     sections={"volumes": load},

@@ -127,6 +127,7 @@ PLACES = {
     "price increases": ("*", "/api/v0/instances/*-price-increase*"),
     "secrets": ("*", "/api/v0/secrets/"),
     "apikeys": ("*", "/api/v0/auth/apikeys/*"),
+    "volumes": ("*", "/api/v0/volumes/"),
     "template": ("*", "/api/v0/template/"),
     "ssh": ("*", "/api/v0/ssh/*"),
 }

@@ -70,6 +70,7 @@ ACCOUNT: Row = {
         {"id": 6, "label": None},
     ],
     "ssh_keys": [ACCOUNT_KEY],
+    "volumes": [{"label": "data", "machine_id": 101}, {"label": "data", "machine_id": 103}],
     "secrets": {"TOKEN": "SECRET-old"},
     "price_increases": [
         {"pending_price_increase_id": 81, "contract_id": 1, **price_increase(1.05)},

@@ -33,6 +33,7 @@ from ..harness import (
     run_module,
     stopped_row,
 )
+from . import test_vast_account_info as account_tests
 from . import test_vast_api_key as api_key_tests
 from . import test_vast_cost_info as costs
 from . import test_vast_env_var as env_var_tests
@@ -40,6 +41,7 @@ from . import test_vast_price_increase as raises
 from . import test_vast_reaper as reaper
 from . import test_vast_ssh_key as ssh_key_tests
 from . import test_vast_template as template_tests
+from . import test_vast_volume as volume_tests
 from .test_vast_endpoint_info import worker_row, workergroup_row
 
 INVENTORY = COLLECTION / "plugins" / "inventory" / "vast_instances.py"
@@ -633,6 +635,22 @@ def listing_templates_refused(api: Api) -> Result:
     return run_module("vast_template_info")
 
 
+def looking_at_the_account(api: Api) -> Result:
+    account_tests.account(api, instance_row(1), volumes=([],))
+    return run_module("vast_account_info")
+
+
+def looking_at_the_account_without_rights(api: Api) -> Result:
+    account_tests.account(api, user=None)
+    return run_module("vast_account_info")
+
+
+def looking_at_the_account_refused(api: Api) -> Result:
+    refusal = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("GET", "/api/v0/users/current/", refusal, status=404)
+    return run_module("vast_account_info")
+
+
 def costing(api: Api) -> Result:
     costs.account(api, instance_row(1), stopped_row(2), volumes=[costs.volume_row()], charged={"instance-1": 1.0})
     return run_module("vast_cost_info", group_by=["label"])
@@ -692,6 +710,11 @@ def accepting_refused(api: Api) -> Result:
 
 
 RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
+    "vast_account_info": [
+        looking_at_the_account,
+        looking_at_the_account_without_rights,
+        looking_at_the_account_refused,
+    ],
     "vast_cost_info": [costing, costing_too_much, costing_refused],
     "vast_endpoint": [deploying, deleting, deleting_foreseen, deleting_nothing, deleting_refused, deleting_in_part],
     "vast_endpoint_info": [listing_endpoints, listing_endpoints_refused],
@@ -725,6 +748,7 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
     "vast_env_var": [setting_a_variable, setting_a_variable_refused],
     "vast_template": [keeping_a_template, keeping_a_template_refused],
     "vast_template_info": [listing_templates, listing_templates_refused],
+    "vast_volume": [volume_tests.renting, volume_tests.renting_refused],
     "vast_ssh_key": [adding_a_key, adding_a_key_refused],
     "vast_price_increase": [accepting, accepting_refused],
     "vast_reaper": [reaping, reaping_foreseen, reaping_refused, reaping_too_many],

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Volumes as desired state: known by name and machine, rented once, deleted when no instance uses them (F6.5)."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import re
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.clock import Deadline, rounds
+from .._api.errors import Ambiguous, BudgetExceeded, Invalid, Unavailable, WaitTimeout
+from .._core.amounts import HOURS_A_MONTH, amount
+from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, plan_presence, to_bring
+from .._core.plan import Change
+from .._core.resource import Ref, Write
+from .charges import volumes
+from .volume_rows import DELETE
+
+SEARCH = Route("POST", "/api/v0/volumes/search/", 2.0, reads=True)
+RENT = Route("PUT", "/api/v0/volumes/", 5.5)
+
+NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+RELEASED_WITHIN = 90.0
+"""Seconds in which an instance that was destroyed lets go of its volume; it takes about 30 (F6.5)."""
+RELEASE_INTERVAL = 10.0
+"""Seconds between two attempts meanwhile."""
+
+Users = t.Callable[[list[int]], list[str]]
+"""How messages call those of some instances that exist."""
+
+
+class Volumes(Crud):
+    """The volume of one name, on one machine or on any."""
+
+    noun = "volume"
+    shown_within = 20.0
+
+    def __init__(self, name: str, machine_id: int | None, size: int | None) -> None:
+        self.name = name
+        self.machine_id = machine_id
+        self.size = size
+        self.offer_id = 0
+
+    @property
+    def display(self) -> str:
+        """Its name, and its machine where that is meant."""
+        return self.name if self.machine_id is None else f"{self.name} on machine {self.machine_id}"
+
+    def find(self, client: Client, entry: Entry) -> Entry:
+        """The only one; once it was found, the one with its id. Raises Ambiguous for several."""
+        rows = [row for row in volumes(client) if self.is_meant(row, entry)]
+        if len(rows) > 1:
+            places = ", ".join(f"{row['id']} on machine {row.get('machine_id')}" for row in rows)
+            raise Ambiguous(f"{len(rows)} volumes are called {self.name}: {places}. Give machine_id, or delete one.")
+        return entry._replace(row=rows[0] if rows else None)
+
+    def is_meant(self, row: Row, entry: Entry) -> bool:
+        """Whether it is this one."""
+        if entry.row is not None:
+            return bool(row["id"] == entry.id)
+        is_called_so = self.name in (row.get("label"), row.get("name"))
+        return is_called_so and self.machine_id in (None, row.get("machine_id"))
+
+    def write(self, item: Move) -> Write:
+        """A second rent would be a second volume, so that it is sent once."""
+        if item.plan.changes[0].after == "absent":
+            return Write(DELETE, {"id": item.before.id})
+        return Write(RENT, {"id": self.offer_id, "size": self.size, "name": self.name}, once=True)
+
+
+def checked_name(name: str) -> str:
+    """The name. Raises Invalid for what cannot be one."""
+    if not NAME.fullmatch(name):
+        raise Invalid(f"name must be 1 to 64 letters, digits and _; {name!r} is not.")
+    return name
+
+
+def to_have(client: Client, kind: Volumes, max_price: float | None) -> Move:
+    """The item of the volume that is to exist.
+
+    Raises Invalid when it has another size or what renting needs was not given, Unavailable without an offer, and
+    BudgetExceeded when that is too expensive.
+    """
+    entry = kind.find(client, Entry(kind.noun, kind.display))
+    changes = plan_presence(entry, "present")
+    if changes:
+        changes = (_renting(client, kind, entry, changes[0], max_price),)
+    elif kind.size is not None and amount((entry.row or {}).get("disk_space")) != kind.size:
+        raise Invalid(
+            f"{entry.display_name} ({entry.id}) has {(entry.row or {}).get('disk_space')} GB, not {kind.size}, and a "
+            "volume cannot be resized. Nothing was sent. Delete it and create it anew, which loses its data, or give "
+            "its size.",
+            volume=shown(entry.row),
+        )
+    return to_bring(entry, changes, Ref(id=entry.id, label=kind.name))
+
+
+def _renting(client: Client, kind: Volumes, entry: Entry, change: Change, max_price: float | None) -> Change:
+    wanting = {"size": kind.size, "max_price": max_price, "machine_id or near_instance": kind.machine_id}
+    missing = ", ".join(name for name, value in wanting.items() if value is None)
+    if missing:
+        raise Invalid(f"{entry.display_name} does not exist; to create it, {missing} must be given. Nothing was sent.")
+    size, most = t.cast(int, kind.size), t.cast(float, max_price)
+    price, kind.offer_id = _cheapest(client, entry, t.cast(int, kind.machine_id), size)
+    if price > most:
+        raise BudgetExceeded(
+            f"{entry.display_name} would cost {price:g} $ a month with {size} GB; max_price is {most:g}. "
+            "Nothing was sent."
+        )
+    return change._replace(action=f"create {entry.display_name} with {size} GB for {price:g} $ a month")
+
+
+def _cheapest(client: Client, entry: Entry, machine_id: int, size: int) -> tuple[float, int]:
+    """What the volume costs a month, and the id of the offer; each row is held against what was asked for."""
+    query = {
+        "machine_id": {"eq": machine_id},
+        "disk_space": {"gte": size},
+        "order": [["storage_cost", "asc"]],
+        "limit": 64,
+    }
+    found = []
+    for row in checked_rows(client, SEARCH, client.call(SEARCH, body=query).get("offers"), "volume offer"):
+        rate, room = amount(row.get("storage_cost")), amount(row.get("disk_space"))
+        if row.get("machine_id") == machine_id and rate is not None and room is not None and room >= size:
+            found.append((round(rate * size, 4), t.cast(int, row["id"])))
+    if not found:
+        raise Unavailable(
+            f"There is no offer for {entry.display_name} with {size} GB: the machine offers no volumes, or has less "
+            "room."
+        )
+    return min(found)
+
+
+def to_remove(client: Client, kind: Volumes, users: Users) -> Move:
+    """The item of the volume that is to be gone. Raises Invalid while an instance uses it."""
+    entry = kind.find(client, Entry(kind.noun, kind.display))
+    changes = plan_presence(entry, "absent")
+    if changes:
+        _refuse_used(entry, users)
+        changes = (changes[0]._replace(action=f"{changes[0].action}: its data is lost, and it bills nothing any more"),)
+    return to_bring(entry, changes, Ref(id=entry.id, label=kind.name))
+
+
+def _refuse_used(entry: Entry, users: Users) -> None:
+    """The API lists an instance as a user for some time after it is gone."""
+    listed = (entry.row or {}).get("instances")
+    ids = [each for each in listed if is_id(each)] if isinstance(listed, list) else []
+    using = users(ids) if ids else []
+    if using:
+        raise Invalid(
+            f"{entry.display_name} ({entry.id}) is used by {', '.join(using)}, so it was not deleted. Destroy what "
+            "uses it first.",
+            volume=shown(entry.row),
+        )
+
+
+def remove(client: Client, kind: Volumes, items: list[Move], users: Users, deadline: Deadline) -> None:
+    """Delete it. What still holds it although no instance uses it is waited for. Raises Invalid when one does."""
+    limit = deadline.bounded(RELEASED_WITHIN)
+    for elapsed in rounds(client.clock, first=0.0, interval=RELEASE_INTERVAL, timeout=limit):
+        if elapsed:
+            items[0] = to_bring(items[0].seen, items[0].plan.changes, items[0].ref)
+        bring(client, kind, items, deadline)
+        if not _is_held(items[0]):
+            return
+        _refuse_used(items[0].seen, users)
+    item = items[0]
+    told = item.refused.msg if item.refused else ""
+    exchange = item.refused.exchange if item.refused else None
+    item.error = WaitTimeout(
+        f"{item.name} could not be deleted within {RELEASED_WITHIN:g} s: {told} No instance of the account uses it. It "
+        "still bills; run the task again.",
+        exchange,
+    )
+
+
+def _is_held(item: Move) -> bool:
+    exchange = item.refused.exchange if item.refused is not None and item.doubt is None else None
+    return item.error is not None and exchange is not None and exchange.status_code == 409
+
+
+def shown(row: Row | None) -> dict[str, t.Any] | None:
+    """A row as results show it."""
+    if row is None:
+        return None
+    per_hour = amount(row.get("storage_total_cost"))
+    return {
+        "id": row["id"],
+        "name": row.get("label") or row.get("name"),
+        "size": row.get("disk_space"),
+        "machine_id": row.get("machine_id"),
+        "status": row.get("status"),
+        "instances": row.get("instances"),
+        "per_month": None if per_hour is None else round(per_hour * HOURS_A_MONTH, 4),
+    }
+
+
+def deviations(row: Row, size: int | None, max_price: float | None) -> c.Iterator[str]:
+    """What is otherwise than it was rented for."""
+    told = shown(row) or {}
+    if told["size"] != size:
+        yield f"it has {told['size']} GB instead of {size}"
+    if max_price is not None and told["per_month"] is not None and told["per_month"] > max_price * 1.001:
+        yield f"it costs {told['per_month']:g} $ a month, more than max_price"
