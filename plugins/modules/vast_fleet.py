@@ -298,6 +298,10 @@ instances:
       description: The price in US dollars per hour while it runs, storage included.
       returned: always
       type: float
+    end_date:
+      description: When the contract ends, in seconds since 1970, or null.
+      returned: always
+      type: float
     action:
       description: What was to be done, or null when nothing was.
       returned: always

@@ -128,7 +128,7 @@ def _member(member: Member, state: str, *, planned: bool) -> dict[str, t.Any]:
     return {
         "id": after.id,
         "label": after.label or None,
-        **{field: after.row.get(field) for field in ("gpu_name", "machine_id", "dph_total")},
+        **{field: after.row.get(field) for field in ("gpu_name", "machine_id", "dph_total", "end_date")},
         "action": member.plan.actions[0] if member.plan.changed else None,
         "changed": member.plan.changed if planned else member.changed,
         "failed": member.error is not None,

@@ -16,6 +16,7 @@ from .draws import ENDPOINTS, WORKERS
 from .registry import subject_of
 from .subject import is_named
 from .subjects.vast_endpoint import endpoint_of
+from .subjects.vast_reaper import destroyable
 from .world import ASKS, GROUP, Fact, Run, Sent
 
 CLASSES = frozenset(
@@ -186,6 +187,8 @@ def _may_be_destroyed(run: Run) -> set[int]:
     options = run.task.options
     if run.task.module == "vast_endpoint":
         return set(run.told).union(*WORKERS.values())
+    if run.task.module == "vast_reaper":
+        return destroyable(run)
     if options.get("on_unavailable") == "replace" or options.get("on_duplicate") == "destroy_younger":
         of_that_label = {number for number, fact in run.before.items() if fact.label == options["label"]}
         return of_that_label | (run.destroyed - run.before.keys())

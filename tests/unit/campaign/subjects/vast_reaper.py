@@ -57,4 +57,20 @@ class Reaper(Subject):
         )
 
 
+def destroyable(run: Run) -> set[int]:
+    """What the task selects and does not protect, when one of its rules destroys."""
+    options = run.task.options
+    if not any(rule["action"] == "destroy" for rule in options["rules"]):
+        return set()
+    select, protect = options["select"], options.get("protect", {})
+    return {
+        number
+        for number, fact in run.before.items()
+        if fact.label in select.get("label", [fact.label])
+        and (fact.label or "").startswith(select.get("label_prefix", ""))
+        and fact.label not in protect.get("label", ())
+        and number not in protect.get("ids", ())
+    }
+
+
 SUBJECT = Reaper()

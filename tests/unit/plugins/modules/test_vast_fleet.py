@@ -372,6 +372,11 @@ def test_what_is_selected_and_not_found_fails_unless_told_otherwise(api: Api) ->
     assert succeed("vast_fleet", select=select, state="stopped", missing="ignore").warnings == []
 
 
+def test_a_result_tells_when_each_contract_ends(api: Api) -> None:
+    api.expect_listing(off(1, end_date=1_790_000_000.0), off(2))
+    assert [each["end_date"] for each in stop()["instances"]] == [1_790_000_000.0, None]
+
+
 def test_50_of_5000_by_prefix_and_already_stopped_take_three_requests(api: Api) -> None:
     rows = [off(number) for number in range(1, 51)]
     labels = {f"prod-{number}": 1 for number in range(4950)} | {row["label"]: 1 for row in rows}

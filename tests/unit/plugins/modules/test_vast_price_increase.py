@@ -9,6 +9,10 @@ import typing as t
 import pytest
 import requests
 
+from ansible_collections.vastai.cloud.plugins.module_utils._account import price_decisions
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import WaitTimeout
+from ansible_collections.vastai.cloud.plugins.modules import vast_price_increase
+
 from ..harness import Api, fail_as, succeed
 
 MODULE = "vast_price_increase"
@@ -270,11 +274,19 @@ def test_no_decision_is_sent_long_after_it_was_read(api: Api) -> None:
 
 
 def test_the_time_of_a_task_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.vastai.cloud.plugins.modules import vast_price_increase
-
     monkeypatch.setattr(vast_price_increase, "ANSWERS_WITHIN", -10.0)
     listed(api, row())
     fail_as(MODULE, "timeout", "price increase 7 of instance 4711", "no time was left", **GIVEN, retry_timeout=0)
+
+
+def test_after_an_interruption_nothing_more_is_decided(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_client: t.Any, case: price_decisions.Case, _deadline: t.Any) -> None:
+        case.error = WaitTimeout(f"Interrupted by SIGTERM: {case.increase.display_name} was on its way.")
+
+    monkeypatch.setattr(price_decisions, "_decide", interrupted)
+    listed(api, row(), row(8))
+    says = "price increase 8 of instance 4711 was left as it is: the task was interrupted"
+    fail_as(MODULE, "timeout", "Interrupted by SIGTERM", says, **GIVEN)
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,7 @@ def test_a_planned_result_tells_what_would_change_and_a_real_one_what_was_sent()
         "gpu_name": "RTX 4090",
         "machine_id": None,
         "dph_total": 0.42,
+        "end_date": None,
         "action": "stop instance 1 (dev-1)",
         "changed": True,
         "failed": False,
