@@ -34,16 +34,17 @@ NO_USER = "user", "credit", "balance", "rights"
 def account(
     api: Api,
     *rows: dict[str, t.Any],
-    user: dict[str, t.Any] | None = USER,
-    keys: t.Any = KEYS,
+    readable: bool = True,
+    keys: t.Any = None,
     volumes: t.Sequence[t.Sequence[int]] = (),
     workers: t.Sequence[int] = (),
     engine: t.Any = None,
 ) -> None:
-    """Declare everything that the module asks for, in order. Without a user the key lacks the right `user_read`."""
-    denied = 200 if user else 403
-    api.expect("GET", "/api/v0/users/current/", user or DENIED, status=denied)
-    api.expect("GET", "/api/v0/auth/apikeys/", keys if user else DENIED, status=denied)
+    """Declare everything that the module asks for, in order. Unless `readable` the key lacks the right `user_read`."""
+    denied = 200 if readable else 403
+    told = KEYS if keys is None else keys
+    api.expect("GET", "/api/v0/users/current/", USER if readable else DENIED, status=denied)
+    api.expect("GET", "/api/v0/auth/apikeys/", told if readable else DENIED, status=denied)
     listed = [{"id": number, "instances": used} for number, used in enumerate(volumes, start=900)]
     api.expect("GET", "/api/v0/volumes/", {"volumes": listed}, query={"owner": "me", "type": "all_volume"})
     api.expect_listing(*rows)
@@ -51,9 +52,9 @@ def account(
     if workers or engine:
         reply = [{"id": number} for number in workers]
         api.expect("POST", "/get_endpoint_workers/", engine or reply, body={"id": 40})
-    api.expect("GET", "/api/v0/ssh/", [{"id": 3}] if user else DENIED, status=denied)
-    api.expect("GET", "/api/v0/secrets/", {"secrets": {"A": "*", "B": "*"}} if user else DENIED, status=denied)
-    if (user or {}).get("id"):
+    api.expect("GET", "/api/v0/ssh/", [{"id": 3}] if readable else DENIED, status=denied)
+    api.expect("GET", "/api/v0/secrets/", {"secrets": {"A": "*", "B": "*"}} if readable else DENIED, status=denied)
+    if readable:
         query = {"select_filters": {"creator_id": {"eq": 5}}, "select_cols": ["*"]}
         api.expect("GET", "/api/v0/template/", TEMPLATES, query=query)
 
@@ -77,7 +78,7 @@ def test_it_tells_who_what_is_left_and_what_stands_around(api: Api) -> None:
 
 
 def test_without_the_right_user_read_the_rest_is_told(api: Api) -> None:
-    account(api, instance_row(1), user=None, volumes=([1],))
+    account(api, instance_row(1), readable=False, volumes=([1],))
     result = succeed(MODULE)
     assert [result[key] for key in NO_USER] == [None] * 4
     assert result["billing"] == {"running": 1, "stopped": 0, "workers": 0, "volumes": 1}

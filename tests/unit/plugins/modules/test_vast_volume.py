@@ -56,14 +56,14 @@ def search(api: Api, *offers: t.Any, reply: t.Any = None) -> None:
     api.expect("POST", f"{PATH}search/", reply or {"offers": list(offers)}, body=body)
 
 
-def rent(api: Api, reply: t.Any = YES, **more: t.Any) -> None:
+def rent(api: Api, reply: t.Any = None, **more: t.Any) -> None:
     """Declare the rent."""
-    api.expect("PUT", PATH, reply, body={"id": 7, "size": 100, "name": "data"}, **more)
+    api.expect("PUT", PATH, YES if reply is None else reply, body={"id": 7, "size": 100, "name": "data"}, **more)
 
 
-def drop(api: Api, reply: t.Any = YES, **more: t.Any) -> None:
+def drop(api: Api, reply: t.Any = None, **more: t.Any) -> None:
     """Declare the deletion."""
-    api.expect("DELETE", PATH, reply, body={"id": 900}, **more)
+    api.expect("DELETE", PATH, YES if reply is None else reply, body={"id": 900}, **more)
 
 
 def living(api: Api, *rows: dict[str, t.Any]) -> None:
