@@ -641,7 +641,7 @@ def looking_at_the_account(api: Api) -> Result:
 
 
 def looking_at_the_account_without_rights(api: Api) -> Result:
-    account_tests.account(api, user=None)
+    account_tests.account(api, readable=False)
     return run_module("vast_account_info")
 
 
