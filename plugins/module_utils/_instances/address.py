@@ -28,7 +28,7 @@ def checked_host(value: t.Any, *, local: bool = False) -> str | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return text if _is_dns_name(text) else None
-    return text if _is_of_another_machine(address) or (local and address.is_loopback) else None
+    return text if _is_of_another_machine(address) or (local and _is_this_machine(address)) else None
 
 
 def _is_dns_name(text: str) -> bool:
@@ -50,6 +50,11 @@ def _is_of_another_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Addres
         if address.ipv4_mapped is not None:
             address = address.ipv4_mapped
     return not (address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local)
+
+
+def _is_this_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # Whether an IPv4 address in IPv6 form is a loopback one depends on the version of Python.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 def checked_port(value: t.Any) -> int | None:
