@@ -186,7 +186,7 @@ options:
   include_workers:
     description:
       - Whether to include workers of serverless endpoints, which are the business of their endpoint. Otherwise they are
-        skipped, whatever O(state) and O(select) say, and told in RV(skipped).
+        skipped, whatever O(state) and O(select) say, and told in RV(skipped_instances).
       - Workers carry no label of their own. The endpoints are asked for only when a chosen instance without a label
         would be changed. While they cannot be asked, all instances without a label are skipped, with a warning.
     type: bool
@@ -383,14 +383,14 @@ counts:
       returned: always
       type: int
     skipped:
-      description: How many were skipped since they are, or may be, workers of endpoints; see RV(skipped).
+      description: How many were skipped since they are, or may be, workers of endpoints; see RV(skipped_instances).
       returned: always
       type: int
     unloaded:
       description: How many more fit whose contract is released; they are destroyed and bill nothing.
       returned: always
       type: int
-skipped:
+skipped_instances:
   description: The chosen instances that were skipped since they are, or may be, workers of serverless endpoints.
   returned: success, and when instances failed
   type: list

@@ -396,7 +396,7 @@ victims:
       description: Why it failed; else empty.
       returned: always
       type: str
-skipped:
+skipped_resources:
   description: >-
     What fell under a rule and was spared, and what no rule can be decided of yet. This is no failure.
   returned: success, and when instances failed
@@ -444,7 +444,7 @@ counts:
       returned: always
       type: int
     skipped:
-      description: How many entries RV(skipped) has.
+      description: How many entries RV(skipped_resources) has.
       returned: always
       type: int
 saves_per_hour:
@@ -889,7 +889,7 @@ def report(
         **combined(each.plan for each in victims),
         "changed": any(shown["changed"] for shown in rows),
         "victims": rows,
-        "skipped": skipped,
+        "skipped_resources": skipped,
         "counts": {
             "selected": len(found.things),
             "changed": len(changed),

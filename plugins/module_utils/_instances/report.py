@@ -36,7 +36,7 @@ class Skipped(t.NamedTuple):
     endpoint_id: int | None
 
     def result(self) -> dict[str, t.Any]:
-        """The documented entry of `skipped`."""
+        """The documented entry of `skipped_instances`."""
         return {"id": self.instance.id, "label": self.instance.label or None, "endpoint_id": self.endpoint_id}
 
 
@@ -114,7 +114,7 @@ def summary(
             "failed": failed,
             "skipped": len(skipped),
         },
-        "skipped": [each.result() for each in skipped],
+        "skipped_instances": [each.result() for each in skipped],
         "cost": {
             "before": cost(member.before for member in members),
             "after": cost(_after(member, state, planned=planned) for member in left),

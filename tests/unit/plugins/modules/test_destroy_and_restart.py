@@ -226,7 +226,7 @@ def test_a_fleet_leaves_out_workers(api: Api, state: str) -> None:
     expect_workers(api, 93)
     result = succeed("vast_fleet", **FLEET, state=state, max_affected=2, check_mode=True)
     assert [each["id"] for each in result["instances"]] == [1, 2]
-    assert result["skipped"] == [{"id": 93, "label": None, "endpoint_id": 77}]
+    assert result["skipped_instances"] == [{"id": 93, "label": None, "endpoint_id": 77}]
     assert result["counts"] == {"selected": 3, "changed": 2, "unchanged": 0, "failed": 0, "skipped": 1, "unloaded": 0}
     assert result.warnings == []
 
@@ -235,7 +235,7 @@ def test_a_fleet_leaves_out_all_without_a_label_while_the_engine_does_not_tell(a
     expect_account(api, reply={"error_msg": "no workers are ready"})
     result = destroy_all(check_mode=True)
     assert [each["id"] for each in result["instances"]] == [1]
-    assert [(each["id"], each["endpoint_id"]) for each in result["skipped"]] == [(2, None), (93, None)]
+    assert [(each["id"], each["endpoint_id"]) for each in result["skipped_instances"]] == [(2, None), (93, None)]
     assert any("were skipped: 2, 93. To include them" in warning for warning in result.warnings)
 
 
@@ -247,7 +247,7 @@ def test_a_fleet_includes_workers_when_that_is_asked_for(api: Api, check_mode: b
         api.expect_listing(id=[1, 93])
         api.expect_listing(id=[1, 93])
     result = destroy_all(include_workers=True, check_mode=check_mode)
-    assert result["skipped"] == []
+    assert result["skipped_instances"] == []
     assert result["counts"]["changed"] == 2
 
 

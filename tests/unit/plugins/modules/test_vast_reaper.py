@@ -70,7 +70,7 @@ def victims(result: Result) -> list[tuple[int, str, str]]:
 
 def reasons(result: Result) -> dict[int, str]:
     """Why things are spared."""
-    return {each["id"]: each["reason"] for each in result["skipped"]}
+    return {each["id"]: each["reason"] for each in result["skipped_resources"]}
 
 
 def look(api: Api, *rows: dict[str, t.Any], acts: bool = False, **options: t.Any) -> Result:
@@ -209,7 +209,7 @@ def test_a_price_or_an_end_that_is_not_known_fires_no_rule(api: Api) -> None:
     options = rules({"price_above": 0.1}, {"contract_left_below": "1d"})
     result = look(api, old(1, dph_total="x", end_date=None), **options)
     assert victims(result) == []
-    assert [each["reason"] for each in result["skipped"]] == [
+    assert [each["reason"] for each in result["skipped_resources"]] == [
         "rule 0: not known yet, its price is not known",
         "rule 1: not known yet, the end of its contract is not known",
     ]
