@@ -150,6 +150,8 @@ def play(venv: workspace.Venv, collections: Path, installed: Path, api: dict[str
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         ANSIBLE_LOCALHOST_WARNING="false",
         ANSIBLE_PYTHON_INTERPRETER=str(venv.python),
+        # No shared connections: the path of their socket would be too long in a deep folder.
+        ANSIBLE_SSH_ARGS="-C",
     )
     env.update(api)
     if sys.stdout.isatty():
