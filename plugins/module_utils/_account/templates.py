@@ -338,9 +338,14 @@ def to_keep(client: Client, kind: Templates, state: str) -> tuple[list[Move], li
 
 
 def keep(client: Client, kind: Templates, items: list[Move], deadline: Deadline) -> None:
-    """Carry it out. A hash that somebody else's edit has moved on is read again once, and what differs then is sent."""
+    """Carry it out. A hash that somebody else's edit has moved on is read again once, and what differs then is sent.
+
+    A deletion names no hash: what refuses one is final.
+    """
     bring(client, kind, items, deadline)
     item = items[0]
+    if not item.plan.changes or is_deletion(item):
+        return
     stale = item.refused is not None and item.doubt is None and re.search(STALE_TEXT, item.refused.msg.lower())
     if stale and item.error is not None and item.before.row is not None and item.seen.row is not None:
         items[0] = to_bring(item.seen, kind.plan(item.seen), item.ref)

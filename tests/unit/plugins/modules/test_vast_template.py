@@ -279,6 +279,15 @@ def test_what_others_use_is_not_deleted(api: Api) -> None:
     assert fail_as(MODULE, "invalid", "still using it", name="vllm", state="absent")["template"]["id"] == 8
 
 
+@pytest.mark.parametrize("msg", ["invalid_template", STALE["msg"]])
+def test_a_deletion_that_is_refused_is_a_failure_and_never_an_edit(api: Api, msg: str) -> None:
+    start(api, row(private=False))
+    api.expect("DELETE", PATH, {"success": False, "msg": msg}, status=400, body={"template_id": 8})
+    listed(api, row(private=False))
+    result = fail_as(MODULE, "invalid", str(msg), name="vllm", state="absent")
+    assert (result["changed"], result["template"]["id"]) == (False, 8)
+
+
 def test_what_is_absent_is_left_alone(api: Api) -> None:
     start(api)
     result = succeed(MODULE, name="vllm", state="absent")
