@@ -114,8 +114,8 @@ class Attachments(Crud):
     def look(self, client: Client, ref: Ref, entry: Entry) -> Entry:
         """The same for one. Raises ProtocolError for a list that cannot be read."""
         reply = client.call(LIST_ATTACHED, ids={"id": t.cast(int, ref.id)})
-        rows = _decoded(reply.get("ssh_keys"))
-        return entry._replace(row=_find(checked_rows(client, LIST_ATTACHED, rows, self.noun), self.key))
+        rows = checked_rows(client, LIST_ATTACHED, _decoded(reply.get("ssh_keys")), self.noun)
+        return entry._replace(row=_find(_living(rows), self.key))
 
     def shows(self, item: Move, change: Change) -> bool:
         """Whether the instance has it, or has it no more."""
@@ -137,7 +137,7 @@ def read(client: Client) -> list[Row]:
         if not re.search(EMPTY_TEXT, error.msg.lower()):
             raise
         return []
-    return checked_rows(client, LIST, reply.get("keys"), Keys.noun)
+    return _living(checked_rows(client, LIST, reply.get("keys"), Keys.noun))
 
 
 def _decoded(rows: t.Any) -> t.Any:
@@ -148,6 +148,11 @@ def _decoded(rows: t.Any) -> t.Any:
         return json.loads(rows)
     except (ValueError, RecursionError):
         return None
+
+
+def _living(rows: list[Row]) -> list[Row]:
+    """A row may stay listed with the time at which it was deleted (F6.1)."""
+    return [row for row in rows if not row.get("deleted_at")]
 
 
 def _find(rows: c.Iterable[Row], key: PublicKey) -> Row | None:

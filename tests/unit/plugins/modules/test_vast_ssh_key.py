@@ -166,6 +166,32 @@ def test_a_deletion_that_was_lost_before_is_sent_once_more(api: Api) -> None:
     assert succeed(MODULE, public_key=KEY, state="absent")["changed"] is True
 
 
+def test_a_second_row_of_the_key_is_deleted_too(api: Api) -> None:
+    keys(api, row(), row(9, line(1, "again")))
+    remove(api)
+    keys(api, row(9), times=6)
+    api.expect("DELETE", f"{PATH}9/", {"success": True}, body={})
+    keys(api)
+    assert succeed(MODULE, public_key=KEY, state="absent")["changed"] is True
+
+
+def test_a_row_of_a_key_that_was_deleted_is_no_key(api: Api) -> None:
+    gone = row(deleted_at=1_790_000_000.0)
+    keys(api, gone)
+    add(api)
+    keys(api, gone, row(9))
+    result = succeed(MODULE, public_key=KEY)
+    assert (result["changed"], result["id"]) == (True, 9)
+
+
+def test_an_attachment_that_was_deleted_is_none(api: Api) -> None:
+    api.expect_listing(instance_row(1), id=1)
+    keys(api, row())
+    on(api, 1, row(9, deleted_at=1_790_000_000.0))
+    result = succeed(MODULE, public_key=KEY, instances=["1"], check_mode=True)
+    assert (result["changed"], result["attached"]) == (True, [])
+
+
 def test_what_is_absent_already_is_left_alone(api: Api) -> None:
     keys(api, row(7, line(2)))
     assert succeed(MODULE, public_key=KEY, state="absent")["changed"] is False
