@@ -147,3 +147,9 @@ def test_a_wrong_key_is_a_failure(api: Api) -> None:
     refusal = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
     api.expect("GET", "/api/v0/users/current/", refusal, status=404)
     fail_as(MODULE, "auth")
+
+
+def test_what_is_refused_for_its_pace_only_is_never_unknown(api: Api) -> None:
+    api.expect("GET", "/api/v0/users/current/", USER)
+    api.expect("GET", "/api/v0/auth/apikeys/", "API requests too frequent", status=429)
+    fail_as(MODULE, "rate_limited", retry_timeout=0)
