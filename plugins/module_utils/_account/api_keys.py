@@ -12,11 +12,11 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Ambiguous, AuthError, Invalid, PermissionDenied, UnknownOutcome, VastError
-from .._core.crud import ANSWERS_WITHIN, Crud, Entry, Move, Row, bring, checked_rows, is_id, malformed, to_bring
+from .._core.crud import ANSWERS_WITHIN, Crud, Entry, Move, Row, bring, is_id, malformed, to_bring
 from .._core.plan import HIDDEN, Change
 from .._core.resource import Ref, Write
+from .rights import LIST, read
 
-LIST = Route("GET", "/api/v0/auth/apikeys/", 1.0)
 CREATE = Route("POST", "/api/v0/auth/apikeys/", 2.0)
 DELETE = Route("DELETE", "/api/v0/auth/apikeys/{id}/", 2.0)
 
@@ -38,7 +38,7 @@ class ApiKeys(Crud):
 
     def listed(self, client: Client) -> list[Row]:
         """All keys of the account. Raises ProtocolError for a listing without names."""
-        rows = checked_rows(client, LIST, client.call(LIST).get("apikeys"), self.noun)
+        rows = read(client)
         if not all("name" in row for row in rows):
             raise malformed(client, LIST, self.noun, "it holds keys without names")
         return rows
