@@ -196,8 +196,7 @@ def given_refs(module: VastModule) -> list[Ref] | None:
         return None
     if names is not None and not names:
         raise Invalid("instances must not be empty; omit it instead.")
-    pairs = [(int(name), None) if name.isascii() and name.isdigit() else (None, name) for name in names or ()]
-    return [Ref.from_options({"id": number, "label": label}) for number, label in pairs]
+    return [Ref.from_text(name) for name in names or ()]
 
 
 def run(module: VastModule) -> dict[str, t.Any]:

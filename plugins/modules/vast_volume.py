@@ -210,10 +210,7 @@ def checked(options: t.Mapping[str, t.Any]) -> Ref | None:
         if options[name] is not None:
             check_number(options[name], name, least, MAX_ID)
     near = options["near_instance"]
-    if near is None:
-        return None
-    is_number = near.isascii() and near.isdigit()
-    return Ref.from_options({"id": int(near) if is_number else None, "label": None if is_number else near})
+    return None if near is None else Ref.from_text(near)
 
 
 def machine_of(client: Client, ref: Ref) -> int:
