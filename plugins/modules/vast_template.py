@@ -12,7 +12,7 @@ description:
   - Creates, edits or deletes a template of the account, which instances and endpoints are made from.
   - A template is found by its name among those that the user of the API key has created. When several of them have the
     name, the newest counts.
-  - Fields are compared one by one. What is not named stays as it is.
+  - Fields are compared one by one. What is not named stays as it is, except for O(private).
   - Vast.ai gives another account's template to whoever creates one with the same contents. To keep them apart, this
     module ends each description with the line C(Kept by vastai.cloud for user) and the id of the user.
   - Each edit gives the template a new C(hash_id). Instances and endpoints that name the old one keep what they have.
@@ -192,7 +192,8 @@ options:
         required: true
   private:
     description:
-      - Whether others cannot see the template.
+      - Whether others cannot see the template. Its default counts for a template that exists, too, so that a public one
+        becomes private unless O(private=false) is named each time.
     type: bool
     default: true
   desc:

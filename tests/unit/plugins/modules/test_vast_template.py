@@ -176,6 +176,13 @@ def test_an_edit_sends_what_differs_only_and_keeps_the_rest(api: Api) -> None:
     assert result["diff"]["before"] == {"tag": "latest", "env": "********"}
 
 
+def test_a_public_one_becomes_private_unless_it_is_named_public(api: Api) -> None:
+    start(api, row(private=False))
+    assert succeed(MODULE, name="vllm", check_mode=True)["diff"]["after"] == {"private": True}
+    start(api, row(private=False))
+    assert succeed(MODULE, name="vllm", private=False)["changed"] is False
+
+
 def test_an_edit_may_make_a_copy(api: Api) -> None:
     start(api, row())
     edit(api, tag="v2")
