@@ -16,7 +16,18 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api import private_f
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import reach
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import rent as renting
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, offer_row, stopped_row, succeed
+from ..harness import (
+    Api,
+    FakeClock,
+    Result,
+    fail_as,
+    instance_row,
+    list_query,
+    listing,
+    offer_row,
+    stopped_row,
+    succeed,
+)
 
 LOST = requests.ConnectionError("Connection reset by peer")
 LABEL = "train-01"
@@ -398,7 +409,12 @@ def test_no_more_than_five_offers_are_tried(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("status", "slug", "error_class"),
-    [(400, "invalid_args", "invalid"), (400, "invalid_price", "invalid"), (403, "not_authorized", "permission")],
+    [
+        (400, "invalid_args", "invalid"),
+        (400, "invalid_price", "invalid"),
+        (403, "not_authorized", "permission"),
+        (404, "auth_error", "auth"),
+    ],
 )
 def test_a_clear_refusal_is_told_by_its_class(
     api: Api, home: pathlib.Path, status: int, slug: str, error_class: str
@@ -407,6 +423,24 @@ def test_a_clear_refusal_is_told_by_its_class(
     create(api, reply={"success": False, "error": slug, "msg": "no"}, status=status)
     result = refuse(error_class, "Nothing was rented")
     assert outcomes(result) == [("refused", None)]
+    assert note(home)["settled"] is True
+
+
+def test_a_create_refused_for_its_pace_is_sent_again(api: Api, clock: FakeClock) -> None:
+    start(api)
+    create(api, reply="API requests too frequent endpoint threshold=4.5", status=429)
+    create(api)
+    listed(api, box())
+    assert outcomes(rent()) == [("rented", 4711)]
+    assert clock.slept[0] >= 4.5
+
+
+def test_a_create_whose_pace_is_refused_for_ever_rents_nothing(api: Api, home: pathlib.Path) -> None:
+    start(api, offer_row(), offer_row(9002))
+    for _attempt in range(3):
+        create(api, reply="API requests too frequent endpoint threshold=4.5", status=429)
+    result = refuse("rate_limited", "Nothing was rented by this request", retry_timeout=10)
+    assert (outcomes(result), result["changed"]) == ([("refused", None)], False)
     assert note(home)["settled"] is True
 
 
@@ -1282,3 +1316,27 @@ def test_absence_is_not_concluded_from_an_error(api: Api) -> None:
     reply = {"success": False, "error": "not_found", "msg": "no such thing"}
     api.expect("GET", "/api/v1/instances/", reply, status=404, query=list_query({"label": {"eq": LABEL}}))
     refuse("not_found")
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"),
+    [
+        ({"success": False, "error": "auth_error", "msg": "Invalid user key"}, 404, "auth"),
+        (listing(total_instances=1), 200, "protocol"),
+        ({"success": True}, 200, "protocol"),
+    ],
+)
+def test_nothing_is_rented_after_a_listing_that_cannot_be_relied_on(
+    api: Api, reply: t.Any, status: int, error_class: str, check_mode: bool
+) -> None:
+    api.expect("GET", "/api/v1/instances/", reply, status=status, query=list_query({"label": {"eq": LABEL}}))
+    refuse(error_class, check_mode=check_mode)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_wrong_key_at_the_search_is_no_empty_market(api: Api, check_mode: bool) -> None:
+    listed(api)
+    reply = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("POST", "/api/v0/bundles/", reply, status=404, body=SEARCH)
+    refuse("auth", "The API key is wrong", check_mode=check_mode)

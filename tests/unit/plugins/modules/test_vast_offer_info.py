@@ -7,8 +7,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import requests
 
-from ..harness import Api, Result, fail_as, offer_row, succeed
+from ..harness import Api, FakeClock, Result, fail_as, offer_row, succeed
 
 BASE = {
     "rentable": {"eq": True},
@@ -174,6 +175,20 @@ def test_an_offer_without_an_id_cannot_be_rented_and_is_left_out(api: Api, bad: 
 def test_a_wrong_key_is_told_as_that(api: Api) -> None:
     api.expect("POST", "/api/v0/bundles/", {"error": "auth_error", "msg": "Invalid user key"}, status=404, body=BASE)
     fail_as("vast_offer_info", "auth", "API key")
+
+
+def test_a_search_refused_for_its_pace_or_without_a_reply_is_sent_again(api: Api, clock: FakeClock) -> None:
+    api.expect("POST", "/api/v0/bundles/", "API requests too frequent endpoint threshold=2.5", status=429, body=BASE)
+    api.expect("POST", "/api/v0/bundles/", requests.ConnectionError("Connection reset by peer"), body=BASE)
+    market(api, offer_row(1))
+    assert ids(succeed("vast_offer_info")) == [1]
+    assert clock.slept[0] >= 2.5
+
+
+def test_a_pace_that_is_refused_for_ever_is_no_empty_market(api: Api) -> None:
+    for _attempt in range(3):
+        api.expect("POST", "/api/v0/bundles/", "too frequent endpoint threshold=4.0", status=429, body=BASE)
+    assert "offers" not in fail_as("vast_offer_info", "rate_limited", retry_timeout=10).values
 
 
 def test_nothing_is_sent_for_a_criterion_that_cannot_be_meant(api: Api) -> None:
