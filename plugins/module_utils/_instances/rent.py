@@ -361,9 +361,10 @@ class Rental:
             raise self.unknown(doubt.msg, doubt)
         if not own:
             # The own one may still show: its note stays.
+            older = t.cast("Instance", one_of(found, self.wish.label))
             self.pending = None
             attempt.end("adopted", "Another task has rented under this label.", self.client.clock.now())
-            raise _Older(t.cast("Instance", one_of(found, self.wish.label)))
+            raise _Older(older)
         mine = t.cast("Instance", one_of(own, self.wish.label))
         attempt.id, attempt.seen, attempt.reason = mine.id, mine, None
         self.settled(attempt)

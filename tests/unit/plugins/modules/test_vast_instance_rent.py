@@ -230,6 +230,16 @@ def test_several_after_a_doubt_are_named_and_left(api: Api) -> None:
     refuse("ambiguous", "1, 2", "bill")
 
 
+def test_several_of_other_machines_after_a_doubt_leave_it_a_doubt(api: Api, home: pathlib.Path) -> None:
+    start(api)
+    create(api, reply=LOST)
+    for _look in range(LOOKS):
+        listed(api, box(4800, machine_id=998), box(4801, machine_id=999))
+    result = refuse("ambiguous", "4800, 4801", "Offer 9001 may have been rented")
+    assert (result["changed"], outcomes(result)) == (True, [("unknown", None)])
+    assert note(home)["settled"] is False
+
+
 def test_only_a_box_of_another_machine_after_a_doubt_is_somebody_elses_and_adopted(
     api: Api, home: pathlib.Path
 ) -> None:
