@@ -653,6 +653,13 @@ def age(instance: Instance) -> tuple[float, int]:
 
 
 def destroy_all(client: Client, instances: c.Iterable[Instance]) -> None:
-    """Destroy what is too much, and prove it. Raises the leaves of VastError."""
+    """Destroy what is too much, and prove it. Raises the leaves of VastError, which say what was destroyed before."""
+    destroyed: list[str] = []
     for each in instances:
-        destroy_one(client, each, Deadline(client.clock, BEYOND))
+        try:
+            destroy_one(client, each, Deadline(client.clock, BEYOND))
+        except VastError as error:
+            if not destroyed:
+                raise
+            raise error.with_context(f"Destroyed: {', '.join(destroyed)}. {error.msg}", changed=True) from error
+        destroyed.append(each.display_name)

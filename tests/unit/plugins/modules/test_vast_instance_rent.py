@@ -689,6 +689,36 @@ def test_several_at_the_start_are_ambiguous_unless_the_younger_may_go(api: Api) 
     assert rent(on_duplicate="destroy_younger", check_mode=True)["diff"]["before"] == {"instance 1": "running"}
 
 
+def test_of_several_younger_ones_what_was_destroyed_is_told_when_another_one_stays(api: Api) -> None:
+    listed(api, box(1, start_date=4.0), box(2, start_date=5.0), box(3, start_date=6.0))
+    destroyed(api, 2)
+    api.expect("DELETE", "/api/v0/instances/3/", {"success": False, "msg": "no"}, status=403, body={})
+    api.expect_listing(box(3), id=3)
+    result = refuse(
+        "permission",
+        "Destroyed: instance 2 (train-01).",
+        "instance 3 (train-01) was not",
+        on_duplicate="destroy_younger",
+    )
+    assert result["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("status", "error_class", "times", "looks", "changed"),
+    [(403, "permission", 1, 1, False), (200, "leaked", 2, 10, True)],
+)
+def test_a_younger_one_that_stays_is_named(
+    api: Api, status: int, error_class: str, times: int, looks: int, changed: bool
+) -> None:
+    listed(api, box(1, start_date=4.0), box(2, start_date=5.0))
+    for _request in range(times):
+        api.expect("DELETE", "/api/v0/instances/2/", {"success": status == 200, "msg": "no"}, status=status, body={})
+        for _look in range(looks):
+            api.expect_listing(box(2), id=2)
+    result = refuse(error_class, "instance 2 (train-01)", "bills", on_duplicate="destroy_younger")
+    assert result["changed"] is changed
+
+
 def test_a_box_that_vanishes_is_followed_by_the_next(api: Api) -> None:
     start(api)
     create(api)
