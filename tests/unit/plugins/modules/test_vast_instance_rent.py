@@ -786,6 +786,41 @@ def test_one_that_exists_and_whose_ssh_never_answers_is_left(api: Api, monkeypat
     assert refuse("timeout", "No SSH server", wait_for="ssh", boot_timeout=20)["instance"]["id"] == 4711
 
 
+@pytest.mark.parametrize(
+    ("rows", "error_class", "says"),
+    [
+        ([], "not_found", "no longer exists"),
+        ([stopped_row(machine_id=501)], "unavailable", "it was set to stopped by someone else"),
+        ([box(), stopped_row(machine_id=501)], "unavailable", "Last seen: actual_status exited"),
+    ],
+)
+def test_one_that_exists_and_goes_away_is_not_waited_for_until_its_ssh_answers(
+    api: Api,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: list[dict[str, t.Any]],
+    error_class: str,
+    says: str,
+) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    listed(api, box())
+    for row in rows:
+        api.expect_listing(row, id=4711)
+    if not rows:
+        api.expect_listing(id=4711)
+    result = refuse(error_class, says, wait_for="ssh")
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+    assert "exists and bills" not in result["msg"]
+    assert sum(clock.slept) < 20
+
+
+def test_a_listing_that_fails_while_ssh_is_waited_for_names_the_box(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    listed(api, box())
+    api.expect("GET", "/api/v1/instances/", {"msg": "boom"}, status=500, query=list_query({"id": {"eq": 4711}}))
+    assert refuse("server", "instance 4711 (train-01)", wait_for="ssh")["instance"]["id"] == 4711
+
+
 class Killed(BaseException):
     """Nothing catches it."""
 
