@@ -76,6 +76,22 @@ def test_there_may_be_more_when_as_many_came_as_were_asked_for(api: Api) -> None
     assert succeed("vast_offer_info", limit=2)["more"] is True
 
 
+def test_there_may_be_more_when_one_of_them_cannot_be_rented(api: Api) -> None:
+    market(api, offer_row(1), offer_row(0), limit=2)
+    result = succeed("vast_offer_info", limit=2)
+    assert (ids(result), result["more"]) == ([1], True)
+
+
+def test_a_market_with_a_row_that_cannot_be_rented_may_be_larger_all_the_same(api: Api) -> None:
+    market(api, dph_total={"lte": 0.1})
+    full = [offer_row(number, dph_base=0.5) for number in range(1, 64)]
+    broken = offer_row(0)
+    api.expect("POST", "/api/v0/bundles/", {"offers": [*full, broken]}, body=ANYTHING)
+    for _criterion in ("disk", "verified", "max_price"):
+        api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
+    assert len(succeed("vast_offer_info", max_price=0.1)["relax"]) == 3
+
+
 def test_the_best_by_another_order_comes_first_and_the_unknown_last(api: Api) -> None:
     rows = [offer_row(1, dlperf=None), offer_row(2, dlperf=10.0), offer_row(3, dlperf=99.0)]
     market(api, *rows, order=[["dlperf", "desc"]])
