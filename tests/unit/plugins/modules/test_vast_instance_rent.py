@@ -867,6 +867,16 @@ def test_an_interrupted_task_leaves_the_box_and_says_so(
     assert (result["instance_id"], result["instance"]["id"], result["changed"]) == (4711, 4711, True)
 
 
+def test_a_task_that_is_interrupted_while_ssh_is_waited_for_names_the_box(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    interrupt_at(clock, monkeypatch, 1)
+    listed(api, box())
+    result = refuse("timeout", "Interrupted by SIGTERM", "instance 4711", wait_for="ssh")
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+
+
 def test_a_task_that_is_interrupted_in_doubt_says_so(
     api: Api, clock: FakeClock, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
