@@ -97,10 +97,19 @@ class Found(t.NamedTuple):
 
 
 def search(client: Client, criteria: Criteria) -> Found:
-    """The offers that meet all criteria, at most `limit`, in the order asked for.
+    """The offers that meet all criteria, at most `limit`, in the order asked for; a warning for what is not certain.
 
     Raises ProtocolError for a reply without a list of offers, and the leaves of VastError.
     """
+    found = _search_all(client, criteria)
+    for option in criteria.unheld:
+        client.warn(f"{option}: offers do not show this, so that it could not be checked.")
+    if found.dropped:
+        client.warn(f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out.")
+    return found
+
+
+def _search_all(client: Client, criteria: Criteria) -> Found:
     if not criteria.prefer:
         return _search(client, criteria, criteria.limit)
     offers: list[Offer] = []

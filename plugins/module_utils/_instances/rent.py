@@ -284,12 +284,6 @@ class Rental:
         """What the market has. Raises Unavailable with what to relax."""
         criteria = self.criteria()
         found = search(self.client, criteria)
-        for option in criteria.unheld:
-            self.client.warn(f"{option}: offers do not show this, so that it could not be checked.")
-        if found.dropped:
-            self.client.warn(
-                f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out."
-            )
         tried = {each.offer.id for each in self.attempts}
         offers = [offer for offer in found.offers if offer.id not in tried]
         if offers:
