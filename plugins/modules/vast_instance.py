@@ -313,7 +313,8 @@ options:
     version_added: 0.3.0
   boot_timeout:
     description:
-      - For how many seconds a new instance may take until it counts as one that cannot be used.
+      - For how many seconds a new instance may take until it counts as one that cannot be used. With O(wait_for=ssh) it
+        also bounds the wait for the SSH server of one that exists, which is kept.
     type: int
     default: 600
     version_added: 0.3.0

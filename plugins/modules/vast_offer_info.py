@@ -327,10 +327,6 @@ def run(module: VastModule) -> dict[str, t.Any]:
     criteria = Criteria.from_options(module.params, module.params["disk"])
     module.connect()
     found = search(module.client, criteria)
-    for option in criteria.unheld:
-        module.warn(f"{option}: offers do not show this, so that it could not be checked.")
-    if found.dropped:
-        module.warn(f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out.")
     return {
         "changed": False,
         "offers": [offer.result() for offer in found.offers],

@@ -64,7 +64,7 @@ def destroy_one(client: Client, instance: Instance, deadline: Deadline) -> None:
     item = to_destroy(instance)
     destroy(client, [item], deadline)
     if item.error is not None:
-        raise item.error
+        raise item.error.with_context(item.error.msg, changed=item.changed)
 
 
 class Destroy(Kind[Instance]):

@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from .._api.client import Client
-from .._api.clock import Deadline, Waits, rounds
+from .._api.clock import Deadline, Waits
 from .._api.errors import BudgetExceeded, Invalid, NotFound, Unavailable, VastError, WaitTimeout
 from .._core.arguments import check_number
 from .._core.plan import Change, Plan
@@ -287,23 +287,19 @@ class Lease:
             raise reason.with_context(f"{item.name} was destroyed. {reason.msg}", changed=True) from reason
 
     def await_ssh(self, client: Client, found: Instance, deadline: Deadline) -> dict[str, t.Any]:
-        """Wait until an SSH server answers, and show the instance as it is then. Raises WaitTimeout."""
-        from .find import reread
-        from .reach import reachable
+        """Wait until an SSH server answers, and show the instance as it is then. Raises the leaves of VastError."""
+        from .._core.converge import converge
+        from .reach import Answer
 
         item: Leased = Item(Ref(found.id), found, Plan(found.display_name))
-        if reachable(found) is not None:
-            return found.result()
         limit = deadline.bounded(self.options["boot_timeout"])
-        interval = self.waits.interval
-        for _elapsed in rounds(client.clock, first=interval, interval=interval, timeout=limit):
-            item.seen = reread(client, [item]).get(item.ref) or item.seen
-            if reachable(item.seen) is not None:
-                return item.seen.result()
-        raise WaitTimeout(
-            f"No SSH server answered at {item.name} in time. It exists and bills. Last seen: {item.seen.described}.",
-            instance=item.seen.result(),
-        )
+        converge(client, Answer("running"), [item], self.waits, limit)
+        if isinstance(item.error, WaitTimeout) and limit.expired:
+            item.error = WaitTimeout(
+                f"No SSH server answered at {item.name} in time. It exists and bills. Last seen: {item.seen.described}."
+            )
+        shown: dict[str, t.Any] = outcome(item, "instance", planned=False)["instance"]
+        return shown
 
 
 def _settable(drift: c.Iterable[str]) -> list[str]:

@@ -97,10 +97,19 @@ class Found(t.NamedTuple):
 
 
 def search(client: Client, criteria: Criteria) -> Found:
-    """The offers that meet all criteria, at most `limit`, in the order asked for.
+    """The offers that meet all criteria, at most `limit`, in the order asked for; a warning for what is not certain.
 
     Raises ProtocolError for a reply without a list of offers, and the leaves of VastError.
     """
+    found = _search_all(client, criteria)
+    for option in criteria.unheld:
+        client.warn(f"{option}: offers do not show this, so that it could not be checked.")
+    if found.dropped:
+        client.warn(f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out.")
+    return found
+
+
+def _search_all(client: Client, criteria: Criteria) -> Found:
     if not criteria.prefer:
         return _search(client, criteria, criteria.limit)
     offers: list[Offer] = []
@@ -121,13 +130,14 @@ def _only(criteria: Criteria, name: str) -> Criteria:
 
 def _search(client: Client, criteria: Criteria, limit: int) -> Found:
     # Rows are what the daily quota counts (F2.4), so no more are asked for than are wanted.
-    rows = _rows(client, criteria, limit)
+    rows, more = _rows(client, criteria, limit)
     offers = [offer for offer in rows if not criteria.misses(offer.row)]
     offers.sort(key=lambda offer: offer.rank(criteria.order))
-    return Found(offers[:limit], len(rows) - len(offers), more=len(rows) >= limit)
+    return Found(offers[:limit], len(rows) - len(offers), more)
 
 
-def _rows(client: Client, criteria: Criteria, limit: int) -> list[Offer]:
+def _rows(client: Client, criteria: Criteria, limit: int) -> tuple[list[Offer], bool]:
+    """What comes back and can be rented, and whether there may be more: as many rows came as were asked for."""
     rows = client.call(SEARCH, body=criteria.body(limit)).get("offers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ProtocolError(
@@ -140,7 +150,7 @@ def _rows(client: Client, criteria: Criteria, limit: int) -> list[Offer]:
         offer_id = value_of(row, "ask_contract_id", criteria.disk)
         if is_whole(offer_id) and offer_id > 0:
             found.setdefault(offer_id, Offer(offer_id, row, criteria.disk))
-    return list(found.values())
+    return list(found.values()), len(rows) >= limit
 
 
 def relax(client: Client, criteria: Criteria) -> list[dict[str, t.Any]]:
@@ -151,11 +161,10 @@ def relax(client: Client, criteria: Criteria) -> list[dict[str, t.Any]]:
     """
     told: list[dict[str, t.Any]] = []
     try:
-        market = _rows(client, criteria._replace(conditions=()), MOST_ROWS)
-        complete = len(market) < MOST_ROWS
-        for option in criteria.options if complete else criteria.options[: MOST_RELAXED - 1]:
+        market, more = _rows(client, criteria._replace(conditions=()), MOST_ROWS)
+        for option in criteria.options[: MOST_RELAXED - 1] if more else criteria.options:
             loose = criteria.without(option)
-            rows = market if complete else _rows(client, loose, MOST_ROWS)
+            rows = _rows(client, loose, MOST_ROWS)[0] if more else market
             fitting = [offer for offer in rows if not loose.misses(offer.row)]
             nearest = _nearest_value(criteria, option, fitting)
             told.append({"criterion": option, "offers": len(fitting), "nearest": nearest})
@@ -198,5 +207,5 @@ def find_offer(client: Client, offer_id: int, criteria: Criteria) -> Offer | Non
     A filter on `id` may match nothing, so that `ask_contract_id` is asked for (F5).
     """
     asked = Criterion("id", "ask_contract_id", "eq", offer_id)
-    rows = _rows(client, criteria._replace(conditions=(asked,)), 1)
+    rows, _more = _rows(client, criteria._replace(conditions=(asked,)), 1)
     return next((offer for offer in rows if offer.id == offer_id and not criteria.misses(offer.row)), None)

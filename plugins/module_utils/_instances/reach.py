@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from .instance import Instance
+from .switch import Move, Switch
 
 BANNER = b"SSH-"
 MOST_BYTES = 8192
@@ -25,6 +26,14 @@ def reachable(instance: Instance, timeout: float = ANSWER_WITHIN) -> dict[str, t
         if address is not None and answers(str(address["host"]), int(address["port"]), timeout):
             return address
     return None
+
+
+class Answer(Switch):
+    """Instances that run, and are there once an SSH server answers. Nothing is sent."""
+
+    def judge(self, item: Move, now: float) -> bool:
+        """Whether it runs and answers. Raises Unavailable when it cannot get there any more."""
+        return super().judge(item, now) and reachable(item.seen) is not None
 
 
 def answers(host: str, port: int, timeout: float) -> bool:

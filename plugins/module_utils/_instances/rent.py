@@ -284,12 +284,6 @@ class Rental:
         """What the market has. Raises Unavailable with what to relax."""
         criteria = self.criteria()
         found = search(self.client, criteria)
-        for option in criteria.unheld:
-            self.client.warn(f"{option}: offers do not show this, so that it could not be checked.")
-        if found.dropped:
-            self.client.warn(
-                f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out."
-            )
         tried = {each.offer.id for each in self.attempts}
         offers = [offer for offer in found.offers if offer.id not in tried]
         if offers:
@@ -361,9 +355,10 @@ class Rental:
             raise self.unknown(doubt.msg, doubt)
         if not own:
             # The own one may still show: its note stays.
+            older = t.cast("Instance", one_of(found, self.wish.label))
             self.pending = None
             attempt.end("adopted", "Another task has rented under this label.", self.client.clock.now())
-            raise _Older(t.cast("Instance", one_of(found, self.wish.label)))
+            raise _Older(older)
         mine = t.cast("Instance", one_of(own, self.wish.label))
         attempt.id, attempt.seen, attempt.reason = mine.id, mine, None
         self.settled(attempt)
@@ -652,6 +647,13 @@ def age(instance: Instance) -> tuple[float, int]:
 
 
 def destroy_all(client: Client, instances: c.Iterable[Instance]) -> None:
-    """Destroy what is too much, and prove it. Raises the leaves of VastError."""
+    """Destroy what is too much, and prove it. Raises the leaves of VastError, which say what was destroyed before."""
+    destroyed: list[str] = []
     for each in instances:
-        destroy_one(client, each, Deadline(client.clock, BEYOND))
+        try:
+            destroy_one(client, each, Deadline(client.clock, BEYOND))
+        except VastError as error:
+            if not destroyed:
+                raise
+            raise error.with_context(f"Destroyed: {', '.join(destroyed)}. {error.msg}", changed=True) from error
+        destroyed.append(each.display_name)

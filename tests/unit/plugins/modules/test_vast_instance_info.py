@@ -225,6 +225,22 @@ def test_a_listing_that_fails_is_never_an_empty_one(
     assert "instances" not in result.values
 
 
+def test_a_page_refused_for_its_pace_is_read_again(api: Api, clock: FakeClock) -> None:
+    first = listing(instance_row(1), next_token="a", total_instances=2)
+    after = list_query({}, after_token="a")
+    api.expect("GET", LIST, first, query=list_query({}))
+    api.expect("GET", LIST, "API requests too frequent endpoint threshold=2.5", status=429, query=after)
+    api.expect("GET", LIST, listing(instance_row(2), total_instances=2), query=after)
+    assert ids(info()) == [1, 2]
+    assert sum(clock.slept) >= 2.5
+
+
+def test_a_pace_that_is_refused_for_ever_is_no_empty_listing(api: Api) -> None:
+    for _attempt in range(3):
+        api.expect("GET", LIST, "too frequent endpoint threshold=4.0", status=429, query=list_query({}))
+    assert "instances" not in failure("rate_limited", retry_timeout=10).values
+
+
 @pytest.mark.parametrize(
     ("status", "reply", "error_class"),
     [

@@ -16,7 +16,18 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api import private_f
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import reach
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import rent as renting
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, offer_row, stopped_row, succeed
+from ..harness import (
+    Api,
+    FakeClock,
+    Result,
+    fail_as,
+    instance_row,
+    list_query,
+    listing,
+    offer_row,
+    stopped_row,
+    succeed,
+)
 
 LOST = requests.ConnectionError("Connection reset by peer")
 LABEL = "train-01"
@@ -219,6 +230,16 @@ def test_several_after_a_doubt_are_named_and_left(api: Api) -> None:
     refuse("ambiguous", "1, 2", "bill")
 
 
+def test_several_of_other_machines_after_a_doubt_leave_it_a_doubt(api: Api, home: pathlib.Path) -> None:
+    start(api)
+    create(api, reply=LOST)
+    for _look in range(LOOKS):
+        listed(api, box(4800, machine_id=998), box(4801, machine_id=999))
+    result = refuse("ambiguous", "4800, 4801", "Offer 9001 may have been rented")
+    assert (result["changed"], outcomes(result)) == (True, [("unknown", None)])
+    assert note(home)["settled"] is False
+
+
 def test_only_a_box_of_another_machine_after_a_doubt_is_somebody_elses_and_adopted(
     api: Api, home: pathlib.Path
 ) -> None:
@@ -398,7 +419,12 @@ def test_no_more_than_five_offers_are_tried(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("status", "slug", "error_class"),
-    [(400, "invalid_args", "invalid"), (400, "invalid_price", "invalid"), (403, "not_authorized", "permission")],
+    [
+        (400, "invalid_args", "invalid"),
+        (400, "invalid_price", "invalid"),
+        (403, "not_authorized", "permission"),
+        (404, "auth_error", "auth"),
+    ],
 )
 def test_a_clear_refusal_is_told_by_its_class(
     api: Api, home: pathlib.Path, status: int, slug: str, error_class: str
@@ -407,6 +433,24 @@ def test_a_clear_refusal_is_told_by_its_class(
     create(api, reply={"success": False, "error": slug, "msg": "no"}, status=status)
     result = refuse(error_class, "Nothing was rented")
     assert outcomes(result) == [("refused", None)]
+    assert note(home)["settled"] is True
+
+
+def test_a_create_refused_for_its_pace_is_sent_again(api: Api, clock: FakeClock) -> None:
+    start(api)
+    create(api, reply="API requests too frequent endpoint threshold=4.5", status=429)
+    create(api)
+    listed(api, box())
+    assert outcomes(rent()) == [("rented", 4711)]
+    assert clock.slept[0] >= 4.5
+
+
+def test_a_create_whose_pace_is_refused_for_ever_rents_nothing(api: Api, home: pathlib.Path) -> None:
+    start(api, offer_row(), offer_row(9002))
+    for _attempt in range(3):
+        create(api, reply="API requests too frequent endpoint threshold=4.5", status=429)
+    result = refuse("rate_limited", "Nothing was rented by this request", retry_timeout=10)
+    assert (outcomes(result), result["changed"]) == ([("refused", None)], False)
     assert note(home)["settled"] is True
 
 
@@ -645,6 +689,36 @@ def test_several_at_the_start_are_ambiguous_unless_the_younger_may_go(api: Api) 
     assert rent(on_duplicate="destroy_younger", check_mode=True)["diff"]["before"] == {"instance 1": "running"}
 
 
+def test_of_several_younger_ones_what_was_destroyed_is_told_when_another_one_stays(api: Api) -> None:
+    listed(api, box(1, start_date=4.0), box(2, start_date=5.0), box(3, start_date=6.0))
+    destroyed(api, 2)
+    api.expect("DELETE", "/api/v0/instances/3/", {"success": False, "msg": "no"}, status=403, body={})
+    api.expect_listing(box(3), id=3)
+    result = refuse(
+        "permission",
+        "Destroyed: instance 2 (train-01).",
+        "instance 3 (train-01) was not",
+        on_duplicate="destroy_younger",
+    )
+    assert result["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("status", "error_class", "times", "looks", "changed"),
+    [(403, "permission", 1, 1, False), (200, "leaked", 2, 10, True)],
+)
+def test_a_younger_one_that_stays_is_named(
+    api: Api, status: int, error_class: str, times: int, looks: int, changed: bool
+) -> None:
+    listed(api, box(1, start_date=4.0), box(2, start_date=5.0))
+    for _request in range(times):
+        api.expect("DELETE", "/api/v0/instances/2/", {"success": status == 200, "msg": "no"}, status=status, body={})
+        for _look in range(looks):
+            api.expect_listing(box(2), id=2)
+    result = refuse(error_class, "instance 2 (train-01)", "bills", on_duplicate="destroy_younger")
+    assert result["changed"] is changed
+
+
 def test_a_box_that_vanishes_is_followed_by_the_next(api: Api) -> None:
     start(api)
     create(api)
@@ -712,6 +786,41 @@ def test_one_that_exists_and_whose_ssh_never_answers_is_left(api: Api, monkeypat
     assert refuse("timeout", "No SSH server", wait_for="ssh", boot_timeout=20)["instance"]["id"] == 4711
 
 
+@pytest.mark.parametrize(
+    ("rows", "error_class", "says"),
+    [
+        ([], "not_found", "no longer exists"),
+        ([stopped_row(machine_id=501)], "unavailable", "it was set to stopped by someone else"),
+        ([box(), stopped_row(machine_id=501)], "unavailable", "Last seen: actual_status exited"),
+    ],
+)
+def test_one_that_exists_and_goes_away_is_not_waited_for_until_its_ssh_answers(
+    api: Api,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: list[dict[str, t.Any]],
+    error_class: str,
+    says: str,
+) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    listed(api, box())
+    for row in rows:
+        api.expect_listing(row, id=4711)
+    if not rows:
+        api.expect_listing(id=4711)
+    result = refuse(error_class, says, wait_for="ssh")
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+    assert "exists and bills" not in result["msg"]
+    assert sum(clock.slept) < 20
+
+
+def test_a_listing_that_fails_while_ssh_is_waited_for_names_the_box(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    listed(api, box())
+    api.expect("GET", "/api/v1/instances/", {"msg": "boom"}, status=500, query=list_query({"id": {"eq": 4711}}))
+    assert refuse("server", "instance 4711 (train-01)", wait_for="ssh")["instance"]["id"] == 4711
+
+
 class Killed(BaseException):
     """Nothing catches it."""
 
@@ -756,6 +865,16 @@ def test_an_interrupted_task_leaves_the_box_and_says_so(
     listed(api, loading())
     result = refuse("timeout", "Interrupted by SIGTERM", "Instance 4711", "bills", "Run the task again")
     assert (result["instance_id"], result["instance"]["id"], result["changed"]) == (4711, 4711, True)
+
+
+def test_a_task_that_is_interrupted_while_ssh_is_waited_for_names_the_box(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "answers", lambda host, port, timeout: False)
+    interrupt_at(clock, monkeypatch, 1)
+    listed(api, box())
+    result = refuse("timeout", "Interrupted by SIGTERM", "instance 4711", wait_for="ssh")
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
 
 
 def test_a_task_that_is_interrupted_in_doubt_says_so(
@@ -1282,3 +1401,27 @@ def test_absence_is_not_concluded_from_an_error(api: Api) -> None:
     reply = {"success": False, "error": "not_found", "msg": "no such thing"}
     api.expect("GET", "/api/v1/instances/", reply, status=404, query=list_query({"label": {"eq": LABEL}}))
     refuse("not_found")
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"),
+    [
+        ({"success": False, "error": "auth_error", "msg": "Invalid user key"}, 404, "auth"),
+        (listing(total_instances=1), 200, "protocol"),
+        ({"success": True}, 200, "protocol"),
+    ],
+)
+def test_nothing_is_rented_after_a_listing_that_cannot_be_relied_on(
+    api: Api, reply: t.Any, status: int, error_class: str, check_mode: bool
+) -> None:
+    api.expect("GET", "/api/v1/instances/", reply, status=status, query=list_query({"label": {"eq": LABEL}}))
+    refuse(error_class, check_mode=check_mode)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_wrong_key_at_the_search_is_no_empty_market(api: Api, check_mode: bool) -> None:
+    listed(api)
+    reply = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("POST", "/api/v0/bundles/", reply, status=404, body=SEARCH)
+    refuse("auth", "The API key is wrong", check_mode=check_mode)

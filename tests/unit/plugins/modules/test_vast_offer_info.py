@@ -7,8 +7,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import requests
 
-from ..harness import Api, Result, fail_as, offer_row, succeed
+from ..harness import Api, FakeClock, Result, fail_as, offer_row, succeed
 
 BASE = {
     "rentable": {"eq": True},
@@ -73,6 +74,22 @@ def test_what_no_offer_shows_is_told(api: Api) -> None:
 def test_there_may_be_more_when_as_many_came_as_were_asked_for(api: Api) -> None:
     market(api, offer_row(1), offer_row(2, dph_base=9.0), limit=2)
     assert succeed("vast_offer_info", limit=2)["more"] is True
+
+
+def test_there_may_be_more_when_one_of_them_cannot_be_rented(api: Api) -> None:
+    market(api, offer_row(1), offer_row(0), limit=2)
+    result = succeed("vast_offer_info", limit=2)
+    assert (ids(result), result["more"]) == ([1], True)
+
+
+def test_a_market_with_a_row_that_cannot_be_rented_may_be_larger_all_the_same(api: Api) -> None:
+    market(api, dph_total={"lte": 0.1})
+    full = [offer_row(number, dph_base=0.5) for number in range(1, 64)]
+    broken = offer_row(0)
+    api.expect("POST", "/api/v0/bundles/", {"offers": [*full, broken]}, body=ANYTHING)
+    for _criterion in ("disk", "verified", "max_price"):
+        api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
+    assert len(succeed("vast_offer_info", max_price=0.1)["relax"]) == 3
 
 
 def test_the_best_by_another_order_comes_first_and_the_unknown_last(api: Api) -> None:
@@ -174,6 +191,20 @@ def test_an_offer_without_an_id_cannot_be_rented_and_is_left_out(api: Api, bad: 
 def test_a_wrong_key_is_told_as_that(api: Api) -> None:
     api.expect("POST", "/api/v0/bundles/", {"error": "auth_error", "msg": "Invalid user key"}, status=404, body=BASE)
     fail_as("vast_offer_info", "auth", "API key")
+
+
+def test_a_search_refused_for_its_pace_or_without_a_reply_is_sent_again(api: Api, clock: FakeClock) -> None:
+    api.expect("POST", "/api/v0/bundles/", "API requests too frequent endpoint threshold=2.5", status=429, body=BASE)
+    api.expect("POST", "/api/v0/bundles/", requests.ConnectionError("Connection reset by peer"), body=BASE)
+    market(api, offer_row(1))
+    assert ids(succeed("vast_offer_info")) == [1]
+    assert clock.slept[0] >= 2.5
+
+
+def test_a_pace_that_is_refused_for_ever_is_no_empty_market(api: Api) -> None:
+    for _attempt in range(3):
+        api.expect("POST", "/api/v0/bundles/", "too frequent endpoint threshold=4.0", status=429, body=BASE)
+    assert "offers" not in fail_as("vast_offer_info", "rate_limited", retry_timeout=10).values
 
 
 def test_nothing_is_sent_for_a_criterion_that_cannot_be_meant(api: Api) -> None:
