@@ -494,6 +494,34 @@ def test_a_workergroup_that_somebody_else_deleted_is_proven_all_the_same(api: Ap
     assert present(**PURGE)["changed"] is False
 
 
+def test_a_worker_of_it_that_is_destroyed_is_a_change(api: Api) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, {"success": False, "error": "no_such_workergroup", "msg": "No such autojob."}, status=404)
+    for _look in range(2):
+        expect_groups(api, group_row())
+    for _look in range(2):
+        api.expect_listing(worker(1001), id=[1001, 1002])
+    api.expect_listing(worker(1001), id=[1001])
+    api.expect("DELETE", "/api/v0/instances/1001/", {"success": True}, body={})
+    api.expect_listing(id=1001)
+    result = present(**PURGE, wait_timeout=1, wait_interval=15)
+    assert (result["changed"], result["destroyed_workers"]) == (True, [1001])
+
+
+def test_a_purge_without_waiting_leaves_the_proof_to_the_next_task(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api)
+    expect_groups(api, group_row())
+    assert present(**PURGE, wait=False)["changed"] is True
+    assert memory(home) == [leak(1001, 1002)]
+
+    expect_there(api)
+    expect_states(api, route="endpoint")
+    api.expect_listing(worker(1001), id=[1001, 1002])
+    failure("leaked", "its workers 1001 still exist", **PURGE, wait=False)
+    assert memory(home) == [leak(1001, 1002)]
+
+
 def test_unknown_workers_of_a_purge_are_taken_from_the_reply(api: Api) -> None:
     expect_purge_begin(api, {"error_msg": "no workers are ready"})
     expect_purge(api)
