@@ -93,7 +93,7 @@ def read(client: Client, groups: c.Sequence[Endpoint]) -> dict[int, Workers]:
     One deadline holds for all groups together, and a failure of the engine itself ends it: each further group would
     cost the whole of `retry_timeout` again.
     """
-    deadline = Deadline(client.clock, client.settings.retry_timeout + len(groups) * (WORKERS.interval + 1.0))
+    deadline = _deadline(client, groups)
     found = {}
     for number, group in enumerate(groups):
         after = " and of those after it" if number + 1 < len(groups) else ""
@@ -108,6 +108,10 @@ def read(client: Client, groups: c.Sequence[Endpoint]) -> dict[int, Workers]:
         except VastError as error:
             client.warn(f"The workers of {group.display_name} are not known: {error.msg}")
     return found
+
+
+def _deadline(client: Client, groups: c.Sequence[Endpoint]) -> Deadline:
+    return Deadline(client.clock, client.settings.retry_timeout + len(groups) * (WORKERS.interval + 1.0))
 
 
 def owners(client: Client, groups: c.Sequence[Endpoint]) -> Owners:
@@ -134,14 +138,31 @@ def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
 
 def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:
     """The last lines of the log of an endpoint, without secrets; empty when the engine does not give it."""
-    try:
-        reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines})
-    except VastError:
-        # It only adds to what is told.
-        return []
+    return logs(client, [endpoint], lines).get(endpoint.id, [])
+
+
+def logs(client: Client, endpoints: c.Sequence[Endpoint], lines: int) -> dict[int, list[str]]:
+    """The same by endpoint, under one deadline as in `read`; of those only for which the engine gives it."""
+    deadline = _deadline(client, endpoints)
+    found = {}
+    for endpoint in endpoints if lines else ():
+        if deadline.expired:
+            break
+        try:
+            found[endpoint.id] = _log(client, endpoint, lines, deadline)
+        except (TransportError, ServerError, RateLimited):
+            break
+        except VastError:
+            # It only adds to what is told.
+            continue
+    return found
+
+
+def _log(client: Client, endpoint: Endpoint, lines: int, deadline: Deadline) -> list[str]:
+    reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines}, deadline=deadline)
     texts = (reply.get(level) for level in LEVELS)
     text = next((text for text in texts if isinstance(text, str) and text.strip()), "")
-    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:] if lines else []
+    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:]
 
 
 def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
