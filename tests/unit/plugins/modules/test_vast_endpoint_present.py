@@ -29,7 +29,7 @@ def present(**options: t.Any) -> Result:
     return succeed("vast_endpoint", state="present", **options)
 
 
-def group_row(number: int = 501, **fields: t.Any) -> dict[str, t.Any]:
+def group_row(number: int | None = 501, **fields: t.Any) -> dict[str, t.Any]:
     return {
         "id": number,
         "endpoint_id": 77,
@@ -169,6 +169,65 @@ def test_a_lost_change_that_shows_is_a_success(api: Api) -> None:
     expect_change(api, LOST, body={"max_workers": 4})
     expect_endpoints(api, endpoint_row(max_workers=4))
     assert present(id=77, max_workers=4)["changed"] is True
+
+
+BAD_KEY = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class"),
+    [
+        (404, BAD_KEY, "auth"),
+        (200, {"success": True}, "protocol"),
+        (200, {"success": True, "results": [endpoint_row(), {"endpoint_name": "llama-prod"}]}, "protocol"),
+        (500, {"msg": "boom"}, "server"),
+    ],
+)
+def test_nothing_is_created_when_the_endpoints_cannot_be_listed(
+    api: Api, status: int, reply: t.Any, error_class: str, check_mode: bool
+) -> None:
+    api.expect("GET", ENDPOINTS, reply, status=status)
+    failure(error_class, **NEW, check_mode=check_mode)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class"),
+    [
+        (404, BAD_KEY, "auth"),
+        (200, {"success": True}, "protocol"),
+        (200, {"success": True, "results": [group_row(None)]}, "protocol"),
+        (200, {"success": True, "results": [group_row(502), group_row(502)]}, "protocol"),
+        (500, {"msg": "boom"}, "server"),
+    ],
+)
+def test_no_workergroup_is_created_when_they_cannot_be_listed(
+    api: Api, status: int, reply: t.Any, error_class: str, check_mode: bool
+) -> None:
+    expect_endpoints(api, endpoint_row())
+    api.expect("GET", GROUPS, reply, status=status)
+    failure(error_class, id=77, workergroups=[GROUP, {**GROUP, "template_hash": "def"}], check_mode=check_mode)
+
+
+def test_creations_refused_for_their_pace_are_sent_again(api: Api, clock: FakeClock) -> None:
+    expect_nothing(api)
+    expect_create(api, "API requests too frequent endpoint threshold=4.0", status=429)
+    expect_create(api)
+    expect_create_group(api, "API requests too frequent endpoint threshold=4.0", status=429)
+    expect_create_group(api)
+    expect_groups(api, group_row())
+    expect_endpoints(api, endpoint_row())
+    assert present(**NEW)["changed"] is True
+    assert len([pause for pause in clock.slept if pause >= 4.0]) >= 2
+
+
+def test_a_key_that_is_revoked_meanwhile_is_told_with_what_was_done(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api)
+    expect_create_group(api, BAD_KEY, status=404)
+    result = failure("auth", f"{NAME} exists", **NEW)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
 
 
 def test_a_refused_change_says_what_the_api_said(api: Api) -> None:
