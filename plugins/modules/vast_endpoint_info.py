@@ -314,6 +314,7 @@ import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import NotFound
+from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, total
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workergroups, workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
@@ -402,11 +403,8 @@ def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Wo
     found: dict[int, float | None] = {}
     for group in groups:
         each = told.get(group.id, workers.Workers(None))
-        own = [prices.get(worker) for worker in each.ids]
-        known = [price for price in own if isinstance(price, (int, float)) and not isinstance(price, bool)]
-        found[group.id] = (
-            round(sum(known), 6) if each.rows is not None and not each.reason and len(known) == len(own) else None
-        )
+        is_whole = each.rows is not None and not each.reason
+        found[group.id] = total(amount(prices.get(worker)) for worker in each.ids) if is_whole else None
     if None in found.values():
         spent = workers.spend(module.client)
         found = {number: spent.get(number) if cost is None else cost for number, cost in found.items()}

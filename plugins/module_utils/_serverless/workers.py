@@ -11,6 +11,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Invalid, RateLimited, ServerError, TransportError, VastError
+from .._core.amounts import amount
 from .endpoints import Endpoint, is_id
 from .endpoints import read as read_endpoints
 
@@ -184,7 +185,7 @@ def spend(client: Client) -> dict[int, float]:
         return {}
     found = {}
     for row in rows if isinstance(rows, list) else ():
-        cost = row.get("hourly_spend") if isinstance(row, dict) else None
-        if isinstance(cost, (int, float)) and not isinstance(cost, bool) and is_id(row.get("id")):
-            found[row["id"]] = float(cost)
+        cost = amount(row.get("hourly_spend")) if isinstance(row, dict) else None
+        if cost is not None and is_id(row.get("id")):
+            found[row["id"]] = cost
     return found

@@ -483,7 +483,9 @@ def test_what_the_workers_cost_is_the_sum_of_their_instances(api: Api) -> None:
     assert info(cost=True)["endpoints"][0]["per_hour"] == 0.7
 
 
-@pytest.mark.parametrize("rows", [PRICED[:1], [instance_row(1, dph_total=True), PRICED[1]]])
+@pytest.mark.parametrize(
+    "rows", [PRICED[:1], *([instance_row(1, dph_total=price), PRICED[1]] for price in (True, float("nan"), -1))]
+)
 @pytest.mark.parametrize(
     ("told", "per_hour"),
     [
