@@ -412,6 +412,16 @@ def test_a_listing_that_fails_is_never_an_empty_one(
     assert "endpoints" not in result.values
 
 
+def test_listings_refused_for_their_pace_are_asked_for_again(api: Api, clock: FakeClock) -> None:
+    api.expect("GET", GROUPS, "API requests too frequent endpoint threshold=3.0", status=429)
+    expect_groups(api, endpoint_row())
+    api.expect("GET", WORKERGROUPS, "API requests too frequent endpoint threshold=2.0", status=429)
+    expect_workergroups(api, workergroup_row())
+    expect_workers(api, [])
+    assert len(info()["endpoints"][0]["workergroups"]) == 1
+    assert clock.slept[0] >= 3.0
+
+
 @pytest.mark.parametrize(
     ("status", "reply", "error_class"),
     [
