@@ -734,7 +734,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
     run_module,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Deadline, Waits
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import Criteria
@@ -819,50 +819,47 @@ def present(module: VastModule) -> dict[str, t.Any]:
     warn_of(module, situation.found, has_groups=any(situation.pairs))
     plan = plan_present(situation)
     memory = Memory(module.client)
-    endpoint, rows, changed = situation.found, situation.listing.rows, plan.changed
+    endpoint, rows, changed = situation.found, situation.listing.rows, False
+    # What this task leaves over itself, without waiting, is for the next one to prove.
+    leaks = memory.concerning(None if endpoint is None else endpoint.id, module.params["name"])
     if (plan.changed or wanted.ready) and not module.check_mode:
         done = bring(module.client, situation, memory, waits, deadline)
         situation = situation._replace(purged=done.purged)
         endpoint, rows, changed = done.endpoint, [dict(group.row) for group in done.groups], done.changed
         for group in done.moved:
             module.warn(f"The search of {group.display_name} was changed; workers that run stay where they are.")
-    left = leftover(module, situation.groups, endpoint, memory, waits, deadline)
+    left = Case(plan.subject, situation.groups, endpoint, leaks, destroys=wanted.destroys)
+    try:
+        destroyed = settle(module, left, memory, waits, deadline)
+    except VastError as error:
+        raise error.with_context(error.msg, changed=changed or left.changed) from error
+    plan = Plan(plan.subject, (*plan.changes, *destroyed))
     return {
         **plan.result(),
-        "changed": changed or bool(left),
+        "changed": plan.changed if module.check_mode else changed or left.changed,
         "endpoint": None if endpoint is None else endpoint.result(),
         "workergroups": [] if endpoint is None else results(rows, endpoint.id),
-        **gone([*(case for _group, case in situation.purged), *left]),
+        **gone([*(case for _group, case in situation.purged), *([left] if left.changed else ())]),
     }
 
 
-def leftover(
-    module: VastModule,
-    groups: list[Endpoint],
-    endpoint: Endpoint | None,
-    memory: Memory,
-    waits: Waits,
-    deadline: Deadline,
-) -> list[Case]:
-    """Hold what earlier tasks left over of this endpoint to the proof; the case, if anything was destroyed.
+def settle(module: VastModule, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> list[Change]:
+    """Hold what earlier tasks left over of this endpoint to the proof; what was destroyed, or would be in check mode.
 
     Of another endpoint that had the same name it only warns.
     """
-    name = module.params["name"]
-    leaks = memory.concerning(None if endpoint is None else endpoint.id, name)
-    for leak in leaks:
-        if endpoint is None or leak.id != endpoint.id:
+    for leak in case.leaks:
+        if case.found is None or leak.id != case.found.id:
             module.warn(
                 f"Workers of {leak.display_name}, which had this name, are not proven gone: "
                 f"{', '.join(map(str, sorted(leak.workers | leak.failed))) or 'not known which'}. Run state=absent for "
                 f"id {leak.id}."
             )
-    if endpoint is None or module.check_mode:
+    if case.found is None:
         return []
-    destroys = module.params["on_leftover"] == "destroy"
-    case = Case(endpoint.display_name, groups, endpoint, leaks, destroys=destroys)
-    settle_leaks(module.client, case, memory, waits, deadline)
-    return [case] if case.changed else []
+    settle_leaks(module.client, case, memory, waits, deadline, check_mode=module.check_mode)
+    ids = case.leftover if module.check_mode else case.deletion.destroyed_workers
+    return [destruction(case, ids)] if ids else []
 
 
 def gone(cases: c.Iterable[Case]) -> dict[str, t.Any]:

@@ -314,6 +314,7 @@ import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import NotFound
+from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, total
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workergroups, workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
@@ -369,15 +370,15 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
     """The groups as results, with their workergroups and, where the engine lists them, their workers."""
     rows = workergroups.read(module.client) if groups else []
     told = workers.read(module.client, groups)
-    prices = costs(module, told) if module.params["cost"] else {}
-    lines = module.params["logs"]
+    prices = costs(module, groups, told) if module.params["cost"] else {}
+    logs = workers.logs(module.client, groups, module.params["logs"])
     return [
         {
             **group.result(),
             "workergroups": workergroups.results(rows, group.id),
             **described(told.get(group.id)),
             "per_hour": prices.get(group.id),
-            "log": workers.log(module.client, group, lines) if lines else [],
+            "log": logs.get(group.id, []),
         }
         for group in groups
     ]
@@ -390,7 +391,7 @@ def described(told: workers.Workers | None) -> dict[str, t.Any]:
     return {"workers": told.results(), "counts": workers.counts(told.rows)}
 
 
-def costs(module: VastModule, told: dict[int, workers.Workers]) -> dict[int, float | None]:
+def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Workers]) -> dict[int, float | None]:
     """US dollars an hour by group: of the instances of its workers, or where a price is missing by the API's count."""
     from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read as read_instances
 
@@ -400,10 +401,10 @@ def costs(module: VastModule, told: dict[int, workers.Workers]) -> dict[int, flo
         rows = read_instances(module.client, {"id": {"in": ids[start : start + IDS_AT_ONCE]}})
         prices |= {instance.id: instance.row.get("dph_total") for instance in rows}
     found: dict[int, float | None] = {}
-    for number, each in told.items():
-        own = [prices.get(worker) for worker in each.ids]
-        known = [price for price in own if isinstance(price, (int, float)) and not isinstance(price, bool)]
-        found[number] = round(sum(known), 6) if each.rows is not None and len(known) == len(own) else None
+    for group in groups:
+        each = told.get(group.id, workers.Workers(None))
+        is_whole = each.rows is not None and not each.reason
+        found[group.id] = total(amount(prices.get(worker)) for worker in each.ids) if is_whole else None
     if None in found.values():
         spent = workers.spend(module.client)
         found = {number: spent.get(number) if cost is None else cost for number, cost in found.items()}

@@ -330,7 +330,7 @@ class _Run:
         for group, case in self.situation.purged:
             path = self.situation.listing.path
             purge(self.client, self.found, group.id, path, case, memory, self.waits, self.deadline)
-            self.changed = self.changed or case.deletion.done
+            self.changed = self.changed or case.changed
         gone = {group.id for group, _case in self.situation.purged}
         self.there = [group for group in self.there if group.id not in gone]
 

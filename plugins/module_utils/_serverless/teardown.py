@@ -413,10 +413,13 @@ def _doomed(client: Client, group: Endpoint) -> Doomed:
     )
 
 
-def settle_leaks(client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline) -> None:
+def settle_leaks(
+    client: Client, case: Case, memory: Memory, waits: Waits, deadline: Deadline, *, check_mode: bool
+) -> None:
     """Hold what earlier tasks left over of an endpoint that stays to the proof; its workers of now are none of that.
 
-    Raises Leaked for what still exists, and warns when the engine does not tell which workers are its own.
+    Raises Leaked for what still exists, and warns when the engine does not tell which workers are its own. Check mode
+    looks only: what would be destroyed is in `leftover`.
     """
     group = t.cast("Endpoint", case.found)
     owed = {worker for leak in case.leaks if leak.id == group.id for worker in leak.workers | leak.failed}
@@ -430,8 +433,13 @@ def settle_leaks(client: Client, case: Case, memory: Memory, waits: Waits, deadl
     case.verdict = f"Earlier tasks left workers of {group.display_name} over"
     case.suspects.owed = owed - told.workers
     case.suspects.failed = {each for leak in case.leaks for each in leak.failed} & case.suspects.owed
-    prove(client, case, waits, deadline)
-    memory.forget({group.id}, owed, unknown=True)
+    if not check_mode:
+        prove(client, case, waits, deadline)
+        memory.forget({group.id}, owed, unknown=True)
+    elif waits.wait and case.destroys:
+        case.suspects.seen = {instance.id: instance for instance in look(client, case.suspects.owed)}
+    else:
+        prove(client, case, waits._replace(wait=False), deadline)
 
 
 def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:

@@ -11,6 +11,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import AuthError, Exchange, ProtocolError, VastError
+from .endpoints import is_id
 
 WORKERGROUPS = Route("GET", "/api/v0/workergroups/", 2.0)
 AUTOJOBS = Route("GET", "/api/v0/autojobs/", 2.0)
@@ -49,7 +50,10 @@ def read(client: Client) -> list[dict[str, t.Any]]:
 
 
 def listed(client: Client, deadline: Deadline | None = None) -> Listing:
-    """All workergroups of the account, with the name under which they are found."""
+    """All workergroups of the account, with the name under which they are found.
+
+    Raises ProtocolError unless the listing is well formed, so that absence can be concluded from it.
+    """
     route = WORKERGROUPS
     try:
         reply = client.call(route, deadline=deadline)
@@ -60,12 +64,18 @@ def listed(client: Client, deadline: Deadline | None = None) -> Listing:
         route = AUTOJOBS
         reply = client.call(route, deadline=deadline)
     rows = reply.get("results")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ProtocolError(
-            "The listing of workergroups cannot be relied on: it holds no list of them. Run the task again.",
-            Exchange(route.method, client.settings.api_url + route.path, 200),
-        )
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
+        raise _malformed(client, route, "it holds no list of workergroups with ids")
+    if len({row["id"] for row in rows}) < len(rows):
+        raise _malformed(client, route, "it lists a workergroup twice")
     return Listing(rows, route.path)
+
+
+def _malformed(client: Client, route: Route, what: str) -> ProtocolError:
+    return ProtocolError(
+        f"The listing of workergroups cannot be relied on: {what}. It was ignored; run the task again.",
+        Exchange(route.method, client.settings.api_url + route.path, 200),
+    )
 
 
 def results(rows: c.Iterable[t.Mapping[str, t.Any]], endpoint_id: int) -> list[dict[str, t.Any]]:

@@ -11,6 +11,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Invalid, RateLimited, ServerError, TransportError, VastError
+from .._core.amounts import amount
 from .endpoints import Endpoint, is_id
 from .endpoints import read as read_endpoints
 
@@ -93,7 +94,7 @@ def read(client: Client, groups: c.Sequence[Endpoint]) -> dict[int, Workers]:
     One deadline holds for all groups together, and a failure of the engine itself ends it: each further group would
     cost the whole of `retry_timeout` again.
     """
-    deadline = Deadline(client.clock, client.settings.retry_timeout + len(groups) * (WORKERS.interval + 1.0))
+    deadline = _deadline(client, groups)
     found = {}
     for number, group in enumerate(groups):
         after = " and of those after it" if number + 1 < len(groups) else ""
@@ -108,6 +109,10 @@ def read(client: Client, groups: c.Sequence[Endpoint]) -> dict[int, Workers]:
         except VastError as error:
             client.warn(f"The workers of {group.display_name} are not known: {error.msg}")
     return found
+
+
+def _deadline(client: Client, groups: c.Sequence[Endpoint]) -> Deadline:
+    return Deadline(client.clock, client.settings.retry_timeout + len(groups) * (WORKERS.interval + 1.0))
 
 
 def owners(client: Client, groups: c.Sequence[Endpoint]) -> Owners:
@@ -134,14 +139,31 @@ def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
 
 def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:
     """The last lines of the log of an endpoint, without secrets; empty when the engine does not give it."""
-    try:
-        reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines})
-    except VastError:
-        # It only adds to what is told.
-        return []
+    return logs(client, [endpoint], lines).get(endpoint.id, [])
+
+
+def logs(client: Client, endpoints: c.Sequence[Endpoint], lines: int) -> dict[int, list[str]]:
+    """The same by endpoint, under one deadline as in `read`; of those only for which the engine gives it."""
+    deadline = _deadline(client, endpoints)
+    found = {}
+    for endpoint in endpoints if lines else ():
+        if deadline.expired:
+            break
+        try:
+            found[endpoint.id] = _log(client, endpoint, lines, deadline)
+        except (TransportError, ServerError, RateLimited):
+            break
+        except VastError:
+            # It only adds to what is told.
+            continue
+    return found
+
+
+def _log(client: Client, endpoint: Endpoint, lines: int, deadline: Deadline) -> list[str]:
+    reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines}, deadline=deadline)
     texts = (reply.get(level) for level in LEVELS)
     text = next((text for text in texts if isinstance(text, str) and text.strip()), "")
-    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:] if lines else []
+    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:]
 
 
 def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
@@ -163,7 +185,7 @@ def spend(client: Client) -> dict[int, float]:
         return {}
     found = {}
     for row in rows if isinstance(rows, list) else ():
-        cost = row.get("hourly_spend") if isinstance(row, dict) else None
-        if isinstance(cost, (int, float)) and not isinstance(cost, bool) and is_id(row.get("id")):
-            found[row["id"]] = float(cost)
+        cost = amount(row.get("hourly_spend")) if isinstance(row, dict) else None
+        if cost is not None and is_id(row.get("id")):
+            found[row["id"]] = cost
     return found

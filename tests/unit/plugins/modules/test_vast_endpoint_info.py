@@ -383,7 +383,8 @@ def test_nothing_is_concluded_from_a_malformed_listing_of_workergroups(api: Api,
     api.expect("GET", path, {"success": True, "results": results})
     result = failure("protocol")
     assert result["msg"] == (
-        "The listing of workergroups cannot be relied on: it holds no list of them. Run the task again."
+        "The listing of workergroups cannot be relied on: it holds no list of workergroups with ids. It was ignored; "
+        "run the task again."
     )
     assert (result["method"], result["url"], result["status_code"]) == ("GET", URL + path, 200)
     assert "endpoints" not in result.values
@@ -409,6 +410,16 @@ def test_a_listing_that_fails_is_never_an_empty_one(
     result = failure(error_class, check_mode=check_mode)
     assert result["status_code"] == status
     assert "endpoints" not in result.values
+
+
+def test_listings_refused_for_their_pace_are_asked_for_again(api: Api, clock: FakeClock) -> None:
+    api.expect("GET", GROUPS, "API requests too frequent endpoint threshold=3.0", status=429)
+    expect_groups(api, endpoint_row())
+    api.expect("GET", WORKERGROUPS, "API requests too frequent endpoint threshold=2.0", status=429)
+    expect_workergroups(api, workergroup_row())
+    expect_workers(api, [])
+    assert len(info()["endpoints"][0]["workergroups"]) == 1
+    assert clock.slept[0] >= 3.0
 
 
 @pytest.mark.parametrize(
@@ -482,7 +493,9 @@ def test_what_the_workers_cost_is_the_sum_of_their_instances(api: Api) -> None:
     assert info(cost=True)["endpoints"][0]["per_hour"] == 0.7
 
 
-@pytest.mark.parametrize("rows", [PRICED[:1], [instance_row(1, dph_total=True), PRICED[1]]])
+@pytest.mark.parametrize(
+    "rows", [PRICED[:1], *([instance_row(1, dph_total=price), PRICED[1]] for price in (True, float("nan"), -1))]
+)
 @pytest.mark.parametrize(
     ("told", "per_hour"),
     [
@@ -495,6 +508,26 @@ def test_where_a_price_is_missing_the_api_counts(api: Api, rows: list[Row], told
     expect_cost(api, *rows)
     api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"success": True, "endpoints": told})
     assert info(cost=True)["endpoints"][0]["per_hour"] == per_hour
+
+
+def test_where_the_engine_does_not_tell_the_workers_the_api_counts(api: Api) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78))
+    expect_workergroups(api)
+    expect_workers(api, {"msg": "boom"}, status=500)
+    spent = [{"id": 77, "hourly_spend": 0.8}, {"id": 78, "hourly_spend": 0.5}]
+    api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"success": True, "endpoints": spent})
+    result = info(cost=True, retry_timeout=0)
+    assert [(each["workers"], each["per_hour"]) for each in result["endpoints"]] == [(None, 0.8), (None, 0.5)]
+
+
+def test_a_worker_without_an_id_is_not_free(api: Api) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, [worker_row(1), {"status": "idle"}])
+    api.expect_listing(PRICED[0], id=[1])
+    spent = [{"id": 77, "hourly_spend": 0.8}]
+    api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"success": True, "endpoints": spent})
+    assert info(cost=True)["endpoints"][0]["per_hour"] == 0.8
 
 
 def test_a_count_that_is_refused_leaves_the_cost_unknown(api: Api) -> None:
@@ -519,6 +552,27 @@ def test_the_end_of_the_log_is_told_without_secrets(api: Api, reply: t.Any, log:
     expect_workers(api, [])
     api.expect("POST", "/get_endpoint_logs/", reply, body={"id": 77, "tail": 2})
     assert info(logs=2)["endpoints"][0]["log"] == log
+
+
+LOGS = "/get_endpoint_logs/"
+
+
+def test_a_log_that_is_refused_leaves_the_others(api: Api) -> None:
+    expect_groups(api, endpoint_row(), endpoint_row(78))
+    expect_workergroups(api)
+    for number in (77, 78):
+        expect_workers(api, [], group=number)
+    api.expect("POST", LOGS, {"msg": "no"}, body={"id": 77, "tail": 2}, status=403)
+    api.expect("POST", LOGS, {"logs": "one"}, body={"id": 78, "tail": 2})
+    assert [each["log"] for each in info(logs=2)["endpoints"]] == [[], ["one"]]
+
+
+def test_an_engine_that_fails_is_asked_for_one_log_only(api: Api) -> None:
+    expect_groups(api, *[endpoint_row(number) for number in range(77, 97)])
+    expect_workergroups(api)
+    expect_workers(api, {"msg": "boom"}, status=500)
+    api.expect("POST", LOGS, {"msg": "boom"}, body={"id": 77, "tail": 2}, status=500)
+    assert [each["log"] for each in info(logs=2, retry_timeout=0)["endpoints"]] == [[]] * 20
 
 
 def test_a_number_of_lines_that_cannot_be_is_refused(api: Api) -> None:

@@ -215,7 +215,51 @@ def test_a_leak_of_an_endpoint_that_stays_is_destroyed_and_its_workers_are_not(a
     expect_destroy(api, 1002)
     result = present(id=77)
     assert (result["changed"], result["destroyed_workers"]) == (True, [1002])
+    assert result["actions"] == [f"destroy the leftover workers 1002 of {NAME} (0.420 $/h)"]
     assert memory(home) == []
+
+
+def test_check_mode_foretells_that_too(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1001, 1002, 1003))
+    expect_there(api)
+    expect_engine(api, [1001])
+    expect_rows(api, worker(1002), ids=[1002, 1003])
+    result = present(id=77, check_mode=True)
+    assert (result["changed"], result["destroyed_workers"]) == (True, [])
+    assert result["actions"] == [f"destroy the leftover workers 1002 of {NAME} (0.420 $/h)"]
+    assert result["diff"] == {
+        "before_header": NAME,
+        "after_header": NAME,
+        "before": {"leftover_workers": [1002]},
+        "after": {"leftover_workers": []},
+    }
+    assert memory(home) == [leak(1001, 1002, 1003)]
+
+
+@pytest.mark.parametrize("options", [{"on_leftover": "fail"}, {"wait": False}])
+def test_check_mode_is_red_where_nothing_would_be_destroyed(
+    api: Api, home: pathlib.Path, options: dict[str, t.Any]
+) -> None:
+    leave(home, leak(1002))
+    expect_there(api)
+    expect_engine(api, [1001])
+    expect_rows(api, worker(1002), ids=[1002])
+    result = fail_as(
+        "vast_endpoint", "leaked", "1002", id=77, state="present", max_workers=4, check_mode=True, **options
+    )
+    assert result["changed"] is False
+
+
+def test_what_was_changed_before_a_leak_is_red_stays_told(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1002, failed=[1002]))
+    expect_there(api)
+    expect_setting(api, {"max_workers": 4})
+    expect_groups(api, endpoint_row(max_workers=4))
+    expect_engine(api, [1001])
+    expect_rows(api, worker(1002), ids=[1002])
+    options: dict[str, t.Any] = {"state": "present", "max_workers": 4, "on_leftover": "fail"}
+    result = fail_as("vast_endpoint", "leaked", "1002", id=77, **options)
+    assert (result["changed"], result["endpoint"]["max_workers"]) == (True, 4)
 
 
 def test_and_keeps_it_red_otherwise(api: Api, home: pathlib.Path) -> None:

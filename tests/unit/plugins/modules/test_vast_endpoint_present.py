@@ -29,7 +29,7 @@ def present(**options: t.Any) -> Result:
     return succeed("vast_endpoint", state="present", **options)
 
 
-def group_row(number: int = 501, **fields: t.Any) -> dict[str, t.Any]:
+def group_row(number: int | None = 501, **fields: t.Any) -> dict[str, t.Any]:
     return {
         "id": number,
         "endpoint_id": 77,
@@ -169,6 +169,65 @@ def test_a_lost_change_that_shows_is_a_success(api: Api) -> None:
     expect_change(api, LOST, body={"max_workers": 4})
     expect_endpoints(api, endpoint_row(max_workers=4))
     assert present(id=77, max_workers=4)["changed"] is True
+
+
+BAD_KEY = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class"),
+    [
+        (404, BAD_KEY, "auth"),
+        (200, {"success": True}, "protocol"),
+        (200, {"success": True, "results": [endpoint_row(), {"endpoint_name": "llama-prod"}]}, "protocol"),
+        (500, {"msg": "boom"}, "server"),
+    ],
+)
+def test_nothing_is_created_when_the_endpoints_cannot_be_listed(
+    api: Api, status: int, reply: t.Any, error_class: str, check_mode: bool
+) -> None:
+    api.expect("GET", ENDPOINTS, reply, status=status)
+    failure(error_class, **NEW, check_mode=check_mode)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("status", "reply", "error_class"),
+    [
+        (404, BAD_KEY, "auth"),
+        (200, {"success": True}, "protocol"),
+        (200, {"success": True, "results": [group_row(None)]}, "protocol"),
+        (200, {"success": True, "results": [group_row(502), group_row(502)]}, "protocol"),
+        (500, {"msg": "boom"}, "server"),
+    ],
+)
+def test_no_workergroup_is_created_when_they_cannot_be_listed(
+    api: Api, status: int, reply: t.Any, error_class: str, check_mode: bool
+) -> None:
+    expect_endpoints(api, endpoint_row())
+    api.expect("GET", GROUPS, reply, status=status)
+    failure(error_class, id=77, workergroups=[GROUP, {**GROUP, "template_hash": "def"}], check_mode=check_mode)
+
+
+def test_creations_refused_for_their_pace_are_sent_again(api: Api, clock: FakeClock) -> None:
+    expect_nothing(api)
+    expect_create(api, "API requests too frequent endpoint threshold=4.0", status=429)
+    expect_create(api)
+    expect_create_group(api, "API requests too frequent endpoint threshold=4.0", status=429)
+    expect_create_group(api)
+    expect_groups(api, group_row())
+    expect_endpoints(api, endpoint_row())
+    assert present(**NEW)["changed"] is True
+    assert len([pause for pause in clock.slept if pause >= 4.0]) >= 2
+
+
+def test_a_key_that_is_revoked_meanwhile_is_told_with_what_was_done(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api)
+    expect_create_group(api, BAD_KEY, status=404)
+    result = failure("auth", f"{NAME} exists", **NEW)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
 
 
 def test_a_refused_change_says_what_the_api_said(api: Api) -> None:
@@ -492,6 +551,34 @@ def test_a_workergroup_that_somebody_else_deleted_is_proven_all_the_same(api: Ap
     for _look in range(2):
         api.expect_listing(id=[1001, 1002])
     assert present(**PURGE)["changed"] is False
+
+
+def test_a_worker_of_it_that_is_destroyed_is_a_change(api: Api) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, {"success": False, "error": "no_such_workergroup", "msg": "No such autojob."}, status=404)
+    for _look in range(2):
+        expect_groups(api, group_row())
+    for _look in range(2):
+        api.expect_listing(worker(1001), id=[1001, 1002])
+    api.expect_listing(worker(1001), id=[1001])
+    api.expect("DELETE", "/api/v0/instances/1001/", {"success": True}, body={})
+    api.expect_listing(id=1001)
+    result = present(**PURGE, wait_timeout=1, wait_interval=15)
+    assert (result["changed"], result["destroyed_workers"]) == (True, [1001])
+
+
+def test_a_purge_without_waiting_leaves_the_proof_to_the_next_task(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api)
+    expect_groups(api, group_row())
+    assert present(**PURGE, wait=False)["changed"] is True
+    assert memory(home) == [leak(1001, 1002)]
+
+    expect_there(api)
+    expect_states(api, route="endpoint")
+    api.expect_listing(worker(1001), id=[1001, 1002])
+    failure("leaked", "its workers 1001 still exist", **PURGE, wait=False)
+    assert memory(home) == [leak(1001, 1002)]
 
 
 def test_unknown_workers_of_a_purge_are_taken_from_the_reply(api: Api) -> None:
