@@ -58,7 +58,9 @@ def _is_attached(client: Client, instance: Instance, key: str) -> bool:
         rows = json.loads(told) if isinstance(told, str) else told
     except ValueError:
         return False
-    known = [str(row.get("public_key") or row.get("ssh_key") or "") for row in rows or () if isinstance(row, dict)]
+    if not isinstance(rows, list):
+        return False
+    known = [str(row.get("public_key") or row.get("ssh_key") or "") for row in rows if isinstance(row, dict)]
     return any(each.split()[:2] == key.split()[:2] for each in known)
 
 
