@@ -201,6 +201,8 @@ attributes:
     support: partial
     details:
       - V(recycled) recycles each time, except instances whose recycle is under way. V(restarted) restarts each time.
+      - A second run with V(absent) fails when O(select) names what the first one destroyed, by C(ids) or C(label) for
+        example; with O(missing=ignore) it changes nothing.
 notes:
   - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
   - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the

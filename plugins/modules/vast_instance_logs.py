@@ -88,7 +88,7 @@ EXAMPLES = r"""
     label: serve-a
     filter: Application startup complete
   register: ready
-  until: ready.stdout != "" and not ready.may_be_old
+  until: "'Application startup complete' in ready.stdout"
   retries: 20
   delay: 15
 """
@@ -108,7 +108,8 @@ stdout_lines:
 may_be_old:
   description: >-
     Whether the text may be that of an earlier request: it was there at once, and nothing replaced it within six
-    seconds. Run the task again for a newer one.
+    seconds. Run the task again for a newer one. A log to which nothing is added stays the same text, so do not wait
+    for this to become V(false); look for the line that is wanted in RV(stdout).
   returned: success
   type: bool
   sample: false

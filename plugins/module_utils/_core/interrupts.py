@@ -37,7 +37,8 @@ def is_abandoned(descriptor: int = 1) -> bool:
 def interruptible() -> c.Iterator[t.Callable[[], contextlib.AbstractContextManager[None]]]:
     """Take the signals over; gives what marks the part that they interrupt. Outside it they are ignored.
 
-    Only the main thread can do so; elsewhere the signals stay as they are.
+    Only the main thread can do so; elsewhere the signals stay as they are. One that is ignored, as under nohup, stays
+    ignored.
     """
     armed = False
 
@@ -58,7 +59,8 @@ def interruptible() -> c.Iterator[t.Callable[[], contextlib.AbstractContextManag
 
     former: dict[signal.Signals, t.Any] = {}
     if threading.current_thread() is threading.main_thread():
-        former = {number: signal.signal(number, handle) for number in SIGNALS}
+        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        former = {number: signal.signal(number, handle) for number in heard}
     try:
         yield part
     finally:

@@ -14,7 +14,7 @@ import urllib.parse
 from .._api.client import Client, Route
 from .._api.clock import rounds
 from .._api.downloads import fetch_result
-from .._api.errors import Exchange, Invalid, ProtocolError, UnknownOutcome, VastError, WaitTimeout
+from .._api.errors import Exchange, Invalid, ProtocolError, ServerError, UnknownOutcome, VastError, WaitTimeout
 from .._core.arguments import check_number, shortened
 from .._core.plan import Change, Plan
 from .instance import Instance
@@ -85,15 +85,18 @@ def run_command(client: Client, instance: Instance, command: str, timeout: float
     """Run a command once and wait up to `timeout` seconds for what it prints.
 
     Raises Invalid with the instance's ssh coordinates when it is not stopped (the server decides that), WaitTimeout
-    when the result does not come, and UnknownOutcome when the reply was lost: a command is never sent twice.
+    when the result does not come, and UnknownOutcome when the reply was lost: a command is never sent twice. Each has
+    the instance, and whether the command may have changed something.
     """
     changed = not is_read_only(command)
     try:
         reply = client.call(COMMAND if changed else LOOK, ids={"id": instance.id}, body={"command": command})
     except Invalid as error:
         raise _explained(instance, command, error) from error
-    except UnknownOutcome as error:
-        raise error.with_context(f"{error.msg} It was not sent again.", instance=instance.result()) from error
+    except VastError as error:
+        doubt = changed and isinstance(error, (UnknownOutcome, ServerError))
+        msg = f"{error.msg} It was not sent again." if doubt else error.msg
+        raise error.with_context(msg, changed=doubt, instance=instance.result()) from error
     result_url = _address(reply.get("result_url"))
     if result_url is None:
         raise ProtocolError(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pathlib
+import signal
 import typing as t
 
 import pytest
@@ -13,6 +14,14 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api import clock as 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import pacing
 
 from .harness import Api, FakeClock, declared_calls
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heard_signals() -> None:
+    """The signals that tests send, also where the tests run in the background, as under nohup."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

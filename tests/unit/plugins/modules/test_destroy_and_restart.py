@@ -10,7 +10,19 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, run_module, stopped_row, succeed
+from ..harness import (
+    Api,
+    FakeClock,
+    Result,
+    endpoint_row,
+    fail_as,
+    instance_row,
+    list_query,
+    listing,
+    run_module,
+    stopped_row,
+    succeed,
+)
 from .test_vast_endpoint_info import worker_row
 
 PATH = "/api/v0/instances/"
@@ -170,6 +182,48 @@ def test_a_refusal_destroys_nothing(api: Api) -> None:
     assert result["changed"] is False
 
 
+BAD_KEY = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"), [(BAD_KEY, 404, "auth"), ("too frequent", 429, "rate_limited")]
+)
+def test_neither_a_bad_key_nor_the_pace_says_that_something_is_gone(
+    api: Api, reply: t.Any, status: int, error_class: str
+) -> None:
+    api.expect_listing(instance_row(), id=4711)
+    expect_delete(api, reply=reply, status=status)
+    expect_polls(api, instance_row())
+    result = not_destroyed(error_class, f"{NAME} was not destroyed", id=4711, retry_timeout=0)
+    assert result["changed"] is False
+    rows = [instance_row(1, label="a"), instance_row(2, label="b")]
+    api.expect_listing(*rows)
+    expect_bulk(api, 1, 2, reply=reply, status=status)
+    api.expect_listing(*rows, id=[1, 2])
+    result = fail_as("vast_fleet", error_class, **FLEET, state="absent", max_affected=2, retry_timeout=0)
+    assert [each["changed"] for each in result["instances"]] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"), [(BAD_KEY, 404, "auth"), (listing(total_instances=1), 200, "protocol")]
+)
+def test_half_a_listing_or_a_bad_key_proves_no_absence(api: Api, reply: t.Any, status: int, error_class: str) -> None:
+    api.expect_listing(instance_row(1, label="a"), instance_row(2, label="b"))
+    expect_bulk(api, 1, 2)
+    query = list_query({"id": {"in": [1, 2]}})
+    api.expect("GET", "/api/v1/instances/", reply, status=status, query=query)
+    result = fail_as("vast_fleet", error_class, "is not proven", **FLEET, state="absent", max_affected=2)
+    assert [(each["changed"], each["failed"]) for each in result["instances"]] == [(True, True)] * 2
+
+
+def test_a_fleet_whose_destruction_lost_its_reply_is_looked_up_twice(api: Api) -> None:
+    api.expect_listing(instance_row(1, label="a"), instance_row(2, label="b"))
+    expect_bulk(api, 1, 2, reply=LOST)
+    api.expect_listing(id=[1, 2])
+    api.expect_listing(id=[1, 2])
+    assert destroy_all()["counts"]["changed"] == 2
+
+
 # Workers of endpoints.
 
 
@@ -273,6 +327,23 @@ def test_a_fleet_is_destroyed_at_once_and_proven_gone(api: Api) -> None:
     assert (result["cost"]["before"]["per_hour"], result["cost"]["after"]["per_hour"]) == (0.43, 0.0)
 
 
+@pytest.mark.parametrize("select", [{"ids": [1]}, {"label": ["a"]}])
+def test_a_second_run_by_name_fails_unless_what_is_missing_is_ignored(api: Api, select: Row) -> None:
+    by = {"id": [1]} if "ids" in select else {"label": ["a"]}
+    task: dict[str, t.Any] = {"select": select, "state": "absent", "max_affected": 1}
+    api.expect_listing(instance_row(1, label="a"), **by)
+    expect_delete(api, 1)
+    expect_polls(api, None, number=1)
+    assert succeed("vast_fleet", **task)["changed"] is True
+    api.expect_listing(**by)
+    if "label" in select:
+        api.expect_listing()
+    fail_as("vast_fleet", "not_found", "Set missing to warn or ignore", **task)
+    api.expect_listing(stopped_row(1, label="a", cur_state="unloaded"), **by)
+    result = succeed("vast_fleet", missing="ignore", **task)
+    assert (result["changed"], result["counts"]["unloaded"]) == (False, 1)
+
+
 def test_check_mode_of_a_fleet_says_what_it_would_cost(api: Api) -> None:
     api.expect_listing(instance_row(1, label="a"))
     result = destroy_all(check_mode=True)
@@ -343,6 +414,28 @@ def test_a_lost_restart_that_is_never_seen_is_not_sent_again(api: Api) -> None:
 def test_a_lost_restart_that_is_seen_is_done(api: Api) -> None:
     api.expect_listing(instance_row(), id=4711)
     expect_reboot(api, reply=LOST)
+    expect_polls(api, rebooting(), instance_row())
+    assert restart()["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"), [(BAD_KEY, 404, "auth"), ("too frequent", 429, "rate_limited")]
+)
+def test_a_restart_refused_for_its_key_or_its_pace_stops_the_rest(
+    api: Api, reply: t.Any, status: int, error_class: str
+) -> None:
+    api.expect_listing(instance_row(1, label="a"), instance_row(2, label="b"))
+    expect_reboot(api, 1, reply=reply, status=status)
+    expect_polls(api, instance_row(1, label="a"), number=1)
+    result = fail_as("vast_fleet", error_class, **FLEET, state="restarted", retry_timeout=0)
+    assert [(each["changed"], each["failed"]) for each in result["instances"]] == [(False, True), (False, False)]
+    assert result["instances"][1]["msg"] == "Skipped: instance 1 (a) failed."
+
+
+def test_a_restart_refused_for_its_pace_is_sent_again(api: Api) -> None:
+    api.expect_listing(instance_row(), id=4711)
+    expect_reboot(api, reply="too frequent", status=429)
+    expect_reboot(api)
     expect_polls(api, rebooting(), instance_row())
     assert restart()["changed"] is True
 

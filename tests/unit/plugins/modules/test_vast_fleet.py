@@ -953,11 +953,14 @@ def expect_page(api: Api, number: int, reply: t.Any, **more: t.Any) -> None:
     api.expect("GET", LIST, reply, query=list_query({}, **after), **more)
 
 
-@pytest.mark.parametrize("state", ["stopped", "running", "recycled"])
+@pytest.mark.parametrize("state", ["stopped", "running", "restarted", "recycled", "absent"])
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize(
     ("status", "reply", "error_class", "says"),
     [
+        pytest.param(
+            404, {"error": "auth_error", "msg": "Invalid user key"}, "auth", "The API key is wrong", id="bad key"
+        ),
         pytest.param(500, {"msg": "boom"}, "server", "boom", id="fails"),
         pytest.param(
             400, {"success": False, "error": "invalid_token", "msg": "bad token"}, "invalid", "bad token", id="refused"
@@ -975,7 +978,7 @@ def test_nothing_is_sent_when_page_2_of_4_is_wrong(
 ) -> None:
     expect_page(api, 1, page(1))
     expect_page(api, 2, reply, status=status)
-    result = failure(error_class, says, state=state, check_mode=check_mode)
+    result = failure(error_class, says, state=state, max_affected=99, check_mode=check_mode)
     assert "instances" not in result.values
 
 

@@ -10,9 +10,21 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import NULL, Api, FakeClock, Result, fail_as, instance_row, stopped_row, succeed
+from ..harness import (
+    NULL,
+    Api,
+    FakeClock,
+    Result,
+    fail_as,
+    instance_row,
+    list_query,
+    listing,
+    stopped_row,
+    succeed,
+)
 
 COMMAND = "/api/v0/instances/command/4711/"
+LIST = "/api/v1/instances/"
 RESULT = "https://results.test/4711.log"
 NAME = "instance 4711 (train-01)"
 MODULE = "vast_instance_exec"
@@ -290,7 +302,39 @@ def test_after_a_lost_reply_nothing_is_sent_again(stopped: Api, lost: dict[str, 
     result = failure(
         "unknown_outcome", COMMAND, "may have been carried out", "It was not sent again", id=4711, command=command
     )
-    assert result["instance"]["id"] == 4711
+    assert (result["instance"]["id"], result["changed"]) == (4711, True)
+
+
+def test_after_a_failure_of_the_server_it_may_have_run_and_is_not_sent_again(stopped: Api) -> None:
+    stopped.expect("PUT", COMMAND, {"msg": "boom"}, status=500, body={"command": "rm -f /a"})
+    result = failure("server", "boom", "may have been carried out", "not sent again", id=4711, command="rm -f /a")
+    assert (result["instance"]["id"], result["changed"]) == (4711, True)
+
+
+@pytest.mark.parametrize("command", ["ls", "rm -f /a"])
+@pytest.mark.parametrize(("status", "error_class"), [(403, "permission"), (404, "auth"), (429, "rate_limited")])
+def test_a_refusal_is_no_change_and_shows_the_instance(
+    stopped: Api, command: str, status: int, error_class: str
+) -> None:
+    reply = {"error": "auth_error", "msg": "Invalid user key"} if status == 404 else {"msg": "no"}
+    stopped.expect("PUT", COMMAND, reply, status=status, body={"command": command})
+    result = failure(error_class, COMMAND, id=4711, command=command, retry_timeout=0)
+    assert (result["instance"]["id"], result.values.get("changed", False)) == (4711, False)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"),
+    [
+        ({"error": "auth_error", "msg": "Invalid user key"}, 404, "auth"),
+        (listing(stopped_row(), total_instances=2), 200, "protocol"),
+    ],
+)
+def test_without_a_complete_listing_nothing_is_sent(
+    api: Api, reply: t.Any, status: int, error_class: str, check_mode: bool
+) -> None:
+    api.expect("GET", LIST, reply, status=status, query=list_query({"label": {"eq": "train-01"}}))
+    failure(error_class, label="train-01", command="rm -f /a", check_mode=check_mode)
 
 
 @pytest.mark.parametrize("lost", [{"reply": LOST}, {"reply": "bad gateway", "status": 502}])

@@ -13,7 +13,7 @@ import requests
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.logs import MAX_TAIL, tail_of
 
-from ..harness import Api, FakeClock, fail_as, instance_row, make_client, succeed
+from ..harness import Api, FakeClock, fail_as, instance_row, list_query, listing, make_client, succeed
 
 FILE = "https://results.test/instance_logs/1.log"
 LOST = requests.ConnectionError("Connection reset by peer")
@@ -97,6 +97,8 @@ def test_secrets_of_the_instance_and_the_key_are_masked(api: Api) -> None:
     [
         ({"error": "invalid_id", "msg": "Invalid instance id."}, 404, "not_found", "Vast.ai has no log of it"),
         ({"error": "not_authorized", "msg": "Not authorized to view logs"}, 403, "permission", "Not authorized"),
+        ({"error": "auth_error", "msg": "Invalid user key"}, 404, "auth", "The API key is wrong"),
+        ("too frequent", 429, "rate_limited", "Gave up after trying once"),
         ({"success": False, "error": "x", "msg": "no"}, 200, "invalid", "no."),
         ({"success": True, "msg": "ok"}, 200, "protocol", "named no result_url"),
         ({"success": True, "result_url": 7}, 200, "protocol", "named no result_url"),
@@ -106,7 +108,28 @@ def test_secrets_of_the_instance_and_the_key_are_masked(api: Api) -> None:
 def test_a_refusal_is_told_by_its_class(api: Api, reply: t.Any, status: int, error_class: str, says: str) -> None:
     api.expect_listing(instance_row(), id=4711)
     expect_request(api, reply, status)
-    assert failure(error_class, says)["instance"]["id"] == 4711
+    assert failure(error_class, says, retry_timeout=0)["instance"]["id"] == 4711
+
+
+def test_a_refusal_for_its_pace_is_waited_out(api: Api, clock: FakeClock) -> None:
+    api.expect_listing(instance_row(), id=4711)
+    expect_request(api, "endpoint threshold=3.0", 429)
+    expect_request(api)
+    expect_file(api, None, "x")
+    assert logs()["stdout"] == "x"
+    assert clock.slept[0] >= 3.0
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"),
+    [
+        ({"error": "auth_error", "msg": "Invalid user key"}, 404, "auth"),
+        (listing(instance_row(), total_instances=2), 200, "protocol"),
+    ],
+)
+def test_without_a_complete_listing_no_log_is_asked_for(api: Api, reply: t.Any, status: int, error_class: str) -> None:
+    api.expect("GET", "/api/v1/instances/", reply, status=status, query=list_query({"id": {"eq": 4711}}))
+    failure(error_class)
 
 
 def test_a_log_that_is_too_long_is_refused_with_advice(api: Api) -> None:

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import Api, FakeClock, fail_as, instance_row, list_query, stopped_row, succeed
+from ..harness import Api, FakeClock, fail_as, instance_row, list_query, listing, stopped_row, succeed
 
 RECYCLE = "/api/v0/instances/recycle/4711/"
 LIST = "/api/v1/instances/"
@@ -280,6 +280,29 @@ def test_a_refused_recycle_fails_and_is_not_sent_again(
     expect_looks(api, OLD)
     result = failure(error_class, says, RECYCLE, id=4711)
     assert (result["method"], result["status_code"]) == ("PUT", status)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "status", "error_class"),
+    [
+        ({"error": "auth_error", "msg": "Invalid user key"}, 404, "auth"),
+        (listing(OLD, total_instances=2), 200, "protocol"),
+        ("too frequent", 429, "rate_limited"),
+    ],
+)
+def test_without_a_complete_listing_nothing_is_sent(
+    api: Api, reply: t.Any, status: int, error_class: str, check_mode: bool
+) -> None:
+    api.expect("GET", LIST, reply, status=status, query=list_query({"label": {"eq": "train-01"}}))
+    failure(error_class, label="train-01", check_mode=check_mode, retry_timeout=0)
+
+
+def test_a_refusal_for_its_pace_for_ever_changes_nothing(api: Api) -> None:
+    expect_looks(api, OLD)
+    expect_recycle(api, "too frequent", status=429)
+    expect_looks(api, OLD)
+    assert failure("rate_limited", "Gave up", id=4711, retry_timeout=0)["changed"] is False
 
 
 def test_a_refusal_for_its_pace_was_not_carried_out_and_is_sent_again(api: Api) -> None:

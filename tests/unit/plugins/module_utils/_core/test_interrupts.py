@@ -29,6 +29,17 @@ def test_a_signal_interrupts_the_part_once_and_is_ignored_outside_it(number: sig
     assert [signal.getsignal(each) for each in SIGNALS] == former
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_is_ignored_stays_ignored_as_under_nohup(number: signal.Signals) -> None:
+    former = signal.signal(number, signal.SIG_IGN)
+    try:
+        with interruptible() as part, part():
+            os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, former)
+
+
 def test_a_thread_cannot_take_signals_over_and_works_all_the_same() -> None:
     done: list[bool] = []
 
