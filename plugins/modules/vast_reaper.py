@@ -520,10 +520,16 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 # isort: split
 from ansible_collections.vastai.cloud.plugins.module_utils._account import charges, volume_rows
 from ansible_collections.vastai.cloud.plugins.module_utils._account.volume_rows import Volume
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, ServerError, VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
+    Invalid,
+    ServerError,
+    VastError,
+    WaitTimeout,
+)
 from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, number, total
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.durations import seconds
+from ansible_collections.vastai.cloud.plugins.module_utils._core.interrupts import TaskInterrupted
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan, combined
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.billing import bill, disk
@@ -838,15 +844,23 @@ def carried_out(module: VastModule, task: Task, found: Found, victims: list[Vict
         return changed_mind(task, found, acting[before.id].verdict, before, now)
 
     wanted = [(each.thing, each.verdict.action) for each in acting.values() if isinstance(each.thing, Instance)]
-    done: dict[Thing | int, Victim] = {}
+    done: dict[int, Victim] = {}
     for fate in reap(module.client, wanted, still_falls, waits, module.deadline):
         each = acting[fate.instance.id]
         done[each.thing.id] = each._replace(item=fate.item, error=fate.error, spared=fate.spared)
     ended = [done.get(each.thing.id, each) if isinstance(each.thing, Instance) else each for each in victims]
-    return [
-        delete_volume(module, task, found, each) if each.acts and isinstance(each.thing, Volume) else each
-        for each in ended
-    ]
+    for place, each in enumerate(ended):
+        if each.acts and isinstance(each.thing, Volume):
+            interrupted = any(isinstance(other.failure, TaskInterrupted) for other in ended)
+            ended[place] = left(each) if interrupted else delete_volume(module, task, found, each)
+    return ended
+
+
+def left(each: Victim, reason: str = "the task was interrupted") -> Victim:
+    """A victim whose turn did not come."""
+    return each._replace(
+        error=WaitTimeout(f"{each.thing.display_name} was left as it is: {reason}. Run the task again.")
+    )
 
 
 def changed_mind(task: Task, found: Found, verdict: Verdict, before: Thing, now: Thing) -> str:
@@ -863,11 +877,12 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
     """Delete one volume, seen again right before."""
     client, thing = module.client, each.thing
     if module.deadline.expired:
-        return each._replace(error=ServerError(f"{thing.display_name} was left as it is: no time was left."))
+        return left(each, "no time was left to destroy it")
     try:
         now = next((row for row in volume_rows.read(client) if row.id == thing.id), None)
     except VastError as error:
-        return each._replace(error=error)
+        text = "could not be seen once more, so that nothing was sent"
+        return each._replace(error=error.with_context(f"{thing.display_name} {text}: {error.msg}"))
     spared = "it no longer exists" if now is None else changed_mind(task, found, each.verdict, thing, now)
     if spared or now is None:
         return each._replace(spared=spared)

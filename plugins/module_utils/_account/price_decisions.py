@@ -15,6 +15,7 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._api.errors import ServerError, UnknownOutcome, VastError, WaitTimeout
 from .._core.amounts import PLACES, amount, number
+from .._core.interrupts import TaskInterrupted
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Kind, Ref, Write
 from .price_increases import ID, read
@@ -220,7 +221,7 @@ def decide(client: Client, cases: c.Sequence[Case], deadline: Deadline) -> None:
             case.error = WaitTimeout(f"{case.increase.display_name} was left as it is: {ended}. Run the task again.")
             continue
         _decide(client, case, deadline)
-        if case.error is not None and case.error.msg.startswith("Interrupted by"):
+        if isinstance(case.error, TaskInterrupted):
             ended = "the task was interrupted"
 
 

@@ -26,7 +26,7 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
-from .interrupts import Interrupted, interruptible, is_abandoned
+from .interrupts import Interrupted, TaskInterrupted, interruptible, is_abandoned
 from .plan import Change
 from .resource import Item, Kind, T, Write
 
@@ -411,7 +411,9 @@ def _blind(item: Item[T], error: VastError) -> VastError:
 
 def _interrupted(item: Item[T], name: str) -> VastError:
     done = "a change had been sent to it" if item.sent else "nothing had been sent to it"
-    return WaitTimeout(f"Interrupted by {name}: {item.name} was on its way; {done}. Last seen: {item.seen.described}.")
+    return TaskInterrupted(
+        f"Interrupted by {name}: {item.name} was on its way; {done}. Last seen: {item.seen.described}."
+    )
 
 
 def _unexpected(item: Item[T], reason: str) -> VastError:

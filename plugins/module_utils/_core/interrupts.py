@@ -13,6 +13,8 @@ import threading
 import types
 import typing as t
 
+from .._api.errors import WaitTimeout
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -22,6 +24,10 @@ class Interrupted(BaseException):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class TaskInterrupted(WaitTimeout):
+    """What fails because of it: nothing more is to be begun."""
 
 
 def is_abandoned(descriptor: int = 1) -> bool:

@@ -11,6 +11,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._api.errors import RateLimited, VastError, WaitTimeout
+from .._core.interrupts import TaskInterrupted
 from .._core.resource import Item
 from .destroy import destroy, to_destroy
 from .instance import Instance
@@ -48,8 +49,10 @@ def reap(
         those = [instance for instance, wanted in victims if wanted == action]
         for start in range(0, len(those), AT_ONCE):
             some = those[start : start + AT_ONCE]
-            if deadline.expired or any(_interrupted(fate) for fate in fates):
-                fates += [Fate(each, error=_no_time(each, action)) for each in some]
+            if any(_interrupted(fate) for fate in fates):
+                fates += [Fate(each, error=_left(each, "the task was interrupted")) for each in some]
+            elif deadline.expired:
+                fates += [Fate(each, error=_left(each, f"no time was left to {action} it")) for each in some]
             else:
                 fates += _some(client, some, action, still_falls, waits, deadline)
     return fates
@@ -131,10 +134,8 @@ class _Fresh:
 
 
 def _interrupted(fate: Fate) -> bool:
-    return fate.item is not None and fate.item.error is not None and fate.item.error.msg.startswith("Interrupted by")
+    return fate.item is not None and isinstance(fate.item.error, TaskInterrupted)
 
 
-def _no_time(instance: Instance, action: str) -> WaitTimeout:
-    return WaitTimeout(
-        f"{instance.display_name} was left as it is: no time was left to {action} it. Run the task again."
-    )
+def _left(instance: Instance, reason: str) -> WaitTimeout:
+    return WaitTimeout(f"{instance.display_name} was left as it is: {reason}. Run the task again.")

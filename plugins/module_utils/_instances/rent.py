@@ -25,7 +25,7 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
-from .._core.interrupts import Interrupted, interruptible
+from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
 from .budget import allowance
 from .cost import price
 from .criteria import Criteria, gpu, number
@@ -161,7 +161,7 @@ class Rental:
                 with part():
                     return self.walk()
             except Interrupted as signal:
-                raise self.told(WaitTimeout(f"Interrupted by {signal.name}.")) from None
+                raise self.told(TaskInterrupted(f"Interrupted by {signal.name}.")) from None
             except VastError as error:
                 raise self.told(error) from error
             except Exception as error:

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from ansible_collections.vastai.cloud.plugins.module_utils._account import price_decisions
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import WaitTimeout
+from ansible_collections.vastai.cloud.plugins.module_utils._core.interrupts import TaskInterrupted
 from ansible_collections.vastai.cloud.plugins.modules import vast_price_increase
 
 from ..harness import Api, fail_as, succeed
@@ -281,7 +281,7 @@ def test_the_time_of_a_task_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch
 
 def test_after_an_interruption_nothing_more_is_decided(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_client: t.Any, case: price_decisions.Case, _deadline: t.Any) -> None:
-        case.error = WaitTimeout(f"Interrupted by SIGTERM: {case.increase.display_name} was on its way.")
+        case.error = TaskInterrupted(f"Interrupted by SIGTERM: {case.increase.display_name} was on its way.")
 
     monkeypatch.setattr(price_decisions, "_decide", interrupted)
     listed(api, row(), row(8))

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 import stat
 import typing as t
 
@@ -225,7 +227,8 @@ def volumes(api: Api, *rows: dict[str, t.Any]) -> None:
     api.expect("GET", "/api/v0/volumes/", {"volumes": list(rows)}, query={"owner": "me", "type": "all_volume"})
 
 
-LOOSE = rules({"unattached_for": "1d", "action": "destroy_volume"})
+UNATTACHED = {"unattached_for": "1d", "action": "destroy_volume"}
+LOOSE = rules(UNATTACHED)
 
 
 def test_a_loose_volume_is_destroyed_and_proven(api: Api, clock: FakeClock) -> None:
@@ -273,6 +276,97 @@ def test_a_volume_that_is_refused_fails_the_task(api: Api, clock: FakeClock) -> 
     volumes(api, volume())
     api.expect("GET", "/api/v0/volumes/", DENIED, status=403, query={"owner": "me", "type": "all_volume"})
     fail_as("vast_reaper", "permission", **LOOSE)
+
+
+def test_after_a_lost_reply_a_volume_that_is_gone_is_destroyed(api: Api, clock: FakeClock) -> None:
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, volume())
+    volumes(api, volume())
+    api.expect("DELETE", "/api/v0/volumes/", requests.ReadTimeout("lost"), body={"id": 900})
+    for _poll in range(2):
+        volumes(api)
+    result = succeed("vast_reaper", **LOOSE)
+    assert (result["changed"], result["counts"]["changed"]) == (True, 1)
+
+
+def test_a_volume_that_cannot_be_seen_once_more_is_left_alone(api: Api, clock: FakeClock) -> None:
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, volume())
+    api.expect("GET", "/api/v0/volumes/", {"volumes": None}, query={"owner": "me", "type": "all_volume"})
+    says = "volume 900 (models) could not be seen once more, so that nothing was sent"
+    assert fail_as("vast_reaper", "protocol", says, **LOOSE)["changed"] is False
+
+
+def test_without_time_no_volume_is_destroyed(api: Api, clock: FakeClock) -> None:
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    api.expect("GET", "/api/v1/instances/", "too frequent", status=429, query=list_query({}))
+    chosen(api)
+    volumes(api, volume())
+    says = "volume 900 (models) was left as it is: no time was left to destroy it. Run the task again."
+    assert fail_as("vast_reaper", "timeout", says, **LOOSE, wait_timeout=1)["changed"] is False
+
+
+def ended_by_a_signal(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the first sleep from now on end by a signal."""
+    sleep, so_far = clock.sleep, len(clock.slept)
+
+    def interrupted(seconds: float) -> None:
+        sleep(seconds)
+        if len(clock.slept) == so_far + 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(clock, "sleep", interrupted)
+
+
+def test_after_an_interruption_no_volume_is_destroyed(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {**LOOSE, "api_pacing": False}
+    both = [volume(900), volume(901)]
+    chosen(api)
+    volumes(api, *both)
+    succeed("vast_reaper", **options)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, *both)
+    volumes(api, *both)
+    api.expect("DELETE", "/api/v0/volumes/", {"success": True}, body={"id": 900})
+    ended_by_a_signal(clock, monkeypatch)
+    volumes(api, both[1])
+    says = "volume 901 (models) was left as it is: the task was interrupted"
+    result = fail_as("vast_reaper", "timeout", "Interrupted by SIGTERM", says, **options)
+    assert [(each["id"], each["changed"]) for each in result["victims"]] == [(900, True), (901, False)]
+
+
+def test_after_an_interruption_neither_instances_nor_volumes_are_destroyed(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = rules({"price_above": 1, "action": "stop"}, {"running_for": "6h"}, UNATTACHED, api_pacing=False)
+    rows = old(1, dph_total=2.0), old(2)
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **options)
+    clock.seconds += 25 * HOUR
+    chosen(api, *rows)
+    volumes(api, volume())
+    no_workers(api)
+    seen_again(api, rows[0])
+    api.expect("PUT", "/api/v0/instances/1/", {"success": True}, body={"state": "stopped"})
+    ended_by_a_signal(clock, monkeypatch)
+    api.expect_listing(stopped_row(1), id=1)
+    result = fail_as("vast_reaper", "timeout", "Interrupted by SIGTERM", "the task was interrupted", **options)
+    assert [(each["id"], each["changed"]) for each in result["victims"]] == [(1, True), (2, False), (900, False)]
 
 
 def test_volumes_are_chosen_by_label(api: Api) -> None:
@@ -471,6 +565,22 @@ def test_without_time_nothing_is_destroyed(api: Api) -> None:
     no_workers(api)
     result = fail_as("vast_reaper", "timeout", "no time was left to destroy it", **OLD, wait_timeout=1)
     assert result["counts"]["failed"] == 1
+
+
+def test_a_wrong_key_is_told_as_that(api: Api) -> None:
+    refusal = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    api.expect("GET", "/api/v1/instances/", refusal, status=404, query=list_query({}))
+    fail_as("vast_reaper", "auth", "API key", **OLD)
+
+
+def test_a_key_that_dies_before_the_destruction_destroys_nothing(api: Api) -> None:
+    refusal = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
+    chosen(api, old(1))
+    no_workers(api)
+    seen_again(api, old(1))
+    api.expect("DELETE", "/api/v0/instances/1/", refusal, status=404, body={})
+    api.expect("GET", "/api/v1/instances/", refusal, status=404, query=list_query({"id": {"eq": 1}}))
+    assert fail_as("vast_reaper", "auth", "API key", **OLD)["changed"] is False
 
 
 @pytest.mark.parametrize("name", ["total_instances", "instances"])
