@@ -44,11 +44,14 @@ def say(text: str) -> None:
 class Lane:
     """Steps that run one after the other, with a copy of the tree and a home of their own."""
 
-    def __init__(self, name: str, steps: Sequence[str], core: Core | None = None, part: Part = ALL_OF_IT) -> None:
+    def __init__(
+        self, name: str, steps: Sequence[str], core: Core | None = None, part: Part = ALL_OF_IT, share: str = ""
+    ) -> None:
         self.name = name
         self.steps = steps
         self.core = core
         self.part = part
+        self.share = share
         self.tree = workspace.Tree(f"lanes/{name}")
         self.home = workspace.BUILD / "homes" / name
 
@@ -92,7 +95,7 @@ class Lane:
 
 def label(step: str, lane: Lane) -> str:
     """What a step of a lane is called in the results and the logs."""
-    return f"{step}-{lane.core.version}" if lane.core else step
+    return f"{step}-{lane.core.version}{lane.share}" if lane.core else step
 
 
 Step = Callable[[Lane, Path], Tally]
