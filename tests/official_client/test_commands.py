@@ -305,3 +305,21 @@ def test_a_key_that_it_attached_can_be_detached(client: Client, sim: Simulator) 
     _code, output = client.run(f"detach ssh 101 {key}")
     assert ast.literal_eval(output)["success"] is True
     assert list(done(sim.journal()[-1])) == ["instance_key 101 detach"]
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "boxes"),
+    [
+        ("launch instance -g RTX_4090 -n 1 -i app --raw", "/api/v0/launch_instance/", [31009, 31010]),
+        ("create instance 8801000 --image app --disk 20 --raw", "/api/v0/asks/8801000/", [31009]),
+    ],
+)
+def test_after_a_lost_reply_it_rents_again_and_never_names_the_first_box(
+    client: Client, sim: Simulator, command: str, path: str, boxes: list[int]
+) -> None:
+    sim.reset()
+    sim.add_fault({"action": "drop", "when": "after", "path": path, "times": 1})
+    _code, output = client.run(command)
+    assert [entry["path"] for entry in sim.journal()] == [path, path]
+    assert [number for number in sim.account.instances if number > 31000] == boxes
+    assert "31009" not in output
