@@ -118,7 +118,7 @@ def as_number(value: Any) -> Any:
 
 def given(fields: Row) -> Row:
     return {
-        name: as_number(value) if type(DEFAULTS[name]) is int else value
+        name: as_number(value) if name == "recommended_disk_space" else value
         for name, value in fields.items()
         if name in DEFAULTS and value is not None
     }
