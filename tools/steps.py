@@ -101,6 +101,7 @@ def label(step: str, lane: Lane) -> str:
 Step = Callable[[Lane, Path], Tally]
 CORE = workspace.Venv("core")
 LINT = workspace.Venv("lint")
+CLIENT = workspace.Venv("client")
 
 
 def verdict(*codes: int) -> Tally:
@@ -168,6 +169,21 @@ def coverage(lane: Lane, log: Path) -> Tally:
         output.writelines(f"missed: {place}\n" for place in found.missed)
         output.writelines(f"no unit test imports {name}\n" for name in found.unreached)
     return verdict(found.branches < LEAST_BRANCH_COVERAGE, len(found.unreached))
+
+
+def official_client(lane: Lane, log: Path) -> Tally:
+    """Let the official client, unmodified, talk to the simulator."""
+    try:
+        CLIENT.ensure(workspace.venv_log(CLIENT))
+    except workspace.ToolError as error:
+        say(f"LEFT OUT: the official client: {error}")
+        return SKIPPED
+    lane.forget("junit/official-client.xml")
+    report = lane.output / "junit" / "official-client.xml"
+    tests = ("-q", "-p", "no:cacheprovider", f"--junitxml={report}", "tests/official_client")
+    collections, python = str(lane.tree.collections), str(CLIENT.python)
+    code = lane.run(LINT, log, "python", "-m", "pytest", *tests, PYTHONPATH=collections, OFFICIAL_CLIENT=python)
+    return settle(code, junit_tally(report.parent, report.name))
 
 
 def build(_lane: Lane, log: Path) -> Tally:
@@ -263,6 +279,7 @@ ONCE: Mapping[str, Step] = {
     "docs": docs,
     "changelog": changelog,
     "coverage": coverage,
+    "official-client": official_client,
     "build": build,
     "galaxy-import": galaxy_import,
     "execution-environment": execution_environment,
