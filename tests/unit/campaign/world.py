@@ -170,10 +170,10 @@ class Fact:
 class Run:
     """One task, from the state before it to the state after it.
 
-    `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs
-    were told of. `unheard`: a write was lost on its way, before it was carried out. `inherited`: the instances that a
-    run which was killed had started. `kept_before`, `kept`: the rows of the account's other things; `things`: what of
-    it has no rows.
+    `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs of
+    vast_endpoint were told of. `unheard`: a write was lost on its way, before it was carried out. `inherited`: the
+    instances that a run which was killed had started. `kept_before`, `kept`: the rows of the account's other things;
+    `things`: what of it has no rows.
     """
 
     task: Task
@@ -363,7 +363,9 @@ class World:
             self._stages.pop()
         for defect in self.simulator.application.defects:
             raise defect
-        self._told = self._told.union(*(sent.told for sent in stage.log))
+        if task.module == "vast_endpoint":
+            # Others ask for workers to leave them alone, and have nothing to remember of them.
+            self._told = self._told.union(*(sent.told for sent in stage.log))
         return Run(
             task,
             result,
