@@ -61,6 +61,7 @@ OPTIONS: dict[str, tuple[t.Any, ...]] = {
     "texts": ("new",),
     "ports_after_stop": ("kept",),
     "no_endpoints": ("not_found", "list"),
+    "duplicate_names": ("accepted",),
     "limit_style": ("json", "retry_after"),
     "label_counts": (False,),
     "worker_lists": (False,),

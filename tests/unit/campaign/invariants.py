@@ -7,6 +7,7 @@ Each check returns what is wrong; nothing when all is well.
 
 from __future__ import annotations
 
+import collections
 import collections.abc as c
 import json
 import re
@@ -17,7 +18,7 @@ from .registry import subject_of
 from .subject import is_named
 from .subjects.vast_endpoint import endpoint_of
 from .subjects.vast_reaper import destroyable
-from .world import ASKS, GROUP, Fact, Run, Sent
+from .world import ASKS, GROUP, Fact, Run, Sent, Tables
 
 CLASSES = frozenset(
     (
@@ -328,7 +329,7 @@ def what_bills_is_named(run: Run) -> c.Iterator[str]:
     if not run.result.failed or run.task.check or run.ended is not None:
         return
     bills = {number for number in started(run) if number in run.after and run.after[number].bills_gpu}
-    if run.task.module == "vast_endpoint" and any(GROUP in sent.done for sent in run.writes):
+    if run.task.options.get("state") == "absent" and any(GROUP in sent.done for sent in run.writes):
         known = run.told & WORKERS.get(endpoint_of(run.task.options), frozenset())
         bills |= {number for number in known & set(run.after) if run.after[number].cur_state != "unloaded"}
     unnamed = {number for number in bills if str(number) not in run.result.text and not run.touched(number)}
@@ -344,6 +345,24 @@ def started(run: Run) -> set[int]:
         for kind, number, value in works(sent)
         if (kind, value) == ("state", "running") and number in sent.done
     }
+
+
+def no_endpoint_twice(run: Run) -> c.Iterator[str]:
+    """Whatever became of a creation, there is not another endpoint of its name, nor another workergroup like it."""
+    if run.task.module != "vast_endpoint" or run.touched(GROUP):
+        return
+    before, after = _alike(run.kept_before), _alike(run.kept)
+    for what, count in after.items():
+        if count > max(1, before[what]):
+            yield f"{what} is there {count} times"
+
+
+def _alike(tables: Tables) -> collections.Counter[str]:
+    """How many endpoints of each name there are, and in each how many workergroups of each template."""
+    endpoints, groups = tables["endpoints"].values(), tables["workergroups"].values()
+    names = (f"endpoint {row['endpoint_name']}" for row in endpoints)
+    templates = (f"workergroup of {row['template_hash']} in endpoint {row['endpoint_id']}" for row in groups)
+    return collections.Counter([*names, *templates])
 
 
 def signals_are_told(run: Run) -> c.Iterator[str]:
@@ -387,6 +406,7 @@ CHECKS: tuple[c.Callable[[Run], c.Iterator[str]], ...] = (
     absence_is_true,
     no_start_is_left_behind,
     what_bills_is_named,
+    no_endpoint_twice,
     signals_are_told,
     no_secret_leaves,
     it_is_bounded,

@@ -30,16 +30,14 @@ class Endpoint(Subject):
     module = "vast_endpoint"
     places = ("endpoints", "delete", "delete", "listing", "any")
 
+    def covers(self, task: Task) -> bool:
+        return super().covers(task) and task.options["state"] == "absent"
+
     def tasks(self) -> st.SearchStrategy[Task]:
         return tasks()
 
     def events(self, task: Task, at: int) -> st.SearchStrategy[Event]:
-        own = st.sampled_from(("endpoint_deleted", "delete_fails", "lingers", "vanished")).flatmap(
-            lambda kind: st.builds(
-                lambda target: Event(kind, target, at),
-                st.sampled_from((40, 41) if kind == "endpoint_deleted" else (91, 92, 93)),
-            )
-        )
+        own = endpoint_events(at)
         return st.one_of(own, own, super().events(task, at))
 
     def is_idempotent(self, task: Task) -> bool:
@@ -63,6 +61,16 @@ class Endpoint(Subject):
 
     def excuses(self, run: Run, stubborn: c.Collection[int]) -> bool:
         return bool(set(stubborn) & set(run.after)) or run.result["error_class"] in ("leaked", "unknown_outcome")
+
+
+def endpoint_events(at: int) -> st.SearchStrategy[Event]:
+    """What becomes of endpoints and their workers."""
+    return st.sampled_from(("endpoint_deleted", "delete_fails", "lingers", "vanished")).flatmap(
+        lambda kind: st.builds(
+            lambda target: Event(kind, target, at),
+            st.sampled_from((40, 41) if kind == "endpoint_deleted" else (91, 92, 93)),
+        )
+    )
 
 
 def endpoint_of(options: dict[str, t.Any]) -> int:
