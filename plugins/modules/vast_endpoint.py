@@ -602,6 +602,14 @@ workers:
       description: The price in US dollars per hour, or null when it is not known.
       returned: always
       type: float
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
 leaked_workers:
   description: >-
     The workers that still exist, as they were last seen. When it is not known which workers there were, the instances
@@ -641,6 +649,14 @@ leaked_workers:
       description: The price in US dollars per hour, or null when it is not known.
       returned: always
       type: float
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
 known:
   description: Which endpoint groups there are, when there is none with this id or name.
   returned: when there is no such endpoint group

@@ -257,6 +257,14 @@ endpoints:
           description: When its model was loaded.
           returned: always
           type: raw
+        # shared: worker
+        worker_of:
+          description: >-
+            The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+            there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+          returned: when it is known
+          type: int
+        # end
     counts:
       description: >-
         How many workers are in which state, such as 2 under C(idle); null when they are not known.
@@ -376,7 +384,7 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
         {
             **group.result(),
             "workergroups": workergroups.results(rows, group.id),
-            **described(told.get(group.id)),
+            **described(group, told.get(group.id)),
             "per_hour": prices.get(group.id),
             "log": logs.get(group.id, []),
         }
@@ -384,11 +392,11 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
     ]
 
 
-def described(told: workers.Workers | None) -> dict[str, t.Any]:
+def described(group: Endpoint, told: workers.Workers | None) -> dict[str, t.Any]:
     """The workers of one group, and how many are in which state."""
     if told is None or told.rows is None:
         return {"workers": None, "counts": None}
-    return {"workers": told.results(), "counts": workers.counts(told.rows)}
+    return {"workers": told.results(group.id), "counts": workers.counts(told.rows)}
 
 
 def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Workers]) -> dict[int, float | None]:

@@ -53,7 +53,7 @@ class Suspects:
 
     `owed` are those that were left over: by an earlier task, by the user's word, or because Vast.ai failed to delete
     them, which are also in `failed`. `gap` says why the group that is there may have more workers, `older` that those
-    before it may have had; `seen` are the instances as last listed.
+    before it may have had; `seen` are the instances as last listed, `endpoints` says whose workers they are.
     """
 
     workers: set[int] = dataclasses.field(default_factory=set)
@@ -63,6 +63,7 @@ class Suspects:
     older: bool = False
     statuses: dict[int, str] = dataclasses.field(default_factory=dict)
     seen: dict[int, Instance] = dataclasses.field(default_factory=dict)
+    endpoints: dict[int, int] = dataclasses.field(default_factory=dict)
 
     @property
     def ids(self) -> set[int]:
@@ -84,6 +85,7 @@ class Suspects:
             "status": self.statuses.get(worker),
             **{field: row.get(field) for field in WORKER_FIELDS},
             "dph_total": _price(row),
+            **engine.Owners(self.endpoints, complete=False).worker_of(worker),
         }
 
 
@@ -173,12 +175,13 @@ def survey(client: Client, case: Case, deadline: Deadline) -> None:
     """
     found = case.found
     suspects = case.suspects = (
-        Suspects() if found is None else _ask_engine(lambda limit: engine.ask(client, found, limit), deadline)
+        Suspects() if found is None else _ask_engine(found.id, lambda limit: engine.ask(client, found, limit), deadline)
     )
     suspects.owed |= case.named
     for leak in case.leaks:
         suspects.owed |= leak.workers | leak.failed
         suspects.failed |= leak.failed
+        suspects.endpoints = dict.fromkeys(leak.workers | leak.failed, leak.id) | suspects.endpoints
         # The engine says anew which workers a group has that is still there; named ones are the user's word.
         suspects.older |= leak.unknown and not case.named and (found is None or leak.id != found.id)
     if suspects.ids:
@@ -192,13 +195,13 @@ def survey_group(
 ) -> Case:
     """Learn which workers have to go with one workergroup, before it is deleted."""
     case = Case(wanted=f"workergroup {group_id} of {endpoint.display_name}", groups=groups, found=None)
-    case.suspects = _ask_engine(lambda limit: engine.ask_workergroup(client, group_id, limit), deadline)
+    case.suspects = _ask_engine(endpoint.id, lambda limit: engine.ask_workergroup(client, group_id, limit), deadline)
     if case.suspects.ids:
         case.suspects.seen = {instance.id: instance for instance in look(client, case.suspects.ids)}
     return case
 
 
-def _ask_engine(ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline) -> Suspects:
+def _ask_engine(endpoint_id: int, ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline) -> Suspects:
     try:
         told = ask(deadline.bounded(ENGINE_WITHIN))
     except VastError as error:
@@ -209,6 +212,7 @@ def _ask_engine(ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline)
         statuses={
             row["id"]: str(row["status"]) for row in told.rows or () if is_id(row.get("id")) and row.get("status")
         },
+        endpoints=dict.fromkeys(told.ids, endpoint_id),
     )
 
 
@@ -359,9 +363,10 @@ def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> Chang
     change = _close(client, group, waits, deadline)
     limit = deadline.bounded(case.drain)
     for _elapsed in rounds(client.clock, first=waits.interval, interval=waits.interval, timeout=limit):
-        told = _ask_engine(lambda ends: engine.ask(client, group, ends), limit)
+        told = _ask_engine(group.id, lambda ends: engine.ask(client, group, ends), limit)
         case.suspects.workers |= told.workers
         case.suspects.statuses |= told.statuses
+        case.suspects.endpoints |= told.endpoints
         running = [each for each in told.workers if told.statuses.get(each, "").lower() not in ENDED]
         if not told.gap and not running:
             break
@@ -425,13 +430,14 @@ def settle_leaks(
     owed = {worker for leak in case.leaks if leak.id == group.id for worker in leak.workers | leak.failed}
     if not owed:
         return
-    told = _ask_engine(lambda limit: engine.ask(client, group, limit), deadline)
+    told = _ask_engine(group.id, lambda limit: engine.ask(client, group, limit), deadline)
     if told.gap:
         ids = _named(owed)
         client.warn(f"Whether {ids} are workers of {group.display_name} or left over is not known. {told.gap}")
         return
     case.verdict = f"Earlier tasks left workers of {group.display_name} over"
     case.suspects.owed = owed - told.workers
+    case.suspects.endpoints = dict.fromkeys(owed, group.id)
     case.suspects.failed = {each for leak in case.leaks for each in leak.failed} & case.suspects.owed
     if not check_mode:
         prove(client, case, waits, deadline)
@@ -460,7 +466,9 @@ def remember(memory: Memory, group: Endpoint, suspects: Suspects) -> None:
 
 def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion) -> None:
     """Add what the reply says of the workers, and remember it. What it does not say, the engine may have said."""
-    suspects.workers |= {*deletion.deleted_workers, *deletion.failed_workers}
+    named = {*deletion.deleted_workers, *deletion.failed_workers}
+    suspects.workers |= named
+    suspects.endpoints |= dict.fromkeys(named, group.id)
     suspects.owed |= set(deletion.failed_workers)
     suspects.failed |= set(deletion.failed_workers)
     if suspects.gap and not deletion.gap:

@@ -150,6 +150,7 @@ def test_deletes_the_group_and_proves_its_workers_gone(
         "intended_status": "running",
         "cur_state": "running",
         "dph_total": 0.42,
+        "worker_of": 77,
     }
     assert result["diff"]["before"]["endpoint"]["endpoint_name"] == "llama-prod"
     assert [each["id"] for each in result["diff"]["before"]["endpoint"]["workers"]] == WORKERS

@@ -226,6 +226,7 @@ def test_workers_come_as_a_bare_list_or_under_their_name(api: Api, reply: t.Any)
         "created_at": None,
         "started_at": None,
         "loaded_at": None,
+        "worker_of": 77,
     }
 
 
