@@ -332,11 +332,16 @@ options:
     version_added: 0.3.0
   wait:
     description:
-      - Whether to wait until no worker exists any more. Otherwise their removal is not verified by this task, but by
-        the next one.
+      - Whether to wait for the workers. With O(state=present), that is until those of a changed template are replaced
+        (O(update_workers)), and until O(wait_for_workers) are ready. With V(false) the replacement is only begun, and
+        nothing is said of how many are ready. That the endpoint and its workergroups show what was sent is seen in any
+        case.
+      - With O(state=absent), and for O(purge_workergroups), until no worker exists any more. Otherwise their removal is
+        not verified by this task, but by the next one, and nothing is destroyed.
   wait_timeout:
     description:
-      - How many seconds the whole task may take. Proving that the workers are gone takes up to 60 seconds more.
+      - How many seconds the whole task may take, at most 604800 (a week). Proving that the workers are gone takes up to
+        60 seconds more.
 attributes:
   check_mode:
     support: full
@@ -563,7 +568,8 @@ destroyed_workers:
 workers:
   description: >-
     The workers that went, or would go in check mode, and the leftover ones that were held to the proof, as they were
-    last seen. Null when it is not known which there are. With O(state=present), those of workergroups that are purged.
+    last seen. Null when it is not known which there are. With O(state=present), those of workergroups that are purged,
+    and leftover ones that are destroyed.
   returned: success, and on failure when the deletion is in doubt
   type: list
   elements: dict
@@ -855,7 +861,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
         "changed": plan.changed if module.check_mode else changed or left.changed,
         "endpoint": None if endpoint is None else endpoint.result(),
         "workergroups": [] if endpoint is None else results(rows, endpoint.id),
-        **gone([*(case for _group, case in situation.purged), *([left] if left.changed else ())]),
+        **gone([*(case for _group, case in situation.purged), *([left] if destroyed else ())]),
     }
 
 

@@ -331,8 +331,6 @@ from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints
     read,
 )
 
-IDS_AT_ONCE = 200
-"""How many ids are asked for at once: they travel in the address."""
 OPTIONS: Spec = {
     "ids": {"type": "list", "elements": "int"},
     "name": {"type": "str"},
@@ -401,13 +399,10 @@ def described(group: Endpoint, told: workers.Workers | None) -> dict[str, t.Any]
 
 def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Workers]) -> dict[int, float | None]:
     """US dollars an hour by group: of the instances of its workers, or where a price is missing by the API's count."""
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read as read_instances
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.look import look
 
-    ids = sorted({worker for each in told.values() for worker in each.ids})
-    prices: dict[int, t.Any] = {}
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        rows = read_instances(module.client, {"id": {"in": ids[start : start + IDS_AT_ONCE]}})
-        prices |= {instance.id: instance.row.get("dph_total") for instance in rows}
+    ids = {worker for each in told.values() for worker in each.ids}
+    prices = {instance.id: instance.row.get("dph_total") for instance in look(module.client, ids)}
     found: dict[int, float | None] = {}
     for group in groups:
         each = told.get(group.id, workers.Workers(None))

@@ -299,6 +299,7 @@ options:
     description:
       - What is paid for an interruptible instance, in US dollars an hour for the machine, without the disk. It goes
         with O(offer.interruptible=true). Bid and disk must be within O(offer.max_price).
+      - An instance that exists and is not interruptible has no bid. Then it is ignored, with a warning.
     type: float
     version_added: 0.3.0
   wait_for:

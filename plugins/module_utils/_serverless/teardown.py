@@ -16,6 +16,7 @@ from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome
 from .._core.plan import Change, Plan
 from .._instances.instance import Instance
 from .._instances.instance import read as read_instances
+from .._instances.look import look
 from . import workergroups
 from . import workers as engine
 from .endpoints import Endpoint, is_id
@@ -33,8 +34,6 @@ BEYOND = 60.0
 """For how many seconds beyond `wait_timeout` what became of the deletion is looked up."""
 PROVING = 15.0
 """For how many seconds the proof goes on at least, even beyond `wait_timeout`."""
-IDS_AT_ONCE = 200
-"""How many ids are asked for at once: they travel in the address."""
 ABSENT_TEXT = r"\b(?:routegroup|endpoint|work(?:er)?group)\b.{0,80}\bnot found"
 """How the deletion of what does not exist is refused, by old servers and by new ones (F4.1, F4.2)."""
 NOT_DONE_TEXT = "delete update failed"
@@ -45,6 +44,8 @@ TODO = (
     "Destroy what is left in the console or with the official client (vastai destroy instance ID), then run this task "
     "again: it fails until complete listings show that they are gone."
 )
+BY_TASK = f"To have them destroyed, run this task with on_leftover=destroy and wait=true. Or d{TODO[1:]}"
+"""The same of a task that destroys nothing by itself."""
 
 
 @dataclasses.dataclass
@@ -229,18 +230,6 @@ def _check_named(client: Client, case: Case) -> None:
             f"workers must not name a worker of another endpoint, as {taken[0]} is one of endpoint "
             f"{endpoints[taken[0]]}. Nothing was changed."
         )
-
-
-def look(client: Client, ids: c.Iterable[int]) -> list[Instance]:
-    """Those of these instances that exist, by complete listings."""
-    wanted = sorted(ids)
-    found: list[Instance] = []
-    try:
-        for start in range(0, len(wanted), IDS_AT_ONCE):
-            found += read_instances(client, {"id": {"in": wanted[start : start + IDS_AT_ONCE]}})
-    except Invalid:
-        found = read_instances(client, {})
-    return [instance for instance in found if instance.id in wanted]
 
 
 def plan_absent(case: Case) -> Plan:
@@ -682,7 +671,7 @@ def _leaked(case: Case, still: c.Sequence[Instance], waits: Waits) -> Leaked:
     ids = [instance.id for instance in still]
     return Leaked(
         f"{case.state}, but its workers {_named(ids)} still exist{after} and bill {_cost(still)}: {_described(still)}. "
-        f"{reported}{TODO}",
+        f"{reported}{TODO if waits.wait and case.destroys else BY_TASK}",
         leaked_workers=case.suspects.describe(ids),
         **case.failure(),
     )

@@ -45,7 +45,8 @@ ABSENT = {"success": False, "error": "invalid_args", "msg": "Routegroup not foun
 GONE = {"success": False, "error": "not_found", "msg": "Endpoint 77 for user 5 not found."}
 WORKERS = [1001, 1002]
 TODO = (
-    "Destroy what is left in the console or with the official client (vastai destroy instance ID), then run this task "
+    "To have them destroyed, run this task with on_leftover=destroy and wait=true. Or destroy what is left in the "
+    "console or with the official client (vastai destroy instance ID), then run this task "
     "again: it fails until complete listings show that they are gone."
 )
 

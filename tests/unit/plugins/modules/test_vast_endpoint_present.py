@@ -171,6 +171,31 @@ def test_a_lost_change_that_shows_is_a_success(api: Api) -> None:
     assert present(id=77, max_workers=4)["changed"] is True
 
 
+def test_a_lost_change_that_does_not_show_is_sent_once_more(api: Api) -> None:
+    expect_there(api)
+    expect_change(api, LOST, body={"max_workers": 4})
+    for _poll in range(10):
+        expect_endpoints(api, endpoint_row())
+    expect_change(api, body={"max_workers": 4})
+    expect_endpoints(api, endpoint_row(max_workers=4))
+    assert present(id=77, max_workers=4)["changed"] is True
+
+
+def test_a_change_refused_for_its_pace_is_sent_again(api: Api, clock: FakeClock) -> None:
+    expect_there(api)
+    api.expect(
+        "PUT",
+        f"{ENDPOINTS}77/",
+        "API requests too frequent endpoint threshold=2.0",
+        status=429,
+        body={"max_workers": 4},
+    )
+    expect_change(api, body={"max_workers": 4})
+    expect_endpoints(api, endpoint_row(max_workers=4))
+    assert present(id=77, max_workers=4)["changed"] is True
+    assert [pause for pause in clock.slept if pause >= 2.0]
+
+
 BAD_KEY = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
 
 
