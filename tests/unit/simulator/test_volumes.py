@@ -48,3 +48,15 @@ def test_without_credit_nothing_is_rented(start: Start) -> None:
     api = start({"machines": MACHINES, "user": {"credit": 0.0}})
     (offer,) = api.post(f"{PATH}search/", {"machine_id": {"eq": 501}}).json()["offers"]
     assert api.put(PATH, {"id": offer["id"], "size": 10}).json()["error"] == "insufficient_credit"
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status"),
+    [("", {"id": 301}, 200), ("?id=301", {}, 200), ("?id=301", None, 200), ("?id=9", {}, 404), ("?id=x", {}, 404)],
+)
+def test_one_is_deleted_by_its_body_or_as_the_official_client_does(
+    start: Start, query: str, body: Any, status: int
+) -> None:
+    api = start({"volumes": [{"id": 301}]})
+    assert api.delete(f"{PATH}{query}", body).status_code == status
+    assert len(api.get(PATH).json()["volumes"]) == (status != 200)

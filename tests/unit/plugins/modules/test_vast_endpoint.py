@@ -838,7 +838,7 @@ def test_a_lost_reply_is_unknown_where_the_engine_had_not_told_the_workers(
         id=77,
     )
     assert result["changed"] is True
-    assert [each["id"] for each in result["leaked_workers"]] == [1001]
+    assert [(each["id"], "worker_of" in each) for each in result["leaked_workers"]] == [(1001, False)]
     assert memory(home) == [leak(unknown=True)]
 
 
