@@ -273,10 +273,14 @@ entries:
       description: The status that Vast.ai reports, such as V(running) or V(exited).
       returned: always
       type: str
-    endpoint:
-      description: The id of the endpoint that it is a worker of, or null.
-      returned: always
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
       type: int
+    # end
     country:
       description: The country of the machine as a code of two letters.
       returned: always
@@ -474,26 +478,26 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
     client = module.client
     rows = [each for each in read(client, {}) if not each.is_unloaded]
     groups_of = charges.optional(client, "Which instances are workers is", lambda: endpoints.read(client))
-    owners = None if groups_of is None else workers.owners(client, groups_of)
+    owners = workers.UNKNOWN if groups_of is None else workers.owners(client, groups_of)
     stored = charges.optional(client, "Which volumes there are is", lambda: charges.volumes(client))
     boxes = [charges.volume_item(row) for row in stored or ()]
     per_hour = None if stored is None else charges.volumes_per_hour(client, boxes)
     user = charges.optional(client, "The credit of the account is", lambda: charges.user(client))
     pending = charges.optional(client, "Which price increases are pending is", lambda: price_increases.read(client))
     raised = {row.get("contract_id") for row in (pending.rows if pending else ())}
-    owned = {} if owners is None else owners.endpoints
     seen = History(client, None).known()
-    items = [*(item(each, owned.get(each.id), now, each.id in raised, seen) for each in rows), *boxes]
+    items = [*(item(each, owners, now, each.id in raised, seen) for each in rows), *boxes]
     window = charges.optional(client, "What was charged is", lambda: charges.charges(client, since, now))
     lifetime = whole_life(module, items, window, now)
-    return Costs(items, per_hour, owners is not None and owners.complete, user or {}, window, lifetime)
+    return Costs(items, per_hour, owners.complete, user or {}, window, lifetime)
 
 
-def item(instance: Instance, endpoint: int | None, now: float, raised: bool, seen: t.Mapping[str, Seen]) -> Item:
+def item(instance: Instance, owners: workers.Owners, now: float, raised: bool, seen: t.Mapping[str, Seen]) -> Item:
     """An instance as one of the things that bill."""
+    owner = owners.worker_of(instance.id)
     known = seen.get(f"instance-{instance.id}")
     stopped = known.stopped if known else None
-    billed, worker = bill(instance), endpoint is not None
+    billed, worker = bill(instance), instance.id in owners.endpoints
     pending = ["price increase pending"] if raised else []
     return Item(
         kind="worker" if worker else "instance",
@@ -504,7 +508,8 @@ def item(instance: Instance, endpoint: int | None, now: float, raised: bool, see
         label=instance.label or None,
         gpu_name=instance.text("gpu_name"),
         status=instance.actual_status,
-        endpoint=endpoint,
+        endpoint=owner.get("worker_of"),
+        endpoint_known=bool(owner),
         country=instance.text("country_code"),
         machine_id=instance.row.get("machine_id"),
         gpu_util=number(instance.row.get("gpu_util")),

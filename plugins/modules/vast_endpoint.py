@@ -332,11 +332,16 @@ options:
     version_added: 0.3.0
   wait:
     description:
-      - Whether to wait until no worker exists any more. Otherwise their removal is not verified by this task, but by
-        the next one.
+      - Whether to wait for the workers. With O(state=present), that is until those of a changed template are replaced
+        (O(update_workers)), and until O(wait_for_workers) are ready. With V(false) the replacement is only begun, and
+        nothing is said of how many are ready. That the endpoint and its workergroups show what was sent is seen in any
+        case.
+      - With O(state=absent), and for O(purge_workergroups), until no worker exists any more. Otherwise their removal is
+        not verified by this task, but by the next one, and nothing is destroyed.
   wait_timeout:
     description:
-      - How many seconds the whole task may take. Proving that the workers are gone takes up to 60 seconds more.
+      - How many seconds the whole task may take, at most 604800 (a week). Proving that the workers are gone takes up to
+        60 seconds more.
 attributes:
   check_mode:
     support: full
@@ -563,7 +568,8 @@ destroyed_workers:
 workers:
   description: >-
     The workers that went, or would go in check mode, and the leftover ones that were held to the proof, as they were
-    last seen. Null when it is not known which there are. With O(state=present), those of workergroups that are purged.
+    last seen. Null when it is not known which there are. With O(state=present), those of workergroups that are purged,
+    and leftover ones that are destroyed.
   returned: success, and on failure when the deletion is in doubt
   type: list
   elements: dict
@@ -602,6 +608,14 @@ workers:
       description: The price in US dollars per hour, or null when it is not known.
       returned: always
       type: float
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
 leaked_workers:
   description: >-
     The workers that still exist, as they were last seen. When it is not known which workers there were, the instances
@@ -641,6 +655,14 @@ leaked_workers:
       description: The price in US dollars per hour, or null when it is not known.
       returned: always
       type: float
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
 known:
   description: Which endpoint groups there are, when there is none with this id or name.
   returned: when there is no such endpoint group
@@ -839,7 +861,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
         "changed": plan.changed if module.check_mode else changed or left.changed,
         "endpoint": None if endpoint is None else endpoint.result(),
         "workergroups": [] if endpoint is None else results(rows, endpoint.id),
-        **gone([*(case for _group, case in situation.purged), *([left] if left.changed else ())]),
+        **gone([*(case for _group, case in situation.purged), *([left] if destroyed else ())]),
     }
 
 

@@ -257,6 +257,14 @@ endpoints:
           description: When its model was loaded.
           returned: always
           type: raw
+        # shared: worker
+        worker_of:
+          description: >-
+            The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+            there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+          returned: when it is known
+          type: int
+        # end
     counts:
       description: >-
         How many workers are in which state, such as 2 under C(idle); null when they are not known.
@@ -323,8 +331,6 @@ from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints
     read,
 )
 
-IDS_AT_ONCE = 200
-"""How many ids are asked for at once: they travel in the address."""
 OPTIONS: Spec = {
     "ids": {"type": "list", "elements": "int"},
     "name": {"type": "str"},
@@ -376,7 +382,7 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
         {
             **group.result(),
             "workergroups": workergroups.results(rows, group.id),
-            **described(told.get(group.id)),
+            **described(group, told.get(group.id)),
             "per_hour": prices.get(group.id),
             "log": logs.get(group.id, []),
         }
@@ -384,22 +390,19 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
     ]
 
 
-def described(told: workers.Workers | None) -> dict[str, t.Any]:
+def described(group: Endpoint, told: workers.Workers | None) -> dict[str, t.Any]:
     """The workers of one group, and how many are in which state."""
     if told is None or told.rows is None:
         return {"workers": None, "counts": None}
-    return {"workers": told.results(), "counts": workers.counts(told.rows)}
+    return {"workers": told.results(group.id), "counts": workers.counts(told.rows)}
 
 
 def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Workers]) -> dict[int, float | None]:
     """US dollars an hour by group: of the instances of its workers, or where a price is missing by the API's count."""
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read as read_instances
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.look import look
 
-    ids = sorted({worker for each in told.values() for worker in each.ids})
-    prices: dict[int, t.Any] = {}
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        rows = read_instances(module.client, {"id": {"in": ids[start : start + IDS_AT_ONCE]}})
-        prices |= {instance.id: instance.row.get("dph_total") for instance in rows}
+    ids = {worker for each in told.values() for worker in each.ids}
+    prices = {instance.id: instance.row.get("dph_total") for instance in look(module.client, ids)}
     found: dict[int, float | None] = {}
     for group in groups:
         each = told.get(group.id, workers.Workers(None))

@@ -304,6 +304,14 @@ instances:
       description: When the contract ends, in seconds since 1970, or null.
       returned: always
       type: float
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
     action:
       description: What was to be done, or null when nothing was.
       returned: always
@@ -393,7 +401,9 @@ counts:
       returned: always
       type: int
 skipped_instances:
-  description: The chosen instances that were skipped since they are, or may be, workers of serverless endpoints.
+  description: >-
+    The chosen instances that were skipped since they are, or may be, workers of serverless endpoints. One without
+    C(worker_of) only may be one.
   returned: success, and when instances failed
   type: list
   elements: dict
@@ -407,10 +417,14 @@ skipped_instances:
       description: The label, or null.
       returned: always
       type: str
-    endpoint_id:
-      description: The id of the endpoint that it is a worker of; null when it only may be one.
-      returned: always
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
       type: int
+    # end
 cost:
   description: >-
     US dollars per hour of the chosen instances, by the prices of the listing, before and after; in check mode
@@ -545,10 +559,10 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_number
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.fields import WorkerOf, not_asked
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.report import (
     Member,
-    Skipped,
     check_affected,
     plan_all,
     report,
@@ -599,37 +613,37 @@ def run(module: VastModule) -> dict[str, t.Any]:
         raise Invalid(f"state={state} needs wait=true: the next batch follows when the last one runs again.")
     module.connect()
     chosen, unloaded = choose(module.client, select, exclude, missing=module.params["missing"])
-    members, skipped = without_workers(module, chosen, state)
+    members, skipped, worker_of = without_workers(module, chosen, state)
     check_affected(members, limit)
     bring(module, members, state, waits)
-    return report(members, state, planned=module.check_mode, skipped=skipped, unloaded=unloaded)
+    return report(members, state, planned=module.check_mode, skipped=skipped, unloaded=unloaded, worker_of=worker_of)
 
 
-def without_workers(module: VastModule, chosen: list[Instance], state: str) -> tuple[list[Member], list[Skipped]]:
-    """What is planned, and the workers of endpoints, which are skipped; so is what may be one.
+def without_workers(
+    module: VastModule, chosen: list[Instance], state: str
+) -> tuple[list[Member], list[Instance], WorkerOf]:
+    """What is planned, the workers of endpoints, which are skipped, as is what may be one, and what is known of that.
 
     Workers carry no label of their own. The endpoints are asked for only when something would become of such instances.
     """
     members = plan_all(chosen, state)
     if module.params["include_workers"] or not any(_may_be_worker(each) and each.plan.changed for each in members):
-        return members, []
+        return members, [], not_asked
     from ansible_collections.vastai.cloud.plugins.module_utils._serverless.workers import owners_of_all
 
     owners = owners_of_all(module.client, module.deadline)
     unsure = not owners.complete
     skipped = [
-        Skipped(each.before, owners.endpoints.get(each.before.id))
-        for each in members
-        if each.before.id in owners.endpoints or (unsure and _may_be_worker(each))
+        each.before for each in members if each.before.id in owners.endpoints or (unsure and _may_be_worker(each))
     ]
     if unsure and skipped:
-        ids = ", ".join(str(each.instance.id) for each in skipped)
+        ids = ", ".join(str(each.id) for each in skipped)
         module.warn(
             "Which instances are workers of endpoints could not be told for all, so those without a label were "
             f"skipped: {ids}. To include them, set include_workers=true."
         )
-    left = {each.instance.id for each in skipped}
-    return [each for each in members if each.before.id not in left], skipped
+    left = {each.id for each in skipped}
+    return [each for each in members if each.before.id not in left], skipped, owners.worker_of
 
 
 def _may_be_worker(member: Member) -> bool:

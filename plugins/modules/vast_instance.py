@@ -299,6 +299,7 @@ options:
     description:
       - What is paid for an interruptible instance, in US dollars an hour for the machine, without the disk. It goes
         with O(offer.interruptible=true). Bid and disk must be within O(offer.max_price).
+      - An instance that exists and is not interruptible has no bid. Then it is ignored, with a warning.
     type: float
     version_added: 0.3.0
   wait_for:
@@ -734,6 +735,14 @@ instance:
       returned: always
       type: dict
     # end
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
 instance_id:
   description: The id of the instance that a failed task has rented and left.
   returned: when the task has failed and the instance exists
@@ -1009,11 +1018,11 @@ def check_no_worker(module: VastModule, found: Instance) -> None:
         raise Invalid(
             f"{found.display_name} is a worker of endpoint {owners.endpoints[found.id]}, so it was not destroyed: "
             "Vast.ai would replace it. Change or delete the endpoint, or set include_workers=true.",
-            instance=found.result(),
+            instance={**found.result(), **owners.worker_of(found.id)},
         )
     if not owners.complete:
         raise Invalid(
-            f"{found.display_name} has no label and may be a worker of an endpoint, which cannot be told now, so it "
+            f"{found.display_name} has no label and may be a worker of an endpoint, which cannot be told, so it "
             "was not destroyed. Run the task again, or set include_workers=true.",
             instance=found.result(),
         )

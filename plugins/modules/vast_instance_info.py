@@ -37,10 +37,18 @@ options:
       - ignore
     default: warn
     version_added: 0.3.0
+  find_workers:
+    description:
+      - Whether to find out which instances are workers of serverless endpoints, as RV(instances[].worker_of). The
+        listing of instances does not tell it, so that this takes one request more, and another one for each endpoint.
+      - What cannot be found out is warned of, and those instances have no C(worker_of).
+    type: bool
+    default: false
+    version_added: 0.3.0
   fields:
     description:
       - The keys of RV(instances) to return, for a result that stays short; C(id) is always among them. A name that no
-        instance has is refused.
+        instance has is refused, and V(worker_of) unless O(find_workers=true).
       - If not given, all of them are returned.
     type: list
     elements: str
@@ -71,6 +79,12 @@ EXAMPLES = r"""
 - name: Boxes that nobody has labelled
   vastai.cloud.vast_instance_info:
     unlabelled: true
+    find_workers: true
+  register: unlabelled
+
+- name: Tell which of them are no workers of endpoints
+  ansible.builtin.debug:
+    msg: "{{ unlabelled.instances | selectattr('worker_of', 'defined') | selectattr('worker_of', 'none') }}"
 
 - name: The running development boxes
   vastai.cloud.vast_instance_info:
@@ -338,6 +352,14 @@ instances:
       returned: always
       type: dict
     # end
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
 total:
   description: How many there are.
   returned: success
@@ -425,7 +447,12 @@ import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.cost import cost
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.fields import check_fields, some_of
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.fields import (
+    WorkerOf,
+    check_fields,
+    not_asked,
+    some_of,
+)
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     MISSING,
     SELECTION_OPTIONS,
@@ -437,6 +464,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection 
 OPTIONS: Spec = {
     **SELECTION_OPTIONS,
     "missing": {"type": "str", "choices": list(MISSING), "default": "warn"},
+    "find_workers": {"type": "bool", "default": False},
     "fields": {"type": "list", "elements": "str"},
 }
 
@@ -445,9 +473,10 @@ def run(module: VastModule) -> dict[str, t.Any]:
     """One complete listing, chosen from and summed up."""
     selection, fields = Selection.from_options(module.params, looks=True), module.params["fields"]
     selection.check_all()
-    check_fields(fields)
+    check_fields(fields, with_workers=module.params["find_workers"])
     module.connect()
     instances, unloaded = choose(module.client, selection, missing=module.params["missing"])
+    worker_of = workers(module) if instances and module.params["find_workers"] else not_asked
     sums = cost(instances)
     if sums["unknown"]:
         module.warn(
@@ -455,12 +484,22 @@ def run(module: VastModule) -> dict[str, t.Any]:
         )
     return {
         "changed": False,
-        "instances": [some_of(instance.result(), fields) for instance in instances],
+        "instances": [some_of({**instance.result(), **worker_of(instance.id)}, fields) for instance in instances],
         "total": len(instances),
         "unloaded": unloaded,
         "labels": count_by_label(instances),
         "cost": sums,
     }
+
+
+def workers(module: VastModule) -> WorkerOf:
+    """What is known of which instances are workers; a warning when that is not all."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._serverless.workers import owners_of_all
+
+    owners = owners_of_all(module.client)
+    if not owners.complete:
+        module.warn("Which instances are workers of endpoints is not known for all; those lack worker_of.")
+    return owners.worker_of
 
 
 def main() -> None:

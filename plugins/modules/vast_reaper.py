@@ -362,6 +362,14 @@ victims:
       description: The label, or null.
       returned: always
       type: str
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
     rule:
       description: The name of the rule; V(deadline) for a deadline in the label.
       returned: always
@@ -421,6 +429,14 @@ skipped_resources:
       description: Why it was spared.
       returned: always
       type: str
+    # shared: worker
+    worker_of:
+      description: >-
+        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+      returned: when it is known
+      type: int
+    # end
 counts:
   description: How many there are of each kind.
   returned: success, and when instances failed
@@ -595,6 +611,8 @@ YEAR = 366 * 86400.0
 NAMED_AT_MOST = 20
 
 Thing: t.TypeAlias = "Instance | Volume"
+Skipped: t.TypeAlias = "tuple[Thing, str]"
+"""A thing that is spared, and why."""
 
 
 class Task(t.NamedTuple):
@@ -650,10 +668,10 @@ def run(module: VastModule) -> dict[str, t.Any]:
     waits = module.waits()
     module.connect()
     found = gather(module, task)
-    victims, skipped = judged(module, task, found)
+    victims, skipped, owned = judged(module, task, found)
     if not module.check_mode:
         victims = carried_out(module, task, found, victims, waits)
-    return report(module, found, victims, skipped)
+    return report(module, found, victims, skipped, owned)
 
 
 def checked(options: t.Mapping[str, t.Any]) -> Task:
@@ -743,35 +761,40 @@ def known_cost(costs: t.Mapping[str, float | None], source: str, start: float | 
     return costs.get(source) if start is not None and start >= now - YEAR else None
 
 
-def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], list[dict[str, t.Any]]]:
-    """What falls under a rule, and what is spared. Raises Invalid when it is more than the limits allow."""
+def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], list[Skipped], workers.Owners]:
+    """What falls under a rule, what is spared, and which are workers, as far as that had to be asked.
+
+    Raises Invalid when it is more than the limits allow.
+    """
     now = time.time()
     victims: list[Victim] = []
-    skipped: list[dict[str, t.Any]] = []
+    skipped: list[Skipped] = []
+    owned = workers.UNKNOWN
     unprotected = 0
     for thing in found.things:
         verdict = verdict_of(task, found, thing, now)
         unprotected += not task.protects(thing)
         if verdict.rule is None:
-            skipped += [skip(thing, reason) for reason in verdict.unknown]
+            skipped += [(thing, reason) for reason in verdict.unknown]
         elif verdict.action != "report" and task.protects(thing):
-            skipped.append(skip(thing, f"{verdict.rule}: it is protected"))
+            skipped.append((thing, f"{verdict.rule}: it is protected"))
         else:
             victims.append(victim(thing, verdict))
     acting = [each.thing.display_name for each in victims if each.acts and isinstance(each.thing, Instance)]
     if acting:
         owned = owners(module, acting)
         unprotected -= sum(
-            each.id in owned and not task.protects(each) for each in found.things if isinstance(each, Instance)
+            each.id in owned.endpoints and not task.protects(each)
+            for each in found.things
+            if isinstance(each, Instance)
         )
         for each in [*victims]:
-            if each.acts and isinstance(each.thing, Instance) and each.thing.id in owned:
+            endpoint = owned.endpoints.get(each.thing.id)
+            if each.acts and isinstance(each.thing, Instance) and endpoint is not None:
                 victims.remove(each)
-                skipped.append(
-                    skip(each.thing, f"{each.verdict.rule}: it is a worker of endpoint {owned[each.thing.id]}")
-                )
+                skipped.append((each.thing, f"{each.verdict.rule}: it is a worker of endpoint {endpoint}"))
     check_limits(module.params, [each for each in victims if each.acts], unprotected)
-    return victims, skipped
+    return victims, skipped, owned
 
 
 def verdict_of(task: Task, found: Found, thing: Thing, now: float) -> Verdict:
@@ -780,17 +803,14 @@ def verdict_of(task: Task, found: Found, thing: Thing, now: float) -> Verdict:
     return judge(seen, found.seen.get(seen.key), task.rules, now, deadlines=task.deadlines)
 
 
-def skip(thing: Thing, reason: str) -> dict[str, t.Any]:
-    """An entry of what is spared."""
-    return {**named(thing), "reason": reason}
-
-
-def named(thing: Thing) -> dict[str, t.Any]:
-    """What identifies a thing in a result."""
+def named(thing: Thing, owned: workers.Owners) -> dict[str, t.Any]:
+    """What identifies a thing in a result, and whether it is a worker; a volume is none."""
+    is_instance = isinstance(thing, Instance)
     return {
-        "kind": "instance" if isinstance(thing, Instance) else "volume",
+        "kind": "instance" if is_instance else "volume",
         "id": thing.id,
         "label": thing.label or None,
+        **(owned.worker_of(thing.id) if is_instance else {"worker_of": None}),
     }
 
 
@@ -810,7 +830,7 @@ def victim(thing: Thing, verdict: Verdict) -> Victim:
     return Victim(thing, verdict, nothing, 0.0)
 
 
-def owners(module: VastModule, acting: list[str]) -> t.Mapping[int, int]:
+def owners(module: VastModule, acting: list[str]) -> workers.Owners:
     """The endpoints of all workers. Raises ServerError, which names what is at stake, while not all are told."""
     found = workers.owners(module.client, endpoints.read(module.client))
     if not found.complete:
@@ -818,7 +838,7 @@ def owners(module: VastModule, acting: list[str]) -> t.Mapping[int, int]:
             "Whether these are workers of endpoints is not known, so nothing was stopped or destroyed: "
             f"{', '.join(acting[:NAMED_AT_MOST])}. Run the task again."
         )
-    return found.endpoints
+    return found
 
 
 def check_limits(options: t.Mapping[str, t.Any], acting: list[Victim], unprotected: int) -> None:
@@ -893,19 +913,19 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
 
 
 def report(
-    module: VastModule, found: Found, victims: list[Victim], skipped: list[dict[str, t.Any]]
+    module: VastModule, found: Found, victims: list[Victim], skipped: list[Skipped], owned: workers.Owners
 ) -> dict[str, t.Any]:
     """What a task returns. Raises one failure for all that failed."""
-    skipped = [*skipped, *(skip(each.thing, each.spared) for each in victims if each.spared)]
+    skipped = [*skipped, *((each.thing, each.spared) for each in victims if each.spared)]
     victims = [each for each in victims if not each.spared]
-    rows = [row(each, planned=module.check_mode) for each in victims]
+    rows = [row(each, owned, planned=module.check_mode) for each in victims]
     failed = [each for each in victims if each.failure is not None]
     changed = [each for each, shown in zip(victims, rows, strict=True) if shown["changed"] and not shown["failed"]]
     result = {
         **combined(each.plan for each in victims),
         "changed": any(shown["changed"] for shown in rows),
         "victims": rows,
-        "skipped_resources": skipped,
+        "skipped_resources": [{**named(thing, owned), "reason": reason} for thing, reason in skipped],
         "counts": {
             "selected": len(found.things),
             "changed": len(changed),
@@ -922,11 +942,11 @@ def report(
     raise first.with_context(f"{len(failed)} of {len(victims)} failed. {told}", **result)
 
 
-def row(each: Victim, *, planned: bool) -> dict[str, t.Any]:
+def row(each: Victim, owned: workers.Owners, *, planned: bool) -> dict[str, t.Any]:
     """A victim as results show it."""
     failure = each.failure
     return {
-        **named(each.thing),
+        **named(each.thing, owned),
         "rule": each.verdict.rule,
         "action": each.verdict.action,
         "why": each.verdict.why,

@@ -22,6 +22,7 @@ CHOICES = {
     "texts": ("old", "new"),
     "repeated_id": ("accepted", "refused"),
     "duplicate_names": ("refused", "accepted"),
+    "worker_listing": ("list", "object", "until_ready"),
     "workergroups_status": (None, 404, 405, 410),
 }
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "float": (int, float), "None": type(None)}

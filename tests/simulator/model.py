@@ -77,6 +77,8 @@ class Options:
     duplicate_names: str = "refused"
     workergroups_status: int | None = None
     worker_lists: bool = True
+    worker_listing: str = "list"
+    worker_failures: int = 0
     search_quota: int = 20000
     offer_id_filter: bool = False
     repeated_id: str = "accepted"
@@ -97,6 +99,8 @@ class Timings:
     result: float = 0.5
     worker_deletion: float = 2.0
     worker_update: float = 2.0
+    worker_loading: float = 1.0
+    worker_patience: float = 150.0
     volume_release: float = 30.0
     auto_delete: float = 3600.0
 

@@ -19,7 +19,10 @@ REASONS_AT_MOST = 20
 
 
 class Item(t.NamedTuple):
-    """One thing that bills. `part`: of the burn; `pays`: what of it bills; `per_hour`: US dollars, None: not known."""
+    """One thing that bills. `part`: of the burn; `pays`: what of it bills; `per_hour`: US dollars, None: not known.
+
+    `endpoint`: of which it is a worker, as far as that is known.
+    """
 
     kind: str
     id: int
@@ -30,6 +33,7 @@ class Item(t.NamedTuple):
     gpu_name: str | None = None
     status: str | None = None
     endpoint: int | None = None
+    endpoint_known: bool = True
     country: str | None = None
     machine_id: t.Any = None
     gpu_util: float | None = None
@@ -51,8 +55,9 @@ class Item(t.NamedTuple):
         """As results show it; `spent`: what each has cost since it began, by its source, None: not known."""
         remarks = [*self.remarks, *(["price not known"] if self.per_hour is None else [])]
         cost = None if spent is None else spent.get(self.source)
-        shown = {**self._asdict(), "cost_so_far": cost, "remarks": remarks}
-        return {**shown, "per_hour": rounded(self.per_hour)}
+        own = {key: value for key, value in self._asdict().items() if key not in ("endpoint", "endpoint_known")}
+        owner = {"worker_of": self.endpoint} if self.endpoint_known else {}
+        return {**own, **owner, "per_hour": rounded(self.per_hour), "cost_so_far": cost, "remarks": remarks}
 
 
 class Burn(t.NamedTuple):

@@ -9,9 +9,9 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError
+from .._core.amounts import number
 from .._core.arguments import check_number
 from .cost import cost
-from .criteria import number
 from .instance import read
 from .options import BUDGET_OPTIONS
 

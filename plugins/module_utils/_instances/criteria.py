@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import collections.abc as c
-import math
 import typing as t
 
 from .._api.errors import Invalid
+from .._core.amounts import number
 from .options import ORDERS
 
 HOURS_PER_MONTH = 720.0
@@ -198,16 +198,6 @@ def factor_of(option: str) -> float:
 def gpu(name: str) -> str:
     """The API writes blanks in the names of GPUs where the official client writes underscores (F5)."""
     return " ".join(name.replace("_", " ").split())
-
-
-def number(value: t.Any) -> float | None:
-    """A finite number, or None: text, booleans, NaN and infinity are no prices."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
 
 
 def country(row: t.Mapping[str, t.Any]) -> str | None:

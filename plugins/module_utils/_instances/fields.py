@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE: for the plugins of this collection only; it changes without notice.
-"""A part of the keys of an instance, for results that stay short. Pure."""
+"""The keys of an instance in results: a part of them, and the one that the listing does not tell. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,27 @@ import typing as t
 from .._api.errors import Invalid
 from .instance import Instance
 
+WorkerOf = c.Callable[[int], t.Mapping[str, "int | None"]]
+"""The documented key `worker_of` of an instance, or nothing while it is not known whether it is a worker."""
 
-def check_fields(fields: c.Sequence[str] | None) -> None:
-    """Raises Invalid for an empty list and for a key that no instance has; names the keys that come near."""
+
+def not_asked(_instance_id: int) -> dict[str, int | None]:
+    """The same where nobody asked."""
+    return {}
+
+
+def check_fields(fields: c.Sequence[str] | None, *, with_workers: bool) -> None:
+    """Raises Invalid for an empty list and for a key that no instance has; names the keys that come near.
+
+    `with_workers`: the key `worker_of` is found out, too.
+    """
     if fields is None:
         return
     if not fields:
         raise Invalid("fields must not be empty; omit it for all keys.")
-    known = Instance(0, {}).result().keys()
+    if "worker_of" in fields and not with_workers:
+        raise Invalid("fields: worker_of needs find_workers=true.")
+    known = {*Instance(0, {}).result(), "worker_of"}
     if unknown := [name for name in fields if name not in known]:
         raise Invalid(f"fields: an instance has no key {unknown[0]!r}.{_near(unknown[0], known)}")
 

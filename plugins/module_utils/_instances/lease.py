@@ -16,12 +16,12 @@ import typing as t
 from .._api.client import Client
 from .._api.clock import Deadline, Waits
 from .._api.errors import BudgetExceeded, Invalid, NotFound, Unavailable, VastError, WaitTimeout
+from .._core.amounts import number
 from .._core.arguments import check_number
 from .._core.plan import Change, Plan
 from .._core.resource import Item, outcome
 from .contents import LEAST_SECRET, Contents
 from .cost import price
-from .criteria import number
 from .find import Ref, carriers, find, one_of
 from .instance import Instance
 from .switch import switch, to_switch
@@ -165,6 +165,8 @@ class Lease:
         """The results of the steps, one after the other; each shows the instance as it is then."""
         if self.bid is not None and found.row.get("is_bid"):
             yield self.rebid(client, found, deadline, planned=planned)
+        elif self.bid is not None:
+            client.warn(f"{found.display_name} is not interruptible, so bid was ignored.")
         item = to_switch(found, self.state, None if self.target.id is None else self.target.label)
         if not planned:
             switch(client, [item], self.state, self.waits, deadline, queues=self.options["on_unavailable"] == "wait")

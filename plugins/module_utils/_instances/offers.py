@@ -8,9 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import Exchange, ProtocolError, QuotaExceeded
+from .._api.errors import Exchange, ProtocolError, VastError
 from .._api.replies import is_whole
-from .criteria import MOST_ROWS, Criteria, Criterion, factor_of, number, price, value_of
+from .._core.amounts import number
+from .criteria import MOST_ROWS, Criteria, Criterion, factor_of, price, value_of
 from .options import ORDERS
 
 SEARCH = Route("POST", "/api/v0/bundles/", 1.0, reads=True)
@@ -157,7 +158,7 @@ def relax(client: Client, criteria: Criteria) -> list[dict[str, t.Any]]:
     """For each criterion alone: how many offers there are without it, and the nearest value among them.
 
     One search without any of them answers for all, as long as the API gives all its rows; else one search for each,
-    MOST_RELAXED in all. A search quota that is used up ends it.
+    MOST_RELAXED in all. One that fails ends it, as when the search quota is used up.
     """
     told: list[dict[str, t.Any]] = []
     try:
@@ -168,7 +169,8 @@ def relax(client: Client, criteria: Criteria) -> list[dict[str, t.Any]]:
             fitting = [offer for offer in rows if not loose.misses(offer.row)]
             nearest = _nearest_value(criteria, option, fitting)
             told.append({"criterion": option, "offers": len(fitting), "nearest": nearest})
-    except QuotaExceeded as error:
+    except VastError as error:
+        # It only adds to what is told.
         client.warn(f"What to relax is not known: {error.msg}")
     return told
 
@@ -190,6 +192,8 @@ def _nearest_value(criteria: Criteria, option: str, offers: list[Offer]) -> t.An
 
 def explained(told: list[dict[str, t.Any]]) -> str:
     """One sentence that says what to relax, for a message."""
+    if not told:
+        return "What to relax is not known."
     helpful = sorted((each for each in told if each["offers"]), key=lambda each: -each["offers"])
     if not helpful:
         return "No single criterion stands in the way; relax several, or try again later."
@@ -204,8 +208,10 @@ def explained(told: list[dict[str, t.Any]]) -> str:
 def find_offer(client: Client, offer_id: int, criteria: Criteria) -> Offer | None:
     """One offer as it is now, or None when it is gone or does not meet the criteria.
 
-    A filter on `id` may match nothing, so that `ask_contract_id` is asked for (F5).
+    A filter on `id` may match nothing, so that `ask_contract_id` is asked for (F5). Which market it is in is asked for
+    with it, since the API looks in one only.
     """
     asked = Criterion("id", "ask_contract_id", "eq", offer_id)
-    rows, _more = _rows(client, criteria._replace(conditions=(asked,)), 1)
+    market = (each for each in criteria.conditions if each.field == "external")
+    rows, _more = _rows(client, criteria._replace(conditions=(asked, *market)), 1)
     return next((offer for offer in rows if offer.id == offer_id and not criteria.misses(offer.row)), None)

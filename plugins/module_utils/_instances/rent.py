@@ -25,10 +25,11 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
+from .._core.amounts import number
 from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
 from .budget import allowance
 from .cost import price
-from .criteria import Criteria, gpu, number
+from .criteria import Criteria, gpu
 from .destroy import destroy_one
 from .find import carriers, one_of
 from .instance import Instance, read

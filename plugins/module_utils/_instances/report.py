@@ -12,6 +12,7 @@ from .._api.errors import Invalid
 from .._core.plan import Plan, combined
 from .._core.resource import Item, Ref
 from .cost import cost
+from .fields import WorkerOf, not_asked
 from .instance import Instance
 from .renew import is_under_way, to_recycle
 from .switch import to_switch
@@ -27,17 +28,6 @@ PLANNED: dict[str, dict[str, str]] = {
 """How an instance shows that has reached a state (F3.4)."""
 
 Member = Item[Instance]
-
-
-class Skipped(t.NamedTuple):
-    """An instance that was chosen and is skipped: a worker of that endpoint, or what may be one."""
-
-    instance: Instance
-    endpoint_id: int | None
-
-    def result(self) -> dict[str, t.Any]:
-        """The documented entry of `skipped_instances`."""
-        return {"id": self.instance.id, "label": self.instance.label or None, "endpoint_id": self.endpoint_id}
 
 
 def plan_all(instances: c.Iterable[Instance], state: str) -> list[Member]:
@@ -79,15 +69,16 @@ def report(
     state: str,
     *,
     planned: bool,
-    skipped: c.Sequence[Skipped] = (),
+    skipped: c.Sequence[Instance] = (),
     unloaded: int = 0,
+    worker_of: WorkerOf = not_asked,
 ) -> dict[str, t.Any]:
     """What a task returns; `planned`: what it would do, as in check mode. Raises one failure for all that failed.
 
-    `unloaded`: how many more fitted whose contract is released.
+    `skipped`: chosen ones that are workers, or may be; `unloaded`: how many more fitted whose contract is released.
     """
     failed = [member for member in members if member.error is not None]
-    told = summary(members, state, planned=planned, skipped=skipped)
+    told = summary(members, state, planned=planned, skipped=skipped, worker_of=worker_of)
     told["counts"]["unloaded"] = unloaded
     if not failed:
         return told
@@ -96,10 +87,15 @@ def report(
 
 
 def summary(
-    members: c.Sequence[Member], state: str, *, planned: bool, skipped: c.Sequence[Skipped] = ()
+    members: c.Sequence[Member],
+    state: str,
+    *,
+    planned: bool,
+    skipped: c.Sequence[Instance] = (),
+    worker_of: WorkerOf = not_asked,
 ) -> dict[str, t.Any]:
     """The keys of a result. The counts are disjoint: what failed is neither among the changed nor the unchanged."""
-    shown = [_member(member, state, planned=planned) for member in members]
+    shown = [{**_member(member, state, planned=planned), **worker_of(member.before.id)} for member in members]
     left = [member for member in members if not _is_gone(member, state, planned)]
     failed = sum(each["failed"] for each in shown)
     changed = sum(each["changed"] and not each["failed"] for each in shown)
@@ -114,7 +110,7 @@ def summary(
             "failed": failed,
             "skipped": len(skipped),
         },
-        "skipped_instances": [each.result() for each in skipped],
+        "skipped_instances": [{"id": each.id, "label": each.label or None, **worker_of(each.id)} for each in skipped],
         "cost": {
             "before": cost(member.before for member in members),
             "after": cost(_after(member, state, planned=planned) for member in left),

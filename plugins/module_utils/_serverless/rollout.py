@@ -147,4 +147,4 @@ def told(workers: engine.Workers) -> str:
 
 def _log_end(client: Client, endpoint: Endpoint) -> str:
     lines = engine.log(client, endpoint, LOG_LINES)
-    return f" The log of the endpoint ends: {' | '.join(lines[-5:])}" if lines else ""
+    return f" The log of the endpoint ends: {' | '.join(lines[-5:]).rstrip('.')}." if lines else ""

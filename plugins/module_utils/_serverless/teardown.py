@@ -16,6 +16,7 @@ from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome
 from .._core.plan import Change, Plan
 from .._instances.instance import Instance
 from .._instances.instance import read as read_instances
+from .._instances.look import look
 from . import workergroups
 from . import workers as engine
 from .endpoints import Endpoint, is_id
@@ -33,8 +34,6 @@ BEYOND = 60.0
 """For how many seconds beyond `wait_timeout` what became of the deletion is looked up."""
 PROVING = 15.0
 """For how many seconds the proof goes on at least, even beyond `wait_timeout`."""
-IDS_AT_ONCE = 200
-"""How many ids are asked for at once: they travel in the address."""
 ABSENT_TEXT = r"\b(?:routegroup|endpoint|work(?:er)?group)\b.{0,80}\bnot found"
 """How the deletion of what does not exist is refused, by old servers and by new ones (F4.1, F4.2)."""
 NOT_DONE_TEXT = "delete update failed"
@@ -45,6 +44,8 @@ TODO = (
     "Destroy what is left in the console or with the official client (vastai destroy instance ID), then run this task "
     "again: it fails until complete listings show that they are gone."
 )
+BY_TASK = f"To have them destroyed, run this task with on_leftover=destroy and wait=true. Or d{TODO[1:]}"
+"""The same of a task that destroys nothing by itself."""
 
 
 @dataclasses.dataclass
@@ -53,7 +54,7 @@ class Suspects:
 
     `owed` are those that were left over: by an earlier task, by the user's word, or because Vast.ai failed to delete
     them, which are also in `failed`. `gap` says why the group that is there may have more workers, `older` that those
-    before it may have had; `seen` are the instances as last listed.
+    before it may have had; `seen` are the instances as last listed, `endpoints` says whose workers they are.
     """
 
     workers: set[int] = dataclasses.field(default_factory=set)
@@ -63,6 +64,7 @@ class Suspects:
     older: bool = False
     statuses: dict[int, str] = dataclasses.field(default_factory=dict)
     seen: dict[int, Instance] = dataclasses.field(default_factory=dict)
+    endpoints: dict[int, int] = dataclasses.field(default_factory=dict)
 
     @property
     def ids(self) -> set[int]:
@@ -84,6 +86,7 @@ class Suspects:
             "status": self.statuses.get(worker),
             **{field: row.get(field) for field in WORKER_FIELDS},
             "dph_total": _price(row),
+            **engine.Owners(self.endpoints, complete=False).worker_of(worker),
         }
 
 
@@ -173,12 +176,13 @@ def survey(client: Client, case: Case, deadline: Deadline) -> None:
     """
     found = case.found
     suspects = case.suspects = (
-        Suspects() if found is None else _ask_engine(lambda limit: engine.ask(client, found, limit), deadline)
+        Suspects() if found is None else _ask_engine(found.id, lambda limit: engine.ask(client, found, limit), deadline)
     )
     suspects.owed |= case.named
     for leak in case.leaks:
         suspects.owed |= leak.workers | leak.failed
         suspects.failed |= leak.failed
+        suspects.endpoints = dict.fromkeys(leak.workers | leak.failed, leak.id) | suspects.endpoints
         # The engine says anew which workers a group has that is still there; named ones are the user's word.
         suspects.older |= leak.unknown and not case.named and (found is None or leak.id != found.id)
     if suspects.ids:
@@ -192,13 +196,13 @@ def survey_group(
 ) -> Case:
     """Learn which workers have to go with one workergroup, before it is deleted."""
     case = Case(wanted=f"workergroup {group_id} of {endpoint.display_name}", groups=groups, found=None)
-    case.suspects = _ask_engine(lambda limit: engine.ask_workergroup(client, group_id, limit), deadline)
+    case.suspects = _ask_engine(endpoint.id, lambda limit: engine.ask_workergroup(client, group_id, limit), deadline)
     if case.suspects.ids:
         case.suspects.seen = {instance.id: instance for instance in look(client, case.suspects.ids)}
     return case
 
 
-def _ask_engine(ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline) -> Suspects:
+def _ask_engine(endpoint_id: int, ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline) -> Suspects:
     try:
         told = ask(deadline.bounded(ENGINE_WITHIN))
     except VastError as error:
@@ -209,6 +213,7 @@ def _ask_engine(ask: c.Callable[[Deadline], engine.Workers], deadline: Deadline)
         statuses={
             row["id"]: str(row["status"]) for row in told.rows or () if is_id(row.get("id")) and row.get("status")
         },
+        endpoints=dict.fromkeys(told.ids, endpoint_id),
     )
 
 
@@ -225,18 +230,6 @@ def _check_named(client: Client, case: Case) -> None:
             f"workers must not name a worker of another endpoint, as {taken[0]} is one of endpoint "
             f"{endpoints[taken[0]]}. Nothing was changed."
         )
-
-
-def look(client: Client, ids: c.Iterable[int]) -> list[Instance]:
-    """Those of these instances that exist, by complete listings."""
-    wanted = sorted(ids)
-    found: list[Instance] = []
-    try:
-        for start in range(0, len(wanted), IDS_AT_ONCE):
-            found += read_instances(client, {"id": {"in": wanted[start : start + IDS_AT_ONCE]}})
-    except Invalid:
-        found = read_instances(client, {})
-    return [instance for instance in found if instance.id in wanted]
 
 
 def plan_absent(case: Case) -> Plan:
@@ -359,9 +352,10 @@ def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> Chang
     change = _close(client, group, waits, deadline)
     limit = deadline.bounded(case.drain)
     for _elapsed in rounds(client.clock, first=waits.interval, interval=waits.interval, timeout=limit):
-        told = _ask_engine(lambda ends: engine.ask(client, group, ends), limit)
+        told = _ask_engine(group.id, lambda ends: engine.ask(client, group, ends), limit)
         case.suspects.workers |= told.workers
         case.suspects.statuses |= told.statuses
+        case.suspects.endpoints |= told.endpoints
         running = [each for each in told.workers if told.statuses.get(each, "").lower() not in ENDED]
         if not told.gap and not running:
             break
@@ -425,13 +419,14 @@ def settle_leaks(
     owed = {worker for leak in case.leaks if leak.id == group.id for worker in leak.workers | leak.failed}
     if not owed:
         return
-    told = _ask_engine(lambda limit: engine.ask(client, group, limit), deadline)
+    told = _ask_engine(group.id, lambda limit: engine.ask(client, group, limit), deadline)
     if told.gap:
         ids = _named(owed)
         client.warn(f"Whether {ids} are workers of {group.display_name} or left over is not known. {told.gap}")
         return
     case.verdict = f"Earlier tasks left workers of {group.display_name} over"
     case.suspects.owed = owed - told.workers
+    case.suspects.endpoints = dict.fromkeys(owed, group.id)
     case.suspects.failed = {each for leak in case.leaks for each in leak.failed} & case.suspects.owed
     if not check_mode:
         prove(client, case, waits, deadline)
@@ -460,7 +455,9 @@ def remember(memory: Memory, group: Endpoint, suspects: Suspects) -> None:
 
 def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion) -> None:
     """Add what the reply says of the workers, and remember it. What it does not say, the engine may have said."""
-    suspects.workers |= {*deletion.deleted_workers, *deletion.failed_workers}
+    named = {*deletion.deleted_workers, *deletion.failed_workers}
+    suspects.workers |= named
+    suspects.endpoints |= dict.fromkeys(named, group.id)
     suspects.owed |= set(deletion.failed_workers)
     suspects.failed |= set(deletion.failed_workers)
     if suspects.gap and not deletion.gap:
@@ -674,7 +671,7 @@ def _leaked(case: Case, still: c.Sequence[Instance], waits: Waits) -> Leaked:
     ids = [instance.id for instance in still]
     return Leaked(
         f"{case.state}, but its workers {_named(ids)} still exist{after} and bill {_cost(still)}: {_described(still)}. "
-        f"{reported}{TODO}",
+        f"{reported}{TODO if waits.wait and case.destroys else BY_TASK}",
         leaked_workers=case.suspects.describe(ids),
         **case.failure(),
     )

@@ -35,9 +35,11 @@ class Workers(t.NamedTuple):
     ids: tuple[int, ...] = ()
     reason: str = ""
 
-    def results(self) -> list[dict[str, t.Any]] | None:
-        """The documented key `workers` of one endpoint group; None while they are not known."""
-        return None if self.rows is None else [{field: row.get(field) for field in RESULT_FIELDS} for row in self.rows]
+    def results(self, endpoint_id: int) -> list[dict[str, t.Any]] | None:
+        """The documented key `workers` of that endpoint group; None while they are not known."""
+        if self.rows is None:
+            return None
+        return [{**{field: row.get(field) for field in RESULT_FIELDS}, "worker_of": endpoint_id} for row in self.rows]
 
 
 NONE = Workers(())
@@ -49,6 +51,15 @@ class Owners(t.NamedTuple):
 
     endpoints: t.Mapping[int, int]
     complete: bool
+
+    def worker_of(self, instance_id: int) -> dict[str, int | None]:
+        """The documented key `worker_of`: None for what is no worker, and no key at all while that is not known."""
+        is_known = self.complete or instance_id in self.endpoints
+        return {"worker_of": self.endpoints.get(instance_id)} if is_known else {}
+
+
+UNKNOWN = Owners({}, complete=False)
+"""What is known while the engine was not asked."""
 
 
 def ask(client: Client, group: Endpoint, deadline: Deadline) -> Workers:

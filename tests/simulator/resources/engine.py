@@ -1,42 +1,56 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The serverless engine, which in reality has a host of its own. Its failures are 200 with a JSON text."""
+"""The serverless engine, which in reality has a host of its own. Its failures are 200s, or 400s of newer servers."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .. import workers
 from ..model import Account, Instance, Row
 from ..reply import Reply, json_reply
 from ..request import Request
 from ..resource import Resource
 from ..routes import Route, reads
 
-STATUSES = {"running": "idle", "loading": "loading", "exited": "stopped", "rebooting": "rebooting"}
+READY = ("idle", "ready", "busy")
 
 
 def endpoint_workers(account: Account, request: Request) -> Reply:
     group = find_group(account.endpoints, request)
     if group is None:
-        return stranger("endpoint", request)
-    return json_reply([worker_row(account, each) for each in endpoint_instances(account, group)])
+        return stranger(account, "endpoint", request)
+    return listing(account, endpoint_instances(account, group))
 
 
 def workergroup_workers(account: Account, request: Request) -> Reply:
     group = find_group(account.workergroups, request)
     if group is None:
-        return stranger("workergroup", request)
-    return json_reply([worker_row(account, each) for each in account.workers_of(group["id"])])
+        return stranger(account, "workergroup", request)
+    return listing(account, account.workers_of(group["id"]))
+
+
+def listing(account: Account, instances: list[Instance]) -> Reply:
+    """The forms in which the engine was seen to list workers."""
+    rows = [worker_row(account, each) for each in instances]
+    form = account.options.worker_listing
+    if form == "until_ready" and not any(row["status"] in READY for row in rows):
+        return json_reply({"error_msg": "no workers are ready"})
+    return json_reply({"workers": rows} if form == "object" else rows)
 
 
 def endpoint_logs(account: Account, request: Request) -> Reply:
     group = find_group(account.endpoints, request)
-    return stranger("endpoint", request) if group is None else json_reply(log_levels(group["endpoint_name"]))
+    if group is None:
+        return stranger(account, "endpoint", request)
+    return json_reply(log_levels(group["endpoint_name"], workers.log(account, group["id"])))
 
 
 def workergroup_logs(account: Account, request: Request) -> Reply:
     group = find_group(account.workergroups, request)
-    return stranger("workergroup", request) if group is None else json_reply(log_levels(f"workergroup {group['id']}"))
+    if group is None:
+        return stranger(account, "workergroup", request)
+    return json_reply(log_levels(f"workergroup {group['id']}", workers.log(account, group["endpoint_id"])))
 
 
 def endpoint_instances(account: Account, endpoint: Row) -> list[Instance]:
@@ -53,40 +67,27 @@ def find_group(groups: dict[int, Row], request: Request) -> Row | None:
     return None
 
 
-def stranger(kind: str, request: Request) -> Reply:
+def stranger(account: Account, kind: str, request: Request) -> Reply:
     wanted = next(
         (request.fields[name] for name in ("id", "endpoint", "workergroup_id") if name in request.fields), None
     )
-    return json_reply(f"authenticate_{kind}_apikey: invalid api_key or {kind} {wanted} not found")
-
-
-def updates(account: Account) -> dict[int, float]:
-    """Until when each worker is being updated."""
-    found: dict[int, float] = account.things.setdefault("worker_updates", {})
-    return found
+    text = f"authenticate_{kind}_apikey: invalid api_key or {kind} {wanted} not found"
+    return json_reply({"error_msg": text}, 400) if account.options.texts == "new" else json_reply(text)
 
 
 def update_workers(account: Account, request: Request) -> Reply:
     """Start a rolling update of the workers of one workergroup."""
-    group = account.workergroups.get(request.fields.get("workergroup_id") or 0)
+    number = request.fields.get("workergroup_id")
+    group = account.workergroups.get(number) if isinstance(number, int) else None
     if group is None:
-        return stranger("workergroup", request)
+        return stranger(account, "workergroup", request)
     account.note("workergroup", group["id"], "update_workers")
-    workers = account.workers_of(group["id"])
+    found = [each for each in account.workers_of(group["id"]) if not workers.is_leaving(each)]
     if request.fields.get("cancel_update"):
-        for worker in workers:
-            updates(account).pop(worker.id, None)
+        workers.cancel_update(account, found)
         return json_reply({"success": True, "cancelled": True})
-    until = account.clock.now() + account.clock.scaled(account.timings.worker_update)
-    updates(account).update({worker.id: until for worker in workers})
-    return json_reply({"success": True, "workers_to_update": len(workers)})
-
-
-def status(account: Account, instance: Instance) -> str:
-    """The state of a worker in the engine's words."""
-    if updates(account).get(instance.id, 0.0) > account.clock.now():
-        return "UPDATE_REBOOTING"
-    return STATUSES.get(instance.row["actual_status"] or "", "creating")
+    workers.update(account, found)
+    return json_reply({"success": True, "workers_to_update": len(found)})
 
 
 def worker_row(account: Account, instance: Instance) -> Row:
@@ -94,7 +95,7 @@ def worker_row(account: Account, instance: Instance) -> Row:
     return {
         "id": instance.id,
         "gpu_name": row["gpu_name"],
-        "status": status(account, instance),
+        "status": workers.status(account, instance),
         "url": f"http://{row['public_ipaddr'].strip()}:{row['machine_dir_ssh_port']}",
         "cur_load": 0.0,
         "new_load": 0.0,
@@ -111,8 +112,8 @@ def worker_row(account: Account, instance: Instance) -> Row:
     }
 
 
-def log_levels(name: str) -> Row:
-    line = f"{name}: no load\n"
+def log_levels(name: str, lines: list[str]) -> Row:
+    line = "".join(f"{each}\n" for each in (f"{name}: no load", *lines))
     return {"info0": line, "info1": line, "trace": "", "debug": ""}
 
 

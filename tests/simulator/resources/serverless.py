@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-from .. import lifecycle
+from .. import lifecycle, workers
 from ..births import add_instance
 from ..checks import as_list, as_mapping, check_names
 from ..model import Account, Instance, Row
@@ -47,6 +47,9 @@ WORKERGROUP_DEFAULTS: Row = {
 
 
 TEMPLATE = ("template_hash", "template_id")
+COUNTS = ("cold_workers", "max_workers", "test_workers")
+MOST_WORKERS = 10_000
+LARGEST = 1e15
 UNSHOWN = ("max_workers", "search_params")
 """What the listing of workergroups leaves out."""
 
@@ -68,7 +71,10 @@ def given(fields: Row, names: Any) -> Row:
     return {name: fields[name] for name in names if fields.get(name) is not None}
 
 
-def created_at(account: Account) -> str:
+def created_at(account: Account) -> str | float:
+    """Text in the published document, seconds since 1970 from newer servers."""
+    if account.options.texts == "new":
+        return account.clock.wall()
     moment = datetime.fromtimestamp(account.clock.wall(), timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -147,6 +153,8 @@ def show_endpoint(account: Account, request: Request) -> Reply:
     row = account.endpoints.get(request.id or 0)
     if row is not None:
         return json_reply({"success": True, "result": row})
+    if account.options.texts == "new" and request.id is None:
+        return invalid_args("Invalid endpoint job ID")
     if account.options.texts == "new":
         return refusal(404, "not_found", f"Endpoint job {request.id} not found")
     return invalid_args("Endpointgroup not found for user")
@@ -195,7 +203,11 @@ def limit_problem(fields: Row) -> str:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
+
+
+def is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_WORKERS
 
 
 def type_problem(fields: Row, defaults: Row) -> str:
@@ -203,6 +215,10 @@ def type_problem(fields: Row, defaults: Row) -> str:
     for name, value in given(fields, defaults).items():
         if name == "search_params":
             fits = isinstance(value, (str, dict))
+        elif name in COUNTS:
+            fits = is_count(value)
+        elif name == "template_id":
+            fits = is_number(value) and isinstance(value, int)
         elif isinstance(defaults[name], str):
             fits = isinstance(value, str)
         else:
@@ -223,9 +239,9 @@ def delete_endpoint(account: Account, request: Request) -> Reply:
     return reply
 
 
-def delete_workers(account: Account, workers: list[Instance], what: str) -> Reply:
-    failed = [worker for worker in workers if worker.behaviour.delete_fails]
-    deleted = [worker for worker in workers if not worker.behaviour.delete_fails]
+def delete_workers(account: Account, doomed: list[Instance], what: str) -> Reply:
+    failed = [worker for worker in doomed if worker.behaviour.delete_fails]
+    deleted = [worker for worker in doomed if not worker.behaviour.delete_fails]
     for worker in deleted:
         if not worker.behaviour.lingers:
             lifecycle.retire(account, worker)
@@ -274,12 +290,25 @@ def create_workergroup(account: Account, request: Request) -> Reply:
     problem = type_problem(request.fields, WORKERGROUP_DEFAULTS) or limit_problem(request.fields)
     if problem:
         return invalid_args(problem)
-    endpoint = find_endpoint(account, request.fields)
+    if account.options.texts == "new" and not request.fields.get("search_params"):
+        return invalid_args("search_params is required")
+    endpoint = find_endpoint(account, request.fields) or implied_endpoint(account, request.fields)
     if endpoint is None:
         return invalid_args("Please assign your workergroup to a valid endpoint identifier")
     row = new_workergroup(account, endpoint, given(request.fields, WORKERGROUP_DEFAULTS))
     account.note("workergroup", row["id"], "create")
     return json_reply({"success": True, "id": row["id"]})
+
+
+def implied_endpoint(account: Account, fields: Row) -> Row | None:
+    """Newer servers create the endpoint that a new workergroup names."""
+    name = fields.get("endpoint_name")
+    if account.options.texts != "new" or fields.get("endpoint_id") is not None or not (name and isinstance(name, str)):
+        return None
+    row = new_endpoint(account, given(fields, ("endpoint_name", "min_cold_load")))
+    managed(account).add(row["id"])
+    account.note("endpoint", row["id"], "create")
+    return row
 
 
 def update_workergroup(account: Account, request: Request) -> Reply:
@@ -313,12 +342,17 @@ def delete_workergroup(account: Account, request: Request) -> Reply:
 
 def spend(account: Account, _request: Request) -> Reply:
     """What the workers of each endpoint cost an hour; null where it has none."""
-    rows = []
-    for number in account.endpoints:
-        workers = account.workers_of(*(group["id"] for group in account.groups_of(number)))
-        cost = sum(worker.row["dph_total"] for worker in workers) if workers else None
-        rows.append({"id": number, "hourly_spend": cost})
+    groups = {number: [group["id"] for group in account.groups_of(number)] for number in account.endpoints}
+    rows = [{"id": number, "hourly_spend": workers.hourly(account.workers_of(*ids))} for number, ids in groups.items()]
     return json_reply({"success": True, "endpoints": rows, "data_timestamp": account.clock.wall()})
+
+
+def group_spend(account: Account, _request: Request) -> Reply:
+    """The same of each workergroup."""
+    rows = [
+        {"id": number, "hourly_spend": workers.hourly(account.workers_of(number))} for number in account.workergroups
+    ]
+    return json_reply({"success": True, "workergroups": rows, "data_timestamp": account.clock.wall()})
 
 
 def advance(account: Account) -> None:
@@ -327,7 +361,8 @@ def advance(account: Account) -> None:
         groups = account.groups_of(number)
         count_down(account, number, has_groups=bool(groups))
         if groups and number in account.endpoints and number in managed(account):
-            keep_workers(account, account.endpoints[number], groups)
+            workers.keep(account, account.endpoints[number], groups)
+    workers.advance(account)
 
 
 def count_down(account: Account, number: int, *, has_groups: bool) -> None:
@@ -341,28 +376,6 @@ def count_down(account: Account, number: int, *, has_groups: bool) -> None:
     row["auto_delete_in_seconds"] = max(0.0, due - now)
     if due <= now:
         del account.endpoints[number], dues[number]
-
-
-def keep_workers(account: Account, endpoint: Row, groups: list[Row]) -> None:
-    """As many workers as are to be kept, in the first workergroup; a stopped endpoint has them all stopped."""
-    workers = [each for each in account.workers_of(*(group["id"] for group in groups)) if not is_leaving(each)]
-    if endpoint["endpoint_state"] == "stopped":
-        for worker in workers:
-            if worker.row["intended_status"] != "stopped":
-                lifecycle.stop(account, worker)
-    elif endpoint["endpoint_state"] == "active":
-        for worker in workers[endpoint["max_workers"] :]:
-            lifecycle.retire(account, worker)
-        for worker in workers[: endpoint["max_workers"]]:
-            if worker.row["intended_status"] == "stopped":
-                lifecycle.start(account, worker)
-        for _missing in range(min(endpoint["cold_workers"], endpoint["max_workers"]) - len(workers)):
-            add_instance(account, {"state": "creating", "label": None}, "worker", groups[0]["id"])
-
-
-def is_leaving(worker: Instance) -> bool:
-    """Whether its contract has ended."""
-    return bool(worker.row["actual_status"] == "unloaded" or worker.row["cur_state"] == "unloaded")
 
 
 def add_endpoint(account: Account, spec: Any, where: str) -> None:
@@ -379,11 +392,13 @@ def add_endpoint(account: Account, spec: Any, where: str) -> None:
 
 def add_workergroup(account: Account, endpoint: Row, spec: Any, where: str) -> None:
     spec = dict(as_mapping(spec, where))
-    workers = spec.pop("workers", [])
+    listed = spec.pop("workers", [])
     check_names(spec, ("id", *WORKERGROUP_DEFAULTS), where)
     group = new_workergroup(account, endpoint, spec)
-    for position, worker in enumerate([{}] * workers if isinstance(workers, int) else as_list(workers, where)):
-        add_instance(account, worker, f"{where}.workers[{position}]", group["id"])
+    runs = {"template_hash_id": group["template_hash"]}
+    for position, worker in enumerate([{}] * listed if isinstance(listed, int) else as_list(listed, where)):
+        place = f"{where}.workers[{position}]"
+        add_instance(account, {**runs, **as_mapping(worker, place)}, place, group["id"])
 
 
 def load_endpoints(account: Account, specs: Any, where: str) -> None:
@@ -407,6 +422,7 @@ RESOURCE = Resource(
         Route("PUT", f"{V0}/endptjobs/{{id}}/", update_endpoint, "misc", 2.0),
         Route("DELETE", f"{V0}/endptjobs/{{id}}/", delete_endpoint, "misc", 3.0),
         Route("GET", f"{V0}/serverless/endpoints/spend/", spend, "misc", 2.0),
+        Route("GET", f"{V0}/serverless/workergroups/spend/", group_spend, "misc", 2.0),
         *(
             route
             for name in ("workergroups", "autojobs")

@@ -6,12 +6,18 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.vastai.cloud.tests.simulator import registry
+from ansible_collections.vastai.cloud.tests.simulator.fleet import DEFAULT_ACCOUNT
 from ansible_collections.vastai.cloud.tests.simulator.request import Request
+from ansible_collections.vastai.cloud.tests.simulator.resources.serverless import (
+    ENDPOINT_DEFAULTS,
+    WORKERGROUP_DEFAULTS,
+)
 from ansible_collections.vastai.cloud.tests.unit.simulator.support import Api
 
 VALUES: tuple[Any, ...] = (
@@ -84,6 +90,35 @@ def test_bodies(api: Api, method: str, template: str) -> None:
     bodies += [{"endpoint_id": 4001, "search_params": value} for value in VALUES]
     for body in bodies:
         assert status(api, method, path, json.dumps(body).encode()) < 500, body
+
+
+SERVERLESS = [route for route in ROUTES if any(word in route[1] for word in ("endpt", "groups", "autojobs", "worker"))]
+
+
+@pytest.mark.parametrize("texts", ["old", "new"])
+@pytest.mark.parametrize(("method", "template"), SERVERLESS)
+def test_fields_of_endpoints_and_workergroups(
+    start: Callable[..., Api], method: str, template: str, texts: str
+) -> None:
+    api = start({**DEFAULT_ACCOUNT, "options": {"texts": texts}})
+    number = "4001" if "endpt" in template else "5001"
+    path = template.replace("{id}", number)
+    names = (*ENDPOINT_DEFAULTS, *WORKERGROUP_DEFAULTS, "endpoint_state", "workergroup_id", "cancel_update", "tail")
+    base = {"endpoint_id": 4001, "search_params": "num_gpus=1"}
+    for name, value in itertools.product(names, (*VALUES, float("nan"), 10**400)):
+        body = json.dumps({**base, name: value}).encode()
+        assert status(api, method, path, body) < 500, (name, value)
+    assert status(api, "GET", "/api/v0/endptjobs/", b"") in (200, 400)
+    assert api.sim.application.defects == []
+
+
+@pytest.mark.parametrize("value", [1.5, -1, 10**30, "3", True, [], {}])
+def test_numbers_of_workers_are_whole_and_no_more_than_there_can_be(api: Api, value: Any) -> None:
+    for field in ("cold_workers", "max_workers"):
+        assert api.put("/api/v0/endptjobs/4001/", {field: value}).status_code == 400
+        body = {"endpoint_id": 4001, "search_params": "num_gpus=1", field: value}
+        assert api.post("/api/v0/workergroups/", body).status_code == 400
+    assert api.post("/api/v0/endptjobs/", {"endpoint_name": "x", "cold_workers": value}).status_code == 400
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"nul", b"[" * 5000, b'"\\ud800"', b"1e999", b'{"state": NaN}'])

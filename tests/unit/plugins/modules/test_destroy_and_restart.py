@@ -231,7 +231,8 @@ def test_a_worker_is_not_destroyed(api: Api) -> None:
     api.expect_listing(unlabelled(), id=4711)
     expect_endpoints(api, endpoint_row())
     expect_workers(api, 4711)
-    not_destroyed("invalid", "instance 4711 is a worker of endpoint 77, so it was not destroyed", id=4711)
+    result = not_destroyed("invalid", "instance 4711 is a worker of endpoint 77, so it was not destroyed", id=4711)
+    assert result["instance"]["worker_of"] == 77
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -280,16 +281,27 @@ def test_a_fleet_leaves_out_workers(api: Api, state: str) -> None:
     expect_workers(api, 93)
     result = succeed("vast_fleet", **FLEET, state=state, max_affected=2, check_mode=True)
     assert [each["id"] for each in result["instances"]] == [1, 2]
-    assert result["skipped_instances"] == [{"id": 93, "label": None, "endpoint_id": 77}]
+    assert [each["worker_of"] for each in result["instances"]] == [None, None]
+    assert result["skipped_instances"] == [{"id": 93, "label": None, "worker_of": 77}]
     assert result["counts"] == {"selected": 3, "changed": 2, "unchanged": 0, "failed": 0, "skipped": 1, "unloaded": 0}
     assert result.warnings == []
+
+
+def test_a_fleet_names_the_workers_of_the_endpoints_for_which_the_engine_answers(api: Api) -> None:
+    api.expect_listing(instance_row(1, label="a"), unlabelled(2), unlabelled(93))
+    expect_endpoints(api, endpoint_row(), endpoint_row(78))
+    expect_workers(api, 93)
+    api.expect("POST", "/get_endpoint_workers/", {"error_msg": "none is ready"}, body={"id": 78})
+    result = destroy_all(check_mode=True)
+    assert result["skipped_instances"] == [{"id": 2, "label": None}, {"id": 93, "label": None, "worker_of": 77}]
 
 
 def test_a_fleet_leaves_out_all_without_a_label_while_the_engine_does_not_tell(api: Api) -> None:
     expect_account(api, reply={"error_msg": "no workers are ready"})
     result = destroy_all(check_mode=True)
     assert [each["id"] for each in result["instances"]] == [1]
-    assert [(each["id"], each["endpoint_id"]) for each in result["skipped_instances"]] == [(2, None), (93, None)]
+    assert result["skipped_instances"] == [{"id": 2, "label": None}, {"id": 93, "label": None}]
+    assert "worker_of" not in result["instances"][0]
     assert any("were skipped: 2, 93. To include them" in warning for warning in result.warnings)
 
 
@@ -302,6 +314,7 @@ def test_a_fleet_includes_workers_when_that_is_asked_for(api: Api, check_mode: b
         api.expect_listing(id=[1, 93])
     result = destroy_all(include_workers=True, check_mode=check_mode)
     assert result["skipped_instances"] == []
+    assert not any("worker_of" in each for each in result["instances"])
     assert result["counts"]["changed"] == 2
 
 

@@ -53,6 +53,13 @@ INFO = [name for name in NAMES if name.endswith(("_info", "_logs"))]
 FOR_MANY = ["vast_fleet", "vast_price_increase", "vast_reaper"]
 """Those whose diff has a part for each of many things."""
 
+WORKER_OF = {
+    "description": mock.ANY,
+    "returned": "when it is known",
+    "type": "int",
+}
+"""The documentation of a key that is no matter of course."""
+
 every_module = pytest.mark.parametrize("name", NAMES)
 
 
@@ -124,8 +131,11 @@ def test_an_option_that_is_documented_otherwise_would_be_noticed() -> None:
 
 
 def test_a_result_that_is_documented_otherwise_would_be_noticed() -> None:
-    told = {"type": "list", "elements": "dict", "contains": {"id": {"type": "int"}, "label": {"type": "str"}}}
-    assert len(list(mistakes([{"id": "1", "label": None}, {"id": 1}], told, "x"))) == 2
+    keys = {"id": ("int", "always"), "label": ("str", "always"), "worker_of": ("int", "when it is known")}
+    inner = {key: {"type": kind, "returned": when} for key, (kind, when) in keys.items()}
+    told = {"type": "list", "elements": "dict", "contains": inner}
+    assert len(list(mistakes([{"id": "1", "label": None}, {"id": 1}, {"id": 1, "label": "a", "x": 1}], told, "x"))) == 3
+    assert list(mistakes([{"id": 1, "label": "a"}, {"id": 1, "label": "a", "worker_of": 2}], told, "x")) == []
     assert len(list(mistakes({}, told, "x"))) == 1
 
 
@@ -242,9 +252,12 @@ def test_no_result_takes_a_key_that_ansible_reads_itself(name: str) -> None:
 def test_the_key_instance_is_documented_alike_in_all_modules() -> None:
     blocks = [returned["instance"] for name in NAMES if "instance" in (returned := block(name, "RETURN"))]
     assert len(blocks) >= 3
-    assert all(other == blocks[0] for other in blocks)
+    # Only a module that asks for workers can tell of them.
+    shown = [{key: value for key, value in each["contains"].items() if key != "worker_of"} for each in blocks]
+    assert all(other == shown[0] for other in shown)
+    assert [each["contains"]["worker_of"] for each in blocks if "worker_of" in each["contains"]] == [WORKER_OF]
     (listed,) = (returned["instances"] for name in INFO if "instances" in (returned := block(name, "RETURN")))
-    assert listed["contains"] == blocks[0]["contains"]
+    assert listed["contains"] == {**shown[0], "worker_of": WORKER_OF}
 
 
 def test_the_key_endpoint_is_documented_alike_in_all_modules() -> None:
@@ -401,6 +414,13 @@ def destroying(api: Api) -> Result:
     return run_module("vast_instance", id=4711, state="absent")
 
 
+def destroying_a_worker(api: Api) -> Result:
+    instances(api, instance_row(label=None))
+    groups(api, endpoint_row())
+    api.expect("POST", "/get_endpoint_workers/", [worker_row(4711)], body={"id": 77})
+    return run_module("vast_instance", id=4711, state="absent")
+
+
 def destroying_nothing(api: Api) -> Result:
     api.expect_listing(id=4711)
     return run_module("vast_instance", id=4711, state="absent")
@@ -542,6 +562,13 @@ def moving_too_many(api: Api) -> Result:
 def listing_instances(api: Api) -> Result:
     api.expect_listing(instance_row(1), stopped_row(2, label=None))
     return run_module("vast_instance_info")
+
+
+def listing_workers(api: Api) -> Result:
+    api.expect_listing(instance_row(1), instance_row(1001, label=None))
+    groups(api, endpoint_row())
+    api.expect("POST", "/get_endpoint_workers/", [worker_row(1001)], body={"id": 77})
+    return run_module("vast_instance_info", find_workers=True)
 
 
 def listing_instances_refused(api: Api) -> Result:
@@ -743,11 +770,12 @@ RUNS: dict[str, list[c.Callable[[Api], Result]]] = {
         renting_in_part,
         restarting,
         destroying,
+        destroying_a_worker,
         destroying_nothing,
         destroying_refused,
     ],
     "vast_instance_exec": [executing, executing_needlessly, executing_refused],
-    "vast_instance_info": [listing_instances, listing_instances_refused],
+    "vast_instance_info": [listing_instances, listing_workers, listing_instances_refused],
     "vast_instance_logs": [reading_logs, reading_logs_refused],
     "vast_offer_info": [searching, searching_in_vain, searching_refused],
     "vast_api_key": [making_a_key, api_key_tests.replacing_in_vain],
@@ -821,8 +849,9 @@ def mistakes(value: t.Any, entry: dict[str, t.Any], path: str) -> c.Iterator[str
         for item in value:
             yield from mistakes(item, {**entry, "type": entry["elements"]}, f"{path}[]")
     elif "contains" in entry:
-        if value.keys() != entry["contains"].keys():
-            yield f"{path} has other keys than documented: {value.keys() ^ entry['contains'].keys()}"
+        needed = {key for key, inner in entry["contains"].items() if inner["returned"] == "always"}
+        if wrong := (value.keys() - entry["contains"].keys()) | (needed - value.keys()):
+            yield f"{path} has other keys than documented: {wrong}"
         for key, inner in entry["contains"].items():
             yield from mistakes(value.get(key), inner, f"{path}.{key}")
 
@@ -838,6 +867,24 @@ def test_the_values_have_the_documented_types_and_keys_inside(name: str) -> None
         for mistake in mistakes(value, documented[key], key)
     ]
     assert found == []
+
+
+def inner_keys(value: t.Any, entry: dict[str, t.Any]) -> c.Iterator[tuple[str, bool]]:
+    """The keys inside that need not be there, and whether each is."""
+    for each in value if isinstance(value, list) else [value]:
+        for key, inner in entry.get("contains", {}).items() if isinstance(each, dict) else ():
+            if inner["returned"] != "always":
+                yield key, key in each
+            yield from inner_keys(each.get(key), inner)
+
+
+@every_module
+def test_a_key_inside_that_need_not_be_there_is_there_in_some_run(name: str) -> None:
+    results = real_results(name)
+    for key, entry in block(name, "RETURN").items():
+        values = [result.values[key] for result in results if key in result.values]
+        found = {pair for value in values for pair in inner_keys(value, entry)}
+        assert {inner for inner, _there in found} == {inner for inner, there in found if there}, key
 
 
 @every_module

@@ -92,6 +92,7 @@ def test_everything_that_bills_is_added_up_by_part(api: Api) -> None:
         ("volume", 900, "volumes"),
         ("instance", 2, "stopped_disk"),
     ]
+    assert [item["worker_of"] for item in result["entries"]] == [None, 77, None, None]
     assert (result["changed"], result["over_limit"], result["reasons"], result.warnings) == (False, False, [], [])
     assert result["account"]["hours_left"] == round(42 / 0.87, 2)
     assert "SECRET" not in result.text
@@ -343,6 +344,7 @@ def test_what_a_key_may_not_read_is_null_with_a_warning(api: Api) -> None:
         "hours_left": None,
         "spent": None,
     }
+    assert "worker_of" not in result["entries"][0]
     starts = [warning.split(" not known: ")[0] for warning in result.warnings]
     assert starts == [
         "Which instances are workers is",
@@ -361,8 +363,10 @@ def test_an_engine_that_does_not_tell_leaves_the_total_known(api: Api) -> None:
     api.expect("GET", "/api/v0/users/current/", {"credit": 5.0})
     api.expect("GET", "/api/v0/instances/pending-price-increases/", {"pending_price_increases": [], "truncated": False})
     expect_charges(api, NOW - 7 * DAY, {})
-    burn = per_hour(succeed("vast_cost_info"))
+    result = succeed("vast_cost_info")
+    burn = per_hour(result)
     assert (burn["workers"], burn["running"], burn["total"]) == (None, 0.42, 0.42)
+    assert "worker_of" not in result["entries"][0]
 
 
 @pytest.mark.parametrize(

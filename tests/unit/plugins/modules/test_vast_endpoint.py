@@ -45,7 +45,8 @@ ABSENT = {"success": False, "error": "invalid_args", "msg": "Routegroup not foun
 GONE = {"success": False, "error": "not_found", "msg": "Endpoint 77 for user 5 not found."}
 WORKERS = [1001, 1002]
 TODO = (
-    "Destroy what is left in the console or with the official client (vastai destroy instance ID), then run this task "
+    "To have them destroyed, run this task with on_leftover=destroy and wait=true. Or destroy what is left in the "
+    "console or with the official client (vastai destroy instance ID), then run this task "
     "again: it fails until complete listings show that they are gone."
 )
 
@@ -150,6 +151,7 @@ def test_deletes_the_group_and_proves_its_workers_gone(
         "intended_status": "running",
         "cur_state": "running",
         "dph_total": 0.42,
+        "worker_of": 77,
     }
     assert result["diff"]["before"]["endpoint"]["endpoint_name"] == "llama-prod"
     assert [each["id"] for each in result["diff"]["before"]["endpoint"]["workers"]] == WORKERS
@@ -836,7 +838,7 @@ def test_a_lost_reply_is_unknown_where_the_engine_had_not_told_the_workers(
         id=77,
     )
     assert result["changed"] is True
-    assert [each["id"] for each in result["leaked_workers"]] == [1001]
+    assert [(each["id"], "worker_of" in each) for each in result["leaked_workers"]] == [(1001, False)]
     assert memory(home) == [leak(unknown=True)]
 
 

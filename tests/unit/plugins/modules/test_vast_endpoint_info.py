@@ -16,7 +16,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Dea
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import Endpoint
 
-from ..harness import NULL, URL, Api, FakeClock, endpoint_row, fail_as, instance_row, succeed
+from ..harness import NULL, URL, Api, FakeClock, endpoint_row, fail_as, instance_row, list_query, succeed
 
 GROUPS = "/api/v0/endptjobs/"
 WORKERGROUPS = "/api/v0/workergroups/"
@@ -226,6 +226,7 @@ def test_workers_come_as_a_bare_list_or_under_their_name(api: Api, reply: t.Any)
         "created_at": None,
         "started_at": None,
         "loaded_at": None,
+        "worker_of": 77,
     }
 
 
@@ -518,6 +519,16 @@ def test_where_the_engine_does_not_tell_the_workers_the_api_counts(api: Api) -> 
     api.expect("GET", "/api/v0/serverless/endpoints/spend/", {"success": True, "endpoints": spent})
     result = info(cost=True, retry_timeout=0)
     assert [(each["workers"], each["per_hour"]) for each in result["endpoints"]] == [(None, 0.8), (None, 0.5)]
+
+
+def test_where_the_api_refuses_to_filter_by_id_the_whole_list_is_read(api: Api) -> None:
+    expect_groups(api, endpoint_row())
+    expect_workergroups(api)
+    expect_workers(api, [worker_row(1), worker_row(2)])
+    refusal = {"success": False, "error": "invalid_args", "msg": "select_filters: unknown column id"}
+    api.expect("GET", "/api/v1/instances/", refusal, status=400, query=list_query({"id": {"in": [1, 2]}}))
+    api.expect_listing(*PRICED, instance_row(3, dph_total=9.0))
+    assert info(cost=True)["endpoints"][0]["per_hour"] == 0.7
 
 
 def test_a_worker_without_an_id_is_not_free(api: Api) -> None:

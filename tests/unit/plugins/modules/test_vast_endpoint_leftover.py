@@ -227,6 +227,7 @@ def test_check_mode_foretells_that_too(api: Api, home: pathlib.Path) -> None:
     result = present(id=77, check_mode=True)
     assert (result["changed"], result["destroyed_workers"]) == (True, [])
     assert result["actions"] == [f"destroy the leftover workers 1002 of {NAME} (0.420 $/h)"]
+    assert [(each["id"], each["worker_of"]) for each in result["workers"]] == [(1002, 77), (1003, 77)]
     assert result["diff"] == {
         "before_header": NAME,
         "after_header": NAME,

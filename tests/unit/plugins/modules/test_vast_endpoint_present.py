@@ -171,6 +171,31 @@ def test_a_lost_change_that_shows_is_a_success(api: Api) -> None:
     assert present(id=77, max_workers=4)["changed"] is True
 
 
+def test_a_lost_change_that_does_not_show_is_sent_once_more(api: Api) -> None:
+    expect_there(api)
+    expect_change(api, LOST, body={"max_workers": 4})
+    for _poll in range(10):
+        expect_endpoints(api, endpoint_row())
+    expect_change(api, body={"max_workers": 4})
+    expect_endpoints(api, endpoint_row(max_workers=4))
+    assert present(id=77, max_workers=4)["changed"] is True
+
+
+def test_a_change_refused_for_its_pace_is_sent_again(api: Api, clock: FakeClock) -> None:
+    expect_there(api)
+    api.expect(
+        "PUT",
+        f"{ENDPOINTS}77/",
+        "API requests too frequent endpoint threshold=2.0",
+        status=429,
+        body={"max_workers": 4},
+    )
+    expect_change(api, body={"max_workers": 4})
+    expect_endpoints(api, endpoint_row(max_workers=4))
+    assert present(id=77, max_workers=4)["changed"] is True
+    assert [pause for pause in clock.slept if pause >= 2.0]
+
+
 BAD_KEY = {"success": False, "error": "auth_error", "msg": "Invalid user key"}
 
 
@@ -723,7 +748,8 @@ def test_nobody_waits_for_workers_unless_the_task_does(api: Api, options: dict[s
     ("reply", "says"),
     [
         ({"logs": "a\nOOM: token=SECRET-abcdef0123456789\n\n"}, "The log of the endpoint ends: a | OOM"),
-        ({"info0": "", "info1": "pulling image\n"}, "The log of the endpoint ends: pulling image"),
+        ({"info0": "", "info1": "pulling image\n"}, "The log of the endpoint ends: pulling image."),
+        ({"logs": "gave up.\n"}, "The log of the endpoint ends: gave up."),
         ("no such endpoint", "Workers bill while they load."),
     ],
 )
@@ -735,6 +761,20 @@ def test_workers_that_do_not_get_ready_are_told_with_the_log(api: Api, reply: t.
     api.expect("POST", "/get_endpoint_logs/", logs, body={"id": 77, "tail": 20})
     begins = f"0 of 1 workers of {NAME} were ready within wait_timeout (3 s). Last seen: 1 error, 2 loading."
     failure("timeout", begins, says, id=77, wait_for_workers=1, wait_timeout=3)
+
+
+def test_a_new_endpoint_whose_workers_do_not_get_ready_is_told_in_sentences(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api)
+    expect_create_group(api)
+    expect_groups(api, group_row())
+    expect_endpoints(api, endpoint_row())
+    expect_states(api, "error", route="endpoint")
+    expect_states(api, "error", route="endpoint")
+    api.expect("POST", "/get_endpoint_logs/", {"logs": "worker 1001: error"}, body={"id": 77, "tail": 20})
+    says = f"The log of the endpoint ends: worker 1001: error. {NAME} exists. Run the task again"
+    result = failure("timeout", says, **NEW, wait_for_workers=1, wait_timeout=8)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
 
 
 def test_an_engine_that_is_down_is_asked_again(api: Api) -> None:

@@ -11,7 +11,19 @@ import pytest
 
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
 
-from ..harness import NULL, Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
+from ..harness import (
+    NULL,
+    Api,
+    FakeClock,
+    Result,
+    endpoint_row,
+    fail_as,
+    instance_row,
+    list_query,
+    listing,
+    stopped_row,
+    succeed,
+)
 
 LIST = "/api/v1/instances/"
 Row = dict[str, t.Any]
@@ -54,6 +66,48 @@ def test_each_has_the_keys_that_vast_instance_returns(api: Api) -> None:
     expect_listing(api, {}, instance_row(1))
     expect_listing(api, {"id": {"eq": 1}}, instance_row(1))
     assert info()["instances"] == [succeed("vast_instance", id=1, state="running")["instance"]]
+
+
+def expect_owners(api: Api, *replies: t.Any) -> None:
+    """Declare an endpoint for each reply of the engine."""
+    rows = [endpoint_row(77 + number) for number in range(len(replies))]
+    api.expect("GET", "/api/v0/endptjobs/", {"success": True, "results": rows})
+    for row, reply in zip(rows, replies, strict=True):
+        api.expect("POST", "/get_endpoint_workers/", reply, body={"id": row["id"]})
+
+
+@every_mode
+def test_tells_the_endpoint_of_workers_when_that_is_asked_for(api: Api, check_mode: bool) -> None:
+    expect_listing(api, {}, instance_row(1), instance_row(1001, label=None), instance_row(1002, label=None))
+    expect_owners(api, [{"id": 1001}], [{"id": 1002}, {"id": 7}])
+    result = info(find_workers=True, check_mode=check_mode)
+    assert [each["worker_of"] for each in result["instances"]] == [None, 77, 78]
+    assert result.warnings == []
+
+
+def test_without_being_asked_for_it_does_not_say_who_is_a_worker(api: Api) -> None:
+    expect_listing(api, {}, instance_row(1, label=None))
+    assert "worker_of" not in info()["instances"][0]
+
+
+def test_an_empty_list_asks_for_no_workers(api: Api) -> None:
+    expect_listing(api, {})
+    assert info(find_workers=True)["instances"] == []
+
+
+def test_who_may_be_a_worker_has_no_word_of_it_and_is_warned_of(api: Api) -> None:
+    expect_listing(api, {}, instance_row(1), instance_row(1001, label=None))
+    expect_owners(api, [{"id": 1001}], {"error_msg": "no workers are ready"})
+    result = info(find_workers=True)
+    assert [each.get("worker_of", "not known") for each in result["instances"]] == ["not known", 77]
+    assert [warning for warning in result.warnings if "those lack worker_of" in warning]
+
+
+def test_worker_of_is_one_of_the_fields_where_it_is_asked_for(api: Api) -> None:
+    expect_listing(api, {}, instance_row(1))
+    expect_owners(api)
+    assert info(find_workers=True, fields=["worker_of"])["instances"] == [{"id": 1, "worker_of": None}]
+    fail_as("vast_instance_info", "invalid", "fields: worker_of needs find_workers=true", fields=["worker_of"])
 
 
 @every_mode

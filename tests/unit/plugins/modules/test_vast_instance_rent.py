@@ -969,6 +969,22 @@ def test_one_offer_that_was_named_is_rented(api: Api) -> None:
     assert outcomes(rent(offer={"id": 9001, "max_price": 0.5})) == [("rented", 4711)]
 
 
+def test_one_offer_that_was_named_is_looked_for_in_the_market_that_was_asked_for(api: Api) -> None:
+    listed(api)
+    body = {name: value for name, value in SEARCH.items() if name in ("rentable", "rented", "type")}
+    more = {"order": [["dph_total", "asc"]], "limit": 1, "allocated_storage": 40.0, "external": {"eq": True}}
+    api.expect("POST", "/api/v0/bundles/", {"offers": []}, body={**body, **more, "ask_contract_id": {"eq": 9001}})
+    offer = {"id": 9001, "max_price": 0.5, "query": {"external": {"eq": True}}}
+    refuse("unavailable", "Offer 9001 is gone", offer=offer)
+
+
+def test_without_a_hint_what_to_relax_is_not_known(api: Api) -> None:
+    listed(api)
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": None})
+    refuse("unavailable", "nothing was rented. What to relax is not known.")
+
+
 @pytest.mark.parametrize(
     ("rows", "error_class", "says"),
     [([], "unavailable", "Offer 9001 is gone"), ([offer_row(dph_base=0.9)], "budget", "max_price is 0.5")],
@@ -1266,6 +1282,14 @@ def test_another_bid_is_changed(api: Api) -> None:
     assert (result["diff"]["before"], result["diff"]["after"]) == ({"bid": 0.25}, {"bid": 0.3})
     assert result["actions"] == ["change the bid of instance 4711 (train-01) to 0.3 US dollars an hour"]
     assert result["changed"] is True
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_bid_for_one_that_is_not_interruptible_is_warned_of(api: Api, check_mode: bool) -> None:
+    listed(api, bidding(is_bid=False))
+    result = rent(offer=BIDDING, bid=0.3, check_mode=check_mode)
+    assert result["changed"] is False
+    assert any("is not interruptible, so bid was ignored" in warning for warning in result.warnings)
 
 
 def test_the_same_bid_is_left(api: Api) -> None:

@@ -170,6 +170,20 @@ def test_a_used_up_quota_ends_the_search_for_what_to_relax(api: Api) -> None:
     assert "What to relax is not known" in warning
 
 
+@pytest.mark.parametrize(("status", "reply"), [(500, {"msg": "boom"}), (403, {"msg": "no"}), (200, {"offers": 7})])
+def test_a_failed_search_for_what_to_relax_only_loses_the_hint(api: Api, status: int, reply: t.Any) -> None:
+    market(api, dph_total={"lte": 0.1})
+    full = [offer_row(number, dph_base=0.5) for number in range(1, 65)]
+    api.expect("POST", "/api/v0/bundles/", {"offers": full}, body=ANYTHING)
+    priced = {**ANYTHING, "dph_total": {"lte": 0.1}}
+    api.expect("POST", "/api/v0/bundles/", {"offers": []}, body={**priced, "verified": {"eq": True}})
+    body = {**priced, "disk_space": {"gte": 10}}
+    api.expect("POST", "/api/v0/bundles/", reply, status=status, body=body)
+    result = succeed("vast_offer_info", max_price=0.1, retry_timeout=0)
+    assert result["relax"] == [{"criterion": "disk", "offers": 0, "nearest": None}]
+    assert any("What to relax is not known" in warning for warning in result.warnings)
+
+
 def test_a_used_up_quota_fails_the_search_itself(api: Api) -> None:
     quota = {"success": False, "error": "search_quota_exceeded", "msg": "quota"}
     api.expect("POST", "/api/v0/bundles/", quota, status=429, body=BASE)

@@ -443,6 +443,12 @@ def test_workers_are_spared(api: Api) -> None:
         [(1, "too old", "destroy")],
         {2: "too old: it is a worker of endpoint 77"},
     )
+    assert (result["victims"][0]["worker_of"], result["skipped_resources"][0]["worker_of"]) == (None, 77)
+
+
+def test_who_is_a_worker_is_not_told_while_nobody_had_to_ask(api: Api) -> None:
+    result = look(api, old(1), old(2), **OLD, protect={"ids": [1, 2]})
+    assert not any("worker_of" in each for each in result["skipped_resources"])
 
 
 def test_nothing_is_sent_while_the_workers_are_not_known(api: Api) -> None:

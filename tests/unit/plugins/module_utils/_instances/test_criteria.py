@@ -10,10 +10,10 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
+from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import number
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import (
     Criteria,
     country,
-    number,
     price,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS

@@ -46,7 +46,8 @@ def test_asking_changes_nothing_and_goes_to_the_engine() -> None:
 @pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"workers": rows}])
 def test_a_list_is_told_whole_and_without_secrets(api: Api, wrap: t.Callable[[t.Any], t.Any]) -> None:
     told = ask(api, wrap([{**WORKER, "signature": "SECRET-a"}, {"id": 1002}]))
-    assert told.results() == [WORKER, {**dict.fromkeys(WORKER), "id": 1002}]
+    own = {"worker_of": 77}
+    assert told.results(77) == [{**WORKER, **own}, {**dict.fromkeys(WORKER), "id": 1002, **own}]
     assert (told.ids, told.reason) == ((1001, 1002), "")
 
 
@@ -65,7 +66,7 @@ def test_anything_else_than_a_list_of_workers_leaves_them_unknown(
     api: Api, reply: t.Any, ids: tuple[int, ...], reason: str
 ) -> None:
     told = ask(api, reply)
-    assert (told.rows, told.results(), told.ids) == (None, None, ids)
+    assert (told.rows, told.results(77), told.ids) == (None, None, ids)
     assert reason in told.reason
 
 
@@ -135,3 +136,19 @@ def test_a_group_that_the_engine_refuses_leaves_the_owners_incomplete(api: Api) 
 
 def test_without_groups_nobody_is_asked_and_all_is_known() -> None:
     assert workers.owners(make_client(), []) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    ("complete", "instance_id", "key"),
+    [
+        (True, 1, {"worker_of": 77}),
+        (True, 2, {"worker_of": None}),
+        (False, 1, {"worker_of": 77}),
+        (False, 2, {}),
+    ],
+)
+def test_who_is_no_worker_is_told_apart_from_who_may_be_one(
+    complete: bool, instance_id: int, key: dict[str, int | None]
+) -> None:
+    assert workers.Owners({1: 77}, complete).worker_of(instance_id) == key
+    assert workers.UNKNOWN.worker_of(instance_id) == {}

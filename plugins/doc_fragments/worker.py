@@ -1,0 +1,17 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The key that says whether an instance is a worker of an endpoint."""
+
+    RETURN = r"""
+worker_of:
+  description: >-
+    The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
+    there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+  returned: when it is known
+  type: int
+"""

@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""Seeing again instances whose ids are known. Knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import collections.abc as c
+
+from .._api.client import Client
+from .._api.errors import Invalid
+from .instance import IDS_IN_A_FILTER, Instance, read
+
+
+def look(client: Client, ids: c.Iterable[int]) -> list[Instance]:
+    """Those of these instances that exist, by complete listings; of all, where the API refuses to filter by id."""
+    wanted = sorted({*ids})
+    found: list[Instance] = []
+    try:
+        for start in range(0, len(wanted), IDS_IN_A_FILTER):
+            found += read(client, {"id": {"in": wanted[start : start + IDS_IN_A_FILTER]}})
+    except Invalid:
+        found = read(client, {})
+    known = {*wanted}
+    return [instance for instance in found if instance.id in known]
