@@ -21,14 +21,15 @@ from .errors import (
     TransportError,
     UnknownOutcome,
     VastError,
+    WireFault,
     requests_missing,
 )
 from .pacing import Pacer
 from .private_files import shared_directory
 from .redact import Redactor
-from .replies import Reply, error_from_reply
+from .replies import Reply
 from .settings import Settings
-from .wire import REQUESTS_IMPORT_ERROR, Wire, WireFault
+from .wire import REQUESTS_IMPORT_ERROR, Wire
 
 MAX_BACKOFF = 30.0
 MAX_REPLY_BYTES = 16 * 1024 * 1024
@@ -232,6 +233,9 @@ class Client:
             response=self.redactor.data(reply.data),
         )
         if not reply.ok:
+            # What a task that succeeds does not need.
+            from .refusals import error_from_reply
+
             raise error_from_reply(
                 sent, reply, exchange, self.redactor, safe=route.safe, key_source=self.settings.key_source
             )
