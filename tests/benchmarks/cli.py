@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .breakdown import breakdown
+from .closures import closures
 from .inventory import inventory
 from .lab import Lab
 from .many import many
@@ -27,9 +28,10 @@ SECTIONS: Mapping[str, Callable[[Lab], None]] = {
     "task": task_cost,
     "many": many,
     "inventory": inventory,
+    "closures": closures,
     "breakdown": breakdown,
 }
-BY_DEFAULT = ("task", "many", "inventory")
+BY_DEFAULT = ("task", "many", "inventory", "closures")
 
 
 def main() -> int:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import pathlib
@@ -13,10 +12,10 @@ import sys
 
 import pytest
 
+from ...benchmarks.closures import closure, imported, imported_at_once, without_docs
 from .harness import COLLECTION, KEY, NAMES, URL, instance_row
 
 PLUGINS = COLLECTION / "plugins"
-BASE = "ansible_collections.vastai.cloud.plugins."
 BELOW: dict[str, set[str]] = {
     "_api": set(),
     "_core": {"_api"},
@@ -51,34 +50,6 @@ def package(path: pathlib.Path) -> str:
     """The package of a file: that below module_utils, else the kind of plugin."""
     parts = path.relative_to(PLUGINS).parts
     return parts[1] if parts[0] == "module_utils" else parts[0]
-
-
-def imported(path: pathlib.Path) -> set[pathlib.Path]:
-    """The files of ours that a file imports, wherever in it."""
-    found: set[pathlib.Path] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom):
-            continue
-        if node.level:
-            base = path.parents[node.level - 1]
-        elif (node.module or "").startswith(BASE[:-1]):
-            base = PLUGINS.parents[3]
-        else:
-            continue
-        target = base.joinpath(*(node.module or "").split("."))
-        candidates = [target.with_suffix(".py"), *(target / f"{alias.name}.py" for alias in node.names)]
-        found |= {candidate for candidate in candidates if candidate.is_file()}
-    return found
-
-
-def closure(path: pathlib.Path) -> set[pathlib.Path]:
-    """All that a module ships with it, itself included."""
-    found, waiting = {path}, [path]
-    while waiting:
-        new = imported(waiting.pop()) - found
-        found |= new
-        waiting += new
-    return found
 
 
 def test_the_imports_are_found() -> None:
@@ -185,28 +156,7 @@ def test_what_a_task_without_changes_imports_is_bounded(
     assert sum(sizes.values()) <= most_bytes, sizes
 
 
-def without_docs(path: pathlib.Path) -> str:
-    """A file without the documentation blocks of a module, which are for readers of its source only."""
-    text = path.read_text()
-    return text[text.index("import typing") :] if path.parent.name == "modules" else text
-
-
 RENTING_ONLY = ("rent.py", "offers.py", "memory.py", "destroy.py", "converge.py", "revise.py", "reach.py", "logs.py")
-
-
-def imported_at_once(path: pathlib.Path) -> set[pathlib.Path]:
-    """All that is imported with a file, apart from what its functions import and what only types need."""
-    found, waiting = {path}, [path]
-    while waiting:
-        current = waiting.pop()
-        for node in ast.parse(current.read_text()).body:
-            if isinstance(node, ast.ImportFrom) and node.level:
-                target = current.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-                candidates = [target.with_suffix(".py"), *(target / f"{alias.name}.py" for alias in node.names)]
-                new = {candidate for candidate in candidates if candidate.is_file()} - found
-                found |= new
-                waiting += new
-    return found
 
 
 def test_a_second_run_of_a_rented_instance_imports_nothing_that_only_renting_needs() -> None:
