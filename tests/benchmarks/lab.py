@@ -65,11 +65,11 @@ class Lab:
         return {**env, **extra}
 
     @contextlib.contextmanager
-    def simulator(self, count: int, *, state: str = "running", intervals: bool) -> Iterator[Service]:
+    def simulator(self, count: int, *, state: str = "running", others: int = 0, intervals: bool) -> Iterator[Service]:
         program = self.collection / "tests" / "simulator"
         python = self.core / "python"
         with simulator(
-            python, program, self.scratch, self.environment(), count, state=state, intervals=intervals
+            python, program, self.scratch, self.environment(), count, state=state, others=others, intervals=intervals
         ) as service:
             yield service
 

@@ -19,6 +19,8 @@ from typing import Any
 from .processes import BenchmarkError, started
 
 API_KEY = "benchmark-key-0123456789abcdef"
+CHOSEN = "node-"
+"""How the labels of those begin that are measured."""
 START_LIMIT = 20.0
 LIFETIME = 900.0
 _numbers = itertools.count()
@@ -70,11 +72,26 @@ class Service:
 
 @contextlib.contextmanager
 def simulator(
-    python: Path, program: Path, scratch: Path, env: Mapping[str, str], count: int, *, state: str, intervals: bool
+    python: Path,
+    program: Path,
+    scratch: Path,
+    env: Mapping[str, str],
+    count: int,
+    *,
+    state: str,
+    others: int,
+    intervals: bool,
 ) -> Iterator[Service]:
-    """An account of `count` instances, served as long as the block; changes of state take no time."""
+    """An account of `count` instances in a state, and others that run, served as long as the block.
+
+    Changes of state take no time.
+    """
     account = scratch / f"account-{next(_numbers)}.json"
-    account.write_text(json.dumps({"generate": {"count": count, "state": state}}), encoding="utf-8")
+    content = {
+        "instances": [{"label": f"{CHOSEN}{number:03d}", "state": state} for number in range(1, count + 1)],
+        "generate": {"count": others, "label": "other-{n:04d}"},
+    }
+    account.write_text(json.dumps(content), encoding="utf-8")
     command = [str(python), str(program), "--account", str(account), "--api-key", API_KEY]
     command += ["--time-scale", "0.01", "--interval-scale", "1" if intervals else "0"]
     command += ["--max-lifetime", str(LIFETIME)]
