@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE: for the plugins of this collection only; it changes without notice.
-"""What a reply without success means: a typed error with nothing secret in it. Not for a task that succeeds. Pure."""
+"""What no reply, and one without success, means: a typed error with nothing secret in it. Pure.
+
+Not for a task that succeeds.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,11 @@ from .errors import (
     QuotaExceeded,
     RateLimited,
     ServerError,
+    TransportError,
     Unavailable,
     UnknownOutcome,
     VastError,
+    WireFault,
 )
 from .redact import Redactor
 from .replies import THRESHOLD, Reply
@@ -47,10 +52,12 @@ _GATEWAY = frozenset((408, 502, 503, 504, *range(520, 528)))
 def error_from_reply(
     sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, safe: bool, key_source: str = ""
 ) -> VastError:
-    """The error that a reply without success stands for.
+    """The error that a reply without success stands for, or one without an object where that was asked for.
 
     `safe` tells that the request may be sent again at will, `key_source` where the key comes from.
     """
+    if reply.ok:
+        return _without_object(sent, reply, exchange, redactor, safe=safe)
     says = redactor.text(reply.message).rstrip(".") or "no message"
     answer = f"Vast.ai answered {reply.status} to {sent}: {says}"
     text = reply.message.lower()
@@ -80,6 +87,28 @@ def error_from_reply(
     if _is_from_gateway(reply):
         return _from_gateway(sent, reply.status, says, exchange, safe=safe)
     return _refused(answer, reply, text, exchange)
+
+
+def error_without_reply(
+    sent: str, fault: WireFault, exchange: Exchange, redactor: Redactor, *, safe: bool
+) -> VastError:
+    """What it means that there is no reply: it cannot be sent, it was not sent, or its reply is lost."""
+    reason = redactor.text(fault.reason)
+    if fault.invalid:
+        return Invalid(f"{sent} cannot be sent: {reason}.", exchange)
+    if fault.sent and not safe:
+        return UnknownOutcome(f"The reply to {sent} was lost: {reason}. It may have been carried out.", exchange)
+    if fault.sent and fault.final:
+        return ProtocolError(f"The reply to {sent} cannot be read: {reason}.", exchange)
+    says = f"The reply to {sent} was lost" if fault.sent else f"{sent} was not sent"
+    error = TransportError(f"{says}: {reason}.", exchange)
+    return error if fault.final else error.as_repeatable()
+
+
+def _without_object(sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, safe: bool) -> VastError:
+    says = redactor.text(reply.message) or "an empty body"
+    msg = f"Vast.ai answered {reply.status} to {sent}, but not with a JSON object: {says}."
+    return ProtocolError(msg, exchange) if safe else UnknownOutcome(f"{msg} It may have been carried out.", exchange)
 
 
 def _refused(answer: str, reply: Reply, text: str, exchange: Exchange) -> VastError:
