@@ -44,6 +44,7 @@ OWN: Mapping[str, Sequence[str]] = {
         f"{TESTS}/modules/test_vast_fleet.py",
         f"{TESTS}/modules/test_vast_instance_recycle.py",
     ),
+    "_core/kind.py": (f"{TESTS}/module_utils/_core/test_converge.py",),
     "_core/resource.py": (
         f"{TESTS}/module_utils/_core/test_converge.py",
         f"{TESTS}/modules/test_vast_instance.py",
@@ -56,9 +57,15 @@ OWN: Mapping[str, Sequence[str]] = {
     "_api/pacing.py": (f"{TESTS}/module_utils/_api/test_pacing.py",),
     "_api/private_files.py": (f"{TESTS}/module_utils/_api/test_private_files.py",),
     "_api/redact.py": (f"{TESTS}/module_utils/_api/test_redact.py",),
+    "_api/refusals.py": (f"{TESTS}/module_utils/_api/test_replies.py",),
     "_api/replies.py": (f"{TESTS}/module_utils/_api/test_replies.py",),
     "_api/settings.py": (f"{TESTS}/module_utils/_api/test_settings.py",),
     "_api/wire.py": (f"{TESTS}/module_utils/_api/test_wire.py", f"{TESTS}/module_utils/_api/test_client_wire.py"),
+    "_api/wire_faults.py": (
+        f"{TESTS}/module_utils/_api/test_wire.py",
+        f"{TESTS}/module_utils/_api/test_client.py",
+        f"{TESTS}/module_utils/_api/test_client_wire.py",
+    ),
     "_api/client.py": (
         f"{TESTS}/module_utils/_api/test_client.py",
         f"{TESTS}/module_utils/_api/test_client_wire.py",

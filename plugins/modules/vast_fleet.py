@@ -9,9 +9,9 @@ module: vast_fleet
 short_description: Stop, start, restart, recycle or destroy many rented GPU instances on Vast.ai in one task
 version_added: 0.2.0
 description:
-  - Chooses instances from one complete listing, and brings all of them to a state with one request and one shared poll,
-    instead of a loop over ids.
-  - The reply to the one request is not believed for single instances; the listing afterwards is. An instance that
+  - Chooses instances from a complete listing, and brings all of them to a state with one shared poll, instead of a loop
+    over ids. One request starts, stops or destroys up to 64 of them; restarts and recycles are sent one by one.
+  - The reply for many is not believed for single instances; the listing afterwards is. An instance that
     does not show the change gets it once more, alone.
   - The task fails when any instance failed, after the others are done, and RV(instances) tells which and why.
   - A start whose GPU is taken is cancelled, so that the instance does not start, and bill, at a time of its own.

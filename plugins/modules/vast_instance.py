@@ -994,8 +994,11 @@ def lease(module: VastModule, target: Ref, waits: Waits) -> dict[str, t.Any]:
 def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:
     """Destroy the instance, if there is one and it is no worker. Raises Invalid for one that is, or may be."""
     from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.destroy import destroy, to_destroy
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import find_to_destroy
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.destroy import (
+        destroy,
+        find_to_destroy,
+        to_destroy,
+    )
 
     found = find_to_destroy(module.client, target)
     if found is None:

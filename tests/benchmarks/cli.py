@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .breakdown import breakdown
+from .closures import closures
 from .inventory import inventory
 from .lab import Lab
 from .many import many
@@ -29,9 +30,10 @@ SECTIONS: Mapping[str, Callable[[Lab], None]] = {
     "many": many,
     "rent": rent,
     "inventory": inventory,
+    "closures": closures,
     "breakdown": breakdown,
 }
-BY_DEFAULT = ("task", "many", "rent", "inventory")
+BY_DEFAULT = ("task", "many", "rent", "inventory", "closures")
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .processes import BenchmarkError, Usage, measured
-from .service import API_KEY, Service, simulator
+from .service import API_KEY, CHOSEN, Service, simulator
 
 HERE = Path(__file__).resolve().parent
 Play = dict[str, Any]
@@ -65,10 +65,11 @@ class Lab:
         return {**env, **extra}
 
     def simulator(
-        self, count: int, *, state: str = "running", intervals: bool
+        self, count: int, *, state: str = "running", others: int = 0, intervals: bool
     ) -> contextlib.AbstractContextManager[Service]:
-        """An account of `count` instances; changes of state take no time."""
-        account = {"generate": {"count": count, "state": state}}
+        """An account of `count` instances in a state, and others that run; changes of state take no time."""
+        chosen = [{"label": f"{CHOSEN}{number:03d}", "state": state} for number in range(1, count + 1)]
+        account = {"instances": chosen, "generate": {"count": others, "label": "other-{n:04d}"}}
         return self._served(account, time_scale=0.01, intervals=intervals)
 
     def market(self, account: Mapping[str, Any]) -> contextlib.AbstractContextManager[Service]:

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 from .lab import Lab, local_play
 from .processes import Usage, end_all
-from .service import Service, Traffic
+from .service import CHOSEN, Service, Traffic
 from .tables import median, progress, say, spread, table
 
 PAGE = 25
 LIST_INTERVAL = 1.0
+IDS_IN_A_CHANGE = 64
+CHANGE_INTERVAL = 4.0
+FLEET, NOTHING_TO_DO, FEW_OF_MANY = "vast_fleet", "vast_fleet, all stopped before", "vast_fleet, 50 of 5,000"
+OTHERS = 4950
 HEAD = ["way", "instances", "runs", "requests", "429s", "wrong", "seconds", "first to last request s", "times best"]
 
 Work = Callable[[Lab, Service, Mapping[str, str]], Usage]
@@ -24,12 +28,14 @@ Work = Callable[[Lab, Service, Mapping[str, str]], Usage]
 
 @dataclass(frozen=True)
 class Case:
-    """One way to stop all instances of an account of some size; `runs` is how often, at most the rounds."""
+    """One way to stop instances, `size` of them beside `others`; `runs` is how often, at most the rounds."""
 
     way: str
     size: int
     work: Work
     runs: int = 5
+    state: str = "running"
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,17 +45,20 @@ class Run:
     wrong: int
 
 
-def best(size: int) -> float:
+def best(case: Case) -> float:
     """The seconds from the first request to the last that the intervals leave to whoever asks for no more than needed.
 
-    All pages of one listing, one write, all pages of a listing that proves it: between two pages there is the interval
-    of the listing, and nothing has to wait for the write.
+    All pages of a listing; unless nothing is to be done, a change for each 64, and a page with those that do not show
+    it yet, none, which is all the proof that is needed.
     """
-    return max(2 * math.ceil(size / PAGE) - 1, 1) * LIST_INTERVAL
+    listed = (math.ceil(case.size / PAGE) - 1) * LIST_INTERVAL
+    if case.state == "stopped":
+        return listed
+    return listed + max(LIST_INTERVAL, (math.ceil(case.size / IDS_IN_A_CHANGE) - 1) * CHANGE_INTERVAL)
 
 
 def fleet(lab: Lab, _service: Service, env: Mapping[str, str]) -> Usage:
-    task = {"vastai.cloud.vast_fleet": {"select": {"all": True}, "state": "stopped"}}
+    task = {"vastai.cloud.vast_fleet": {"select": {"label_prefix": CHOSEN}, "state": "stopped"}}
     return lab.play(lab.write("fleet.yml", local_play([task])), env)
 
 
@@ -126,10 +135,14 @@ def many(lab: Lab) -> None:
 
 def own_cases() -> list[list[Case]]:
     """Lanes that run beside each other."""
-    ways = [Case("vast_fleet", size, fleet) for size in (1, 25, 26, 100)]
+    ways = [Case(FLEET, size, fleet) for size in (1, 25, 26, 100)]
     return [
         ways,
-        [Case("vast_fleet", 500, fleet, runs=1), Case("vast_instance, in turn", 1, loop)],
+        [Case(FLEET, 500, fleet, runs=1), Case("vast_instance, in turn", 1, loop)],
+        [
+            Case(NOTHING_TO_DO, 500, fleet, runs=1, state="stopped"),
+            Case(FEW_OF_MANY, 50, fleet, runs=1, others=OTHERS),
+        ],
         [Case("vast_instance, in turn", 25, loop, runs=1)],
         [Case("vast_instance, 25 forks", 25, forks, runs=1)],
     ]
@@ -148,7 +161,7 @@ def client_cases() -> list[Case]:
 
 def run_lane(lab: Lab, results: dict[Case, list[Run]], cases: Sequence[Case]) -> None:
     for case in cases:
-        with lab.simulator(case.size, intervals=True) as service:
+        with lab.simulator(case.size, state=case.state, others=case.others, intervals=True) as service:
             results[case] = list(runs_of(lab, service, case))
         progress(f"many at once: {case.way}, {case.size}")
 
@@ -164,23 +177,24 @@ def runs_of(lab: Lab, service: Service, case: Case) -> Iterator[Run]:
             env = lab.environment(service)
         service.reset()
         usage = case.work(lab, service, env)
-        yield Run(usage.seconds, service.traffic(), service.running())
+        yield Run(usage.seconds, service.traffic(), service.running() - case.others)
 
 
 def show(results: Sequence[tuple[Case, Sequence[Run]]]) -> None:
     table(HEAD, [row(case, runs) for case, runs in results])
     say(
-        "Times best: the seconds from the first request to the last, as a multiple of 2 x ceil(N / 25) - 1, which are "
-        f"those of a listing, one write and a listing at {LIST_INTERVAL:g} s between two pages. It is left out for who "
-        "does not look afterwards, or left instances running. Seconds: of the whole command, or of all of them. "
-        "Medians, with the least and the most; requests, 429s and wrong are the most of any run."
+        "Times best: the seconds from the first request to the last, as a multiple of those that the intervals leave "
+        f"to a listing ({LIST_INTERVAL:g} s between two pages), a change for each {IDS_IN_A_CHANGE} "
+        f"({CHANGE_INTERVAL:g} s between two) and one page that proves it. It is left out for who does not look "
+        "afterwards or left instances running. Seconds: of the whole command, or of all of them. Medians, with the "
+        "least and the most; requests, 429s and wrong are the most of any run."
     )
     say()
 
 
 def row(case: Case, runs: Sequence[Run]) -> list[str]:
     spans = [run.traffic.span for run in runs]
-    comparable = case.work not in (client_bulk, client_loop) and not any(run.wrong for run in runs)
+    comparable = case.work not in (client_bulk, client_loop) and best(case) and not any(run.wrong for run in runs)
     return [
         case.way,
         str(case.size),
@@ -190,5 +204,5 @@ def row(case: Case, runs: Sequence[Run]) -> list[str]:
         str(max(run.wrong for run in runs)),
         median((run.seconds for run in runs), ".1f"),
         spread(spans, ".1f"),
-        median([span / best(case.size) for span in spans]) if comparable else "-",
+        median([span / best(case) for span in spans]) if comparable else "-",
     ]

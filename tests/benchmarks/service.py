@@ -19,6 +19,8 @@ from typing import Any
 from .processes import BenchmarkError, started
 
 API_KEY = "benchmark-key-0123456789abcdef"
+CHOSEN = "node-"
+"""How the labels of those begin that are measured."""
 START_LIMIT = 20.0
 LIFETIME = 900.0
 _numbers = itertools.count()

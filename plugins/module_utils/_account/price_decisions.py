@@ -16,8 +16,9 @@ from .._api.clock import Deadline, Waits
 from .._api.errors import ServerError, UnknownOutcome, VastError, WaitTimeout
 from .._core.amounts import PLACES, amount, number
 from .._core.interrupts import TaskInterrupted
+from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
-from .._core.resource import Item, Kind, Ref, Write
+from .._core.resource import Item, Ref
 from .price_increases import ID, read
 
 ROUTES = {

@@ -15,8 +15,9 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.errors import Invalid, NotFound
 from .._core.crud import Crud, Entry, Move, Row, checked_rows, plan_presence, to_bring
+from .._core.kind import Write
 from .._core.plan import Change
-from .._core.resource import Ref, Write
+from .._core.resource import Ref
 
 LIST = Route("GET", "/api/v0/ssh/", 1.0)
 CREATE = Route("POST", "/api/v0/ssh/", 1.0)

@@ -15,8 +15,9 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Exchange, Invalid, NotFound, ProtocolError
 from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, malformed, plan_presence, to_bring
+from .._core.kind import Write
 from .._core.plan import Change
-from .._core.resource import Ref, Write
+from .._core.resource import Ref
 
 USER = Route("GET", "/api/v0/users/current/", 1.0)
 LIST = Route("GET", "/api/v0/template/", 3.0)

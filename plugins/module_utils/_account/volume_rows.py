@@ -10,8 +10,9 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
+from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
-from .._core.resource import Item, Kind, Ref, Write
+from .._core.resource import Item, Ref
 from .charges import volumes
 
 DELETE = Route("DELETE", "/api/v0/volumes/", 5.5)

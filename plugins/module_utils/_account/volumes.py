@@ -14,8 +14,9 @@ from .._api.clock import Deadline, rounds
 from .._api.errors import Ambiguous, BudgetExceeded, Invalid, Unavailable, WaitTimeout
 from .._core.amounts import HOURS_A_MONTH, amount
 from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, plan_presence, to_bring
+from .._core.kind import Write
 from .._core.plan import Change
-from .._core.resource import Ref, Write
+from .._core.resource import Ref
 from .charges import volumes
 from .volume_rows import DELETE
 

@@ -16,19 +16,17 @@ from .clock import Clock, Deadline
 from .errors import (
     Exchange,
     Invalid,
-    ProtocolError,
     RateLimited,
-    TransportError,
-    UnknownOutcome,
     VastError,
+    WireFault,
     requests_missing,
 )
 from .pacing import Pacer
 from .private_files import shared_directory
 from .redact import Redactor
-from .replies import Reply, error_from_reply
+from .replies import Reply
 from .settings import Settings
-from .wire import REQUESTS_IMPORT_ERROR, Wire, WireFault
+from .wire import REQUESTS_IMPORT_ERROR, Wire
 
 MAX_BACKOFF = 30.0
 MAX_REPLY_BYTES = 16 * 1024 * 1024
@@ -198,25 +196,15 @@ class Client:
         try:
             received = self.wire.exchange(request, verify=self.settings.verify, limit=MAX_REPLY_BYTES)
         except WireFault as fault:
-            raise self._without_reply(route, sent, exchange, fault) from fault
+            # What a task that succeeds does not need.
+            from .refusals import error_without_reply
+
+            raise error_without_reply(sent, fault, exchange, self.redactor, safe=route.safe) from fault
         self._pacer.answered(route.name, self._interval(route))
         reply = Reply.parse(*received)
         if keep is not None and reply.names(keep):
             return t.cast("dict[str, t.Any]", reply.data)
         return self._result(route, sent, exchange, reply, list_key)
-
-    def _without_reply(self, route: Route, sent: str, exchange: Exchange, fault: WireFault) -> VastError:
-        """What it means that there is no reply: it cannot be sent, it was not sent, or its reply is lost."""
-        reason = self.redactor.text(fault.reason)
-        if fault.invalid:
-            return Invalid(f"{sent} cannot be sent: {reason}.", exchange)
-        if fault.sent and not route.safe:
-            return UnknownOutcome(f"The reply to {sent} was lost: {reason}. It may have been carried out.", exchange)
-        if fault.sent and fault.final:
-            return ProtocolError(f"The reply to {sent} cannot be read: {reason}.", exchange)
-        says = f"The reply to {sent} was lost" if fault.sent else f"{sent} was not sent"
-        error = TransportError(f"{says}: {reason}.", exchange)
-        return error if fault.final else error.as_repeatable()
 
     def _result(
         self, route: Route, sent: str, exchange: Exchange, reply: Reply, list_key: str | None
@@ -226,17 +214,13 @@ class Client:
             return reply.data
         if reply.ok and list_key is not None and isinstance(reply.data, list):
             return {list_key: reply.data}
+        # What a task that succeeds does not need.
+        from .refusals import error_from_reply
+
         exchange = exchange._replace(
             status_code=reply.status,
             error=self.redactor.text(reply.slug) if reply.slug else None,
             response=self.redactor.data(reply.data),
         )
-        if not reply.ok:
-            raise error_from_reply(
-                sent, reply, exchange, self.redactor, safe=route.safe, key_source=self.settings.key_source
-            )
-        says = self.redactor.text(reply.message) or "an empty body"
-        msg = f"Vast.ai answered {reply.status} to {sent}, but not with a JSON object: {says}."
-        if route.safe:
-            raise ProtocolError(msg, exchange)
-        raise UnknownOutcome(f"{msg} It may have been carried out.", exchange)
+        key_source = self.settings.key_source
+        raise error_from_reply(sent, reply, exchange, self.redactor, safe=route.safe, key_source=key_source)

@@ -9,10 +9,9 @@ import re
 import urllib.parse
 
 from .client import Client
-from .errors import Exchange, ProtocolError, TransportError
+from .errors import Exchange, ProtocolError, TransportError, WireFault
 from .redact import MASK
 from .settings import origin
-from .wire import WireFault
 
 MAX_RESULT_BYTES = 4 * 1024 * 1024
 _PLAIN = r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!$-;=?-\[\]_a-z~]*)?"

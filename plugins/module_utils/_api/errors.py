@@ -161,6 +161,20 @@ class DependencyError(VastError):
     error_class = "dependency"
 
 
+class WireFault(Exception):
+    """There is no reply; the client makes one of the above of it. `reason` is raw text: redact it before it is shown.
+
+    `sent`: the request may have arrived. `final`: the same would fail again. `invalid`: it is the fault of a setting.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, final: bool = False, invalid: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+        self.final = final or invalid
+        self.invalid = invalid
+
+
 def requests_missing(traceback: str) -> DependencyError:
     """The failure of every module and plugin without requests, with the command that installs it."""
     python = sys.executable or "python3"

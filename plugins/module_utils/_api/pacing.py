@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
-import dataclasses
 import hashlib
 import json
 import time
@@ -35,14 +34,16 @@ MAX_BOOTS = 4
 BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 
 
-@dataclasses.dataclass
 class Slot:
     """One route: its next slot, when it is clear of the last request, the interval the API taught."""
 
-    free_at: float = 0.0
-    clear_at: float = 0.0
-    interval: float = 0.0
-    learned_at: float = 0.0
+    def __init__(
+        self, free_at: float = 0.0, clear_at: float = 0.0, interval: float = 0.0, learned_at: float = 0.0
+    ) -> None:
+        self.free_at = free_at
+        self.clear_at = clear_at
+        self.interval = interval
+        self.learned_at = learned_at
 
 
 class Ledger:
@@ -110,7 +111,7 @@ class Ledger:
     def dump(self, now: float) -> dict[str, list[float]]:
         """The slots that still matter, as JSON has them."""
         return {
-            route: list(dataclasses.astuple(slot))
+            route: [slot.free_at, slot.clear_at, slot.interval, slot.learned_at]
             for route, slot in self.slots.items()
             if slot.free_at > now or (slot.interval and now - slot.learned_at <= LEARNED_FOR)
         }

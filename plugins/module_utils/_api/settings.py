@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import typing as t
@@ -21,14 +20,13 @@ MAX_API_TIMEOUT = 3600
 MAX_RETRY_TIMEOUT = 86400
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(t.NamedTuple):
     """The connection options shared by modules and plugins; seconds throughout.
 
     `key_source` tells where the key comes from, for messages.
     """
 
-    api_key: str = dataclasses.field(repr=False)
+    api_key: str
     api_url: str = DEFAULT_URL
     api_timeout: float = 60.0
     retry_timeout: float = 120.0
@@ -36,6 +34,10 @@ class Settings:
     validate_certs: bool = True
     ca_path: str | None = None
     key_source: str = "the option api_key"
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Settings(api_url={self.api_url!r})"
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Settings:
@@ -82,6 +84,11 @@ class Settings:
     def insecure(self) -> bool:
         """Whether the key would cross a network in the clear."""
         return self.api_url.startswith("http://") and not self.is_local
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine."""
+    return (host or "").lower() in LOOPBACK or re.fullmatch(r"127(\.\d{1,3}){3}", host or "") is not None
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:

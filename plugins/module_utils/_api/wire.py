@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
-import errno
 import http.client
 import io
 import os
 import re
-import ssl
 import traceback
 import typing as t
 import urllib.parse
 import zlib
 
 from .clock import Clock, Deadline
-from .settings import LOOPBACK
+from .errors import WireFault
+from .settings import is_loopback
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -41,11 +40,8 @@ MAX_FRAMING_BYTES = 1024 * 1024
 MAX_VALUES = 400_000
 """How many values a body may hold; each takes some hundred bytes once it is parsed."""
 PIECE = 65536
-_CONNECTION_NAME = r"^(?:<.* object at 0x[0-9a-f]+>|HTTPS?Connection(?:Pool)?\(.*?\)): "
-"""How urllib3 1.26 and 2 begin what they say of a connection."""
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PROXY_HOST = r"[\w.-]+|\[[0-9A-Fa-f:.%\w]+\]"
-_TUNNEL_FAILED = r"Tunnel connection failed: (\d{3}\b.*)"
 
 
 class Received(t.NamedTuple):
@@ -54,20 +50,6 @@ class Received(t.NamedTuple):
     status: int
     headers: t.Mapping[str, str]
     body: bytes
-
-
-class WireFault(Exception):
-    """There is no reply. `reason` is raw text: redact it before it is shown.
-
-    `sent`: the request may have arrived. `final`: the same would fail again. `invalid`: it is the fault of a setting.
-    """
-
-    def __init__(self, reason: str, *, sent: bool, final: bool = False, invalid: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
-        self.final = final or invalid
-        self.invalid = invalid
 
 
 class _TooSlow(Exception):
@@ -106,7 +88,9 @@ class Wire:
             # Without a Session: it adds passwords of a .netrc file, keeps cookies, and reads the bodies of redirects.
             return requests.Request(method, url, headers=headers, params=params, json=body, auth=_no_auth).prepare()
         except Exception as error:  # Whatever requests and urllib3 find wrong with it, nothing was sent.
-            raise WireFault(_root(error), sent=False, invalid=True) from error
+            from .wire_faults import root
+
+            raise WireFault(root(error), sent=False, invalid=True) from error
 
     def exchange(self, request: requests.PreparedRequest, *, verify: bool | str, limit: int) -> Received:
         """Send a request and return the whole reply, its body at most `limit` bytes. Raises WireFault, and no other."""
@@ -130,7 +114,10 @@ class Wire:
             raise
         except Exception as error:  # Of five libraries, and a write must not end in a traceback.
             self._bounds.abandon()
-            raise _fault(error, url, self._bounds.sent, proxy) from error
+            from .wire_faults import explained
+
+            variable, is_final = proxy and proxy.variable, isinstance(error, _TooLarge)
+            raise explained(error, url, self._bounds.sent, variable, final=is_final) from error
 
     def _bound(self, manager: t.Any) -> None:
         """Let all connections of a manager of urllib3 keep to the bounds."""
@@ -318,11 +305,6 @@ def _unpacked(pieces: c.Iterable[bytes]) -> c.Iterator[bytes]:
         raise _Broken("its compressed body is cut off")
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine."""
-    return (host or "").lower() in LOOPBACK or re.fullmatch(r"127(\.\d{1,3}){3}", host or "") is not None
-
-
 def _authorities(url: str, verify: bool | str) -> bool | str:
     """Which file vouches for servers where no option says so. Raises WireFault when it is missing."""
     if verify is not True or not url.startswith("https:"):
@@ -372,90 +354,3 @@ def _variable(value: str) -> str:
     """The environment variable with this value; proxies can also come from the settings of the system."""
     names = (name for name, found in os.environ.items() if name.lower().endswith("_proxy") and found == value)
     return next(names, "HTTPS_PROXY (or the system's proxy setting)")
-
-
-def _fault(error: Exception, url: str, sent: bool | None, proxy: _Proxy | None) -> WireFault:
-    """What a failed exchange means: it cannot be sent, it was not sent, or its reply is lost."""
-    reason = _root(error)
-    if sent is None and proxy is not None and isinstance(error, requests.exceptions.InvalidSchema):
-        reason = f"the proxy that {proxy.variable} names needs the Python library PySocks"
-    if sent is None and isinstance(error, ValueError):
-        return WireFault(reason, sent=False, invalid=True)
-    # Where no connection of ours was asked, some errors prove by themselves that there was none.
-    if sent is None:
-        sent = not _no_connection(error)
-    if sent:
-        return WireFault(reason, sent=True, final=isinstance(error, _TooLarge))
-    if proxy is not None and (fault := _proxy_fault(error, proxy)):
-        return fault
-    return _tls_fault(error, reason) or WireFault(
-        f"no connection ({reason})", sent=False, final=_is_refused(error) and is_loopback(_host(url))
-    )
-
-
-def _proxy_fault(error: Exception, proxy: _Proxy) -> WireFault | None:
-    """What the proxy refused, or None when it was the server behind it."""
-    tunnel = next((found for cause in _causes(error) if (found := re.match(_TUNNEL_FAILED, str(cause)))), None)
-    if tunnel:
-        reason = f"the proxy that {proxy.variable} names answered {tunnel[1]}"
-        return WireFault(reason, sent=False, final=tunnel[1][0] != "5")
-    if isinstance(error, requests.exceptions.ProxyError) or _no_connection(error):
-        reason = f"the proxy that {proxy.variable} names cannot be reached ({_system_text(error)})"
-        return WireFault(reason, sent=False, final=_is_refused(error))
-    return None
-
-
-def _tls_fault(error: Exception, reason: str) -> WireFault | None:
-    if not isinstance(error, requests.exceptions.SSLError):
-        return None
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return WireFault(
-            f"the certificate of the server is not trusted ({reason}). "
-            "Name the file of the authority that signed it in ca_path",
-            sent=False,
-            final=True,
-        )
-    cut_off = any(isinstance(cause, ssl.SSLEOFError) for cause in _causes(error)) or "EOF" in str(error)
-    return WireFault(f"no TLS connection ({reason}). Check api_url and ca_path", sent=False, final=not cut_off)
-
-
-def _no_connection(error: Exception) -> bool:
-    kinds = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, requests.ConnectTimeout)
-    return any(isinstance(cause, kinds) for cause in _causes(error))
-
-
-def _is_refused(error: BaseException) -> bool:
-    return any(isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED for cause in _chain(error))
-
-
-def _system_text(error: BaseException) -> str:
-    """What the system says of it: no name and no address."""
-    texts = [cause.strerror for cause in _chain(error) if isinstance(cause, OSError) and cause.strerror]
-    return texts[-1] if texts else type([*_causes(error)][-1]).__name__
-
-
-def _causes(error: BaseException) -> c.Iterator[BaseException]:
-    """An error and what it wraps, the innermost last."""
-    inner: t.Any = error
-    while isinstance(inner, BaseException):
-        yield inner
-        wrapped = (arg for arg in inner.args if isinstance(arg, BaseException))
-        inner = getattr(inner, "reason", None) or next(wrapped, None)
-
-
-def _chain(error: BaseException) -> c.Iterator[BaseException]:
-    """The same, and what they were raised from; urllib3 1.26 does not tell in any other way."""
-    *_outer, inner = _causes(error)
-    yield from _causes(error)
-    while (inner := t.cast("t.Any", inner.__cause__ or inner.__context__)) is not None:
-        yield inner
-
-
-def _root(error: BaseException) -> str:
-    """The innermost cause in plain words; the outer layers repeat the address and add object names."""
-    *_outer, inner = _causes(error)
-    return re.sub(_CONNECTION_NAME, "", str(inner) or type(inner).__name__).rstrip(".")
-
-
-def _host(url: str) -> str | None:
-    return urllib.parse.urlsplit(url).hostname

@@ -27,8 +27,9 @@ from .._api.errors import (
     WaitTimeout,
 )
 from .interrupts import Interrupted, TaskInterrupted, interruptible, is_abandoned
+from .kind import Kind, Write
 from .plan import Change
-from .resource import Item, Kind, T, Write
+from .resource import Item, T
 
 FIRST_POLL = 1.06
 """Seconds after a write before the first poll: the listing's own minimum interval (F2.4), and just over its margin."""

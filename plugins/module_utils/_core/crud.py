@@ -14,8 +14,9 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._api.errors import Exchange, ProtocolError, ServerError, VastError
+from .kind import Kind, Write
 from .plan import Change, Plan
-from .resource import Item, Kind, Ref, Write
+from .resource import Item, Ref
 
 SHOWN_WITHIN = 10.0
 """For how many seconds a write may stay invisible in the listing."""

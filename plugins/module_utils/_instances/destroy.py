@@ -9,11 +9,12 @@ import collections.abc as c
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
-from .._api.errors import Leaked, NotFound, VastError, WaitTimeout
+from .._api.errors import Invalid, Leaked, NotFound, VastError, WaitTimeout
+from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
-from .._core.resource import Item, Kind, Ref, Write
+from .._core.resource import Item, Ref
+from . import find
 from .cost import cost
-from .find import reread
 from .instance import Instance
 
 DESTROY = Route("DELETE", "/api/v0/instances/{id}/", 3.0)
@@ -32,6 +33,22 @@ def plan_destroy(current: Instance) -> Plan:
     name = current.display_name
     action = f"destroy {name}: its disk is lost, and it bills nothing any more"
     return Plan(name, (Change("state", current.state, "absent", action, sends={}),))
+
+
+def find_to_destroy(client: Client, target: find.Ref) -> Instance | None:
+    """The instance that is meant, or None when a complete listing has none; a label beside an id is a guard.
+
+    Raises Ambiguous when several carry the label, and Invalid when the instance does not carry that of the guard.
+    """
+    found = find.the_one(target, find.matching(client, target))
+    if found is not None and target.label is not None and found.label != target.label:
+        carries = f"carries the label {found.label!r}" if found.label else "carries no label"
+        raise Invalid(
+            f"instance {found.id} {carries}, not {target.label!r}, so nothing was destroyed. With state=absent the "
+            "label beside an id is the one that the instance must have.",
+            instance=found.result(),
+        )
+    return found
 
 
 def to_destroy(current: Instance) -> Removal:
@@ -77,7 +94,7 @@ class Destroy(Kind[Instance]):
 
     def read(self, client: Client, items: c.Sequence[Removal]) -> dict[Ref, Instance]:
         """Those of them that still exist; one whose contract is released does not (F3.4)."""
-        return {ref: each for ref, each in reread(client, items).items() if not each.is_unloaded}
+        return {ref: each for ref, each in find.reread(client, items).items() if not each.is_unloaded}
 
     def writes(self, items: c.Sequence[Removal], *, alone: bool) -> c.Iterator[tuple[Write, list[Removal]]]:
         """One request for up to 64, or one for each."""

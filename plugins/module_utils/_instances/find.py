@@ -57,39 +57,24 @@ def find(client: Client, target: Ref) -> Instance:
 
     One whose contract is released does not count: it cannot come back, and may lend its label to its successor.
     """
-    matching = _matching(client, target)
-    found = _only(target, matching)
+    listed = matching(client, target)
+    found = the_one(target, listed)
     if found is not None:
         return found
     if target.id is not None:
-        raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).{_gone(matching)}")
+        raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).{_gone(listed)}")
     what = f"No instance of this account carries the label {target.label!r} (by a complete listing)."
-    raise NotFound(what + _gone(matching))
+    raise NotFound(what + _gone(listed))
 
 
-def find_to_destroy(client: Client, target: Ref) -> Instance | None:
-    """The instance that is meant, or None when a complete listing has none; a label beside an id is a guard.
-
-    Raises Ambiguous when several carry the label, and Invalid when the instance does not carry that of the guard.
-    """
-    found = _only(target, _matching(client, target))
-    if found is not None and target.label is not None and found.label != target.label:
-        carries = f"carries the label {found.label!r}" if found.label else "carries no label"
-        raise Invalid(
-            f"instance {found.id} {carries}, not {target.label!r}, so nothing was destroyed. With state=absent the "
-            "label beside an id is the one that the instance must have.",
-            instance=found.result(),
-        )
-    return found
-
-
-def _matching(client: Client, target: Ref) -> list[Instance]:
+def matching(client: Client, target: Ref) -> list[Instance]:
+    """Those that are meant, released contracts among them, by a complete listing."""
     return [instance for instance in read(client, target.filters) if target.matches(instance)]
 
 
-def _only(target: Ref, matching: list[Instance]) -> Instance | None:
+def the_one(target: Ref, listed: list[Instance]) -> Instance | None:
     """The one that exists, if any does. Raises Ambiguous."""
-    found = [instance for instance in matching if not instance.is_unloaded]
+    found = [instance for instance in listed if not instance.is_unloaded]
     if len(found) > 1:
         ids = ", ".join(str(instance.id) for instance in found)
         raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
@@ -113,9 +98,9 @@ def one_of(found: list[Instance], label: str) -> Instance | None:
     return found[0] if found else None
 
 
-def _gone(matching: list[Instance]) -> str:
-    names = ", ".join(instance.display_name for instance in matching)
-    return f" Destroyed and still listed: {names}." if matching else ""
+def _gone(listed: list[Instance]) -> str:
+    names = ", ".join(instance.display_name for instance in listed)
+    return f" Destroyed and still listed: {names}." if listed else ""
 
 
 def reread(client: Client, items: c.Sequence[resource.Item[Instance]]) -> dict[resource.Ref, Instance]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import collections.abc as c
-import dataclasses
 import typing as t
 
 from .._api import listings
@@ -79,16 +78,19 @@ RESULT_FIELDS = (
 """Fields passed on as the API has them; whatever is not named here may hold a secret and stays out (F3.3)."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Instance:
+class Instance(t.NamedTuple):
     """One row of the listing. Judge its state by the properties, never by a single field (F3.4).
 
     `local`: an API on this machine listed it, so that it may have an address of this machine.
     """
 
     id: int
-    row: t.Mapping[str, t.Any] = dataclasses.field(repr=False)
-    local: bool = dataclasses.field(default=False, repr=False, compare=False)
+    row: t.Mapping[str, t.Any]
+    local: bool = False
+
+    def __repr__(self) -> str:
+        """Without the row, which may hold secrets."""
+        return f"Instance(id={self.id})"
 
     def text(self, field: str) -> str | None:
         """A text field without the white space that the API leaves around some."""

@@ -11,7 +11,7 @@ import time
 import typing as t
 
 from .instance import Instance
-from .switch import Move, Switch
+from .switching import Move, Switch
 
 BANNER = b"SSH-"
 MOST_BYTES = 8192

@@ -10,8 +10,9 @@ import collections.abc as c
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._api.errors import Invalid
+from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
-from .._core.resource import Item, Kind, Ref, Write
+from .._core.resource import Item, Ref
 from .find import reread
 from .instance import Instance
 from .watch import Watch, fingerprint, warn_of_foreign

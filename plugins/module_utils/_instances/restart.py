@@ -9,10 +9,12 @@ import collections.abc as c
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
+from .._core.kind import Write
 from .._core.plan import Change, Plan
-from .._core.resource import Item, Ref, Write
+from .._core.resource import Item, Ref
 from .instance import Instance
-from .switch import Move, Switch, plan_switch
+from .switch import plan_switch
+from .switching import Move, Switch
 from .watch import fingerprint, warn_of_foreign
 
 REBOOT = Route("PUT", "/api/v0/instances/reboot/{id}/", 1.0)

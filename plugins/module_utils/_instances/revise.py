@@ -9,8 +9,9 @@ import collections.abc as c
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
+from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
-from .._core.resource import Item, Kind, Ref, Write
+from .._core.resource import Item, Ref
 from .contents import Contents
 from .cost import price
 from .find import reread

@@ -8,8 +8,9 @@ from __future__ import annotations
 import collections.abc as c
 
 from .._api.client import Client, Route
+from .._core.kind import Kind, Write
 from .._core.plan import Change, body
-from .._core.resource import Item, Kind, Ref, Write
+from .._core.resource import Item, Ref
 from .endpoints import Endpoint
 from .endpoints import read as read_endpoints
 from .wanted import differs

@@ -14,8 +14,9 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Ambiguous, NotFound, ServerError, UnknownOutcome, VastError
 from .._core.converge import converge
+from .._core.kind import Kind, Write
 from .._core.plan import HIDDEN, Change, Plan
-from .._core.resource import Item, Kind, Ref, Write
+from .._core.resource import Item, Ref
 from . import workergroups
 from .editing import SHOWN_WITHIN, Endpoints
 from .endpoints import Endpoint, find, is_id, known

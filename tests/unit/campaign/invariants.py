@@ -288,7 +288,7 @@ def failure_is_told(run: Run) -> c.Iterator[str]:
     names = {str(options.get(key)) for key in ("id", "label", "name") if options.get(key)}
     for criteria in (options.get("select", {}), options.get("exclude", {})):
         names |= {str(named) for key in ("ids", "label", "gpu_name") for named in criteria.get(key, ())}
-    names |= subject_of(run.task).names(run.task)
+    names |= {name.replace("_", " ") for name in names} | subject_of(run.task).names(run.task)
     names |= {str(number) for number in run.before} | set(ENDPOINTS.values()) | {"/api/", "api_url"}
     if not values.get("url") and not any(name in values["msg"] for name in names):
         yield f"the message names nothing: {values['msg']}"

@@ -25,7 +25,7 @@ from unittest import mock
 import requests
 import urllib3.exceptions
 
-from ansible_collections.vastai.cloud.plugins.module_utils._api import clock, pacing, private_files, replies
+from ansible_collections.vastai.cloud.plugins.module_utils._api import clock, pacing, private_files, refusals
 from ansible_collections.vastai.cloud.tests.simulator import Simulator, lifecycle
 from ansible_collections.vastai.cloud.tests.simulator import server as simulator_server
 from ansible_collections.vastai.cloud.tests.simulator.application import Outcome
@@ -283,7 +283,7 @@ class World:
             mock.patch.object(pacing, "machine_time", self.clock.now),
             # Whoever has a lock is a task that this one interrupts, and lets go of it no sooner.
             mock.patch.object(private_files, "MAX_LOCK_WAIT", -1.0),
-            *(mock.patch.object(module, "time", wall) for module in (replies, *_timed())),
+            *(mock.patch.object(module, "time", wall) for module in (refusals, *_timed())),
             mock.patch.object(simulator_server, "time", types.SimpleNamespace(sleep=self._drip)),
             mock.patch.object(requests.adapters.HTTPAdapter, "send", self._sending(requests.adapters.HTTPAdapter.send)),
         ]

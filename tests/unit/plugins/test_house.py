@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import pathlib
@@ -13,10 +12,10 @@ import sys
 
 import pytest
 
-from .harness import COLLECTION, NAMES
+from ...benchmarks.closures import closure, imported, imported_at_once, without_docs
+from .harness import COLLECTION, KEY, NAMES, URL, instance_row
 
 PLUGINS = COLLECTION / "plugins"
-BASE = "ansible_collections.vastai.cloud.plugins."
 BELOW: dict[str, set[str]] = {
     "_api": set(),
     "_core": {"_api"},
@@ -37,8 +36,11 @@ TEARDOWN = next(path for name in ("teardown.py", "endpoints.py") if (path := SER
 MAX_SHIPPED = 256 * 1024
 MAX_SHIPPED_TO_RENT = 384 * 1024
 """For the modules that create and destroy; what only that needs is shipped, and imported when it is needed."""
-MAX_IMPORTED = 146 * 1024
+MAX_IMPORTED = 128 * 1024
 MAX_FILES = 22
+MAX_IMPORTED_TO_RENT = 184 * 1024
+MAX_FILES_TO_RENT = 30
+"""What a task without changes imports; the latter for one that would rent the instance if it did not exist."""
 MAX_OF_MANY_DOMAINS = 288 * 1024
 """The reaper alone acts on instances and volumes and has to know the workers of endpoints."""
 FILES = sorted(path for path in PLUGINS.rglob("*.py"))
@@ -48,34 +50,6 @@ def package(path: pathlib.Path) -> str:
     """The package of a file: that below module_utils, else the kind of plugin."""
     parts = path.relative_to(PLUGINS).parts
     return parts[1] if parts[0] == "module_utils" else parts[0]
-
-
-def imported(path: pathlib.Path) -> set[pathlib.Path]:
-    """The files of ours that a file imports, wherever in it."""
-    found: set[pathlib.Path] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom):
-            continue
-        if node.level:
-            base = path.parents[node.level - 1]
-        elif (node.module or "").startswith(BASE[:-1]):
-            base = PLUGINS.parents[3]
-        else:
-            continue
-        target = base.joinpath(*(node.module or "").split("."))
-        candidates = [target.with_suffix(".py"), *(target / f"{alias.name}.py" for alias in node.names)]
-        found |= {candidate for candidate in candidates if candidate.is_file()}
-    return found
-
-
-def closure(path: pathlib.Path) -> set[pathlib.Path]:
-    """All that a module ships with it, itself included."""
-    found, waiting = {path}, [path]
-    while waiting:
-        new = imported(waiting.pop()) - found
-        found |= new
-        waiting += new
-    return found
 
 
 def test_the_imports_are_found() -> None:
@@ -120,59 +94,69 @@ def test_what_a_module_ships_is_bounded(name: str, capsys: pytest.CaptureFixture
     assert size <= {**larger, "vast_reaper": MAX_OF_MANY_DOMAINS}.get(name, MAX_SHIPPED)
 
 
-def test_what_a_task_without_changes_imports_is_bounded() -> None:
-    """In a process of its own, with the listing answered in place."""
-    script = f"""
-import json, sys
-from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
-from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, Deadline, Waits
+TASK = """
+import contextlib, io, json, sys
+from ansible.module_utils import basic
+from ansible_collections.vastai.cloud.plugins.module_utils._api import wire
 from ansible_collections.vastai.cloud.plugins.modules import vast_instance
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance, switch
-from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import outcome
-row = {{"id": 1, "actual_status": "running", "intended_status": "running", "cur_state": "running"}}
-item = switch.to_switch(instance.Instance(1, row), "running", None)
-switch.switch(None, [item], "running", Waits(True, 9, 1), None)
-outcome(item, "instance", planned=False)
-ours = [module for name, module in sys.modules.items() if name.startswith({BASE!r})]
-print(json.dumps([module.__file__ for module in ours if module.__file__]))
+row, options = json.loads(sys.argv[1])
+reply = {"success": True, "total_instances": 1, "next_token": None, "instances": [row]}
+wire.Wire.exchange = lambda *_request, **_options: (200, {}, json.dumps(reply).encode())
+basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode(), "legacy"
+said = io.StringIO()
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(said):
+    vast_instance.main()
+result = json.loads(said.getvalue())
+files = [module.__file__ for name, module in sys.modules.items() if name.startswith("ansible_collections.vastai.cloud")]
+print(json.dumps([result.get("changed", result), result.get("instance"), [name for name in files if name]]))
 """
-    path = os.pathsep.join([str(COLLECTION.parents[2]), *sys.path])
+
+
+@pytest.mark.parametrize(
+    ("options", "most_files", "most_bytes"),
+    [
+        pytest.param({"id": 4711, "state": "running"}, MAX_FILES, MAX_IMPORTED, id="by id"),
+        pytest.param(
+            {
+                "label": "train-01",
+                "state": "running",
+                "image": "pytorch/pytorch",
+                "disk": 20,
+                "offer": {"gpu_name": ["RTX 4090"], "max_price": 0.5},
+            },
+            MAX_FILES_TO_RENT,
+            MAX_IMPORTED_TO_RENT,
+            id="rented before",
+        ),
+    ],
+)
+def test_what_a_task_without_changes_imports_is_bounded(
+    options: dict[str, object], most_files: int, most_bytes: int, tmp_path: pathlib.Path
+) -> None:
+    """A whole run of the module in a process of its own, late imports included; the listing is answered in place."""
+    given = {"api_key": KEY, "api_url": URL, **options}
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", TASK, json.dumps([instance_row(), given])],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": path},
+        timeout=60,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(COLLECTION.parents[2]), *sys.path]),
+            "XDG_CACHE_HOME": str(tmp_path),
+        },
     )
-    files = [pathlib.Path(name) for name in json.loads(done.stdout) if not name.endswith("__init__.py")]
-    sizes = {path.relative_to(PLUGINS): path.stat().st_size for path in files}
-    assert len(files) <= MAX_FILES, sorted(sizes)
-    code = sum(len(without_docs(path)) for path in files)
-    assert code <= MAX_IMPORTED, sizes
-
-
-def without_docs(path: pathlib.Path) -> str:
-    """A file without the documentation blocks of a module, which are for readers of its source only."""
-    text = path.read_text()
-    return text[text.index("import typing") :] if path.parent.name == "modules" else text
+    changed, instance, names = json.loads(done.stdout)
+    assert changed is False
+    assert instance["ssh"]["via"] == "direct"
+    files = [pathlib.Path(name) for name in names if not name.endswith("__init__.py")]
+    sizes = {str(path.relative_to(PLUGINS)): len(without_docs(path)) for path in files}
+    assert len(files) <= most_files, sorted(sizes)
+    assert sum(sizes.values()) <= most_bytes, sizes
 
 
 RENTING_ONLY = ("rent.py", "offers.py", "memory.py", "destroy.py", "converge.py", "revise.py", "reach.py", "logs.py")
-
-
-def imported_at_once(path: pathlib.Path) -> set[pathlib.Path]:
-    """All that is imported with a file, apart from what its functions import and what only types need."""
-    found, waiting = {path}, [path]
-    while waiting:
-        current = waiting.pop()
-        for node in ast.parse(current.read_text()).body:
-            if isinstance(node, ast.ImportFrom) and node.level:
-                target = current.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-                candidates = [target.with_suffix(".py"), *(target / f"{alias.name}.py" for alias in node.names)]
-                new = {candidate for candidate in candidates if candidate.is_file()} - found
-                found |= new
-                waiting += new
-    return found
 
 
 def test_a_second_run_of_a_rented_instance_imports_nothing_that_only_renting_needs() -> None:

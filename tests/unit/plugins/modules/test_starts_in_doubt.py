@@ -190,7 +190,7 @@ def test_an_exception_while_it_waits_is_undone_and_typed(
         raise OverflowError("int too large")
 
     monkeypatch.setattr(
-        "ansible_collections.vastai.cloud.plugins.module_utils._instances.switch.Switch.missing", breaks
+        "ansible_collections.vastai.cloud.plugins.module_utils._instances.switching.Switch.missing", breaks
     )
     task = options(api, module)
     put(api, "running")

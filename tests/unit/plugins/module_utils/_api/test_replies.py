@@ -29,7 +29,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     VastError,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._api.redact import Redactor
-from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import Reply, error_from_reply
+from ansible_collections.vastai.cloud.plugins.module_utils._api.refusals import error_from_reply
+from ansible_collections.vastai.cloud.plugins.module_utils._api.replies import Reply
 
 from ...harness import KEY, FakeClock
 

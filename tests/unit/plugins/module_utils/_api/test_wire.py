@@ -17,11 +17,11 @@ import requests
 from urllib3.exceptions import MaxRetryError
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import client as clients
-from ansible_collections.vastai.cloud.plugins.module_utils._api import wire
+from ansible_collections.vastai.cloud.plugins.module_utils._api import settings, wire, wire_faults
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import VastError
-from ansible_collections.vastai.cloud.plugins.module_utils._api.wire import Wire, WireFault
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import VastError, WireFault
+from ansible_collections.vastai.cloud.plugins.module_utils._api.wire import Wire
 
 from ...harness import KEY, FakeClock
 from .server import (
@@ -329,7 +329,7 @@ def test_the_key_never_goes_to_a_proxy_on_the_way_to_this_machine(serve: Serve, 
     ],
 )
 def test_which_hosts_are_this_machine(host: str | None, own: bool) -> None:
-    assert wire.is_loopback(host) is own
+    assert settings.is_loopback(host) is own
 
 
 def test_an_address_elsewhere_is_asked_for_through_the_proxy(serve: Serve, variable: SetVariable) -> None:
@@ -493,7 +493,7 @@ TLS = requests.exceptions.SSLError
 
 
 def fault(error: Exception) -> WireFault:
-    return wire._fault(error, TLS_VAST, False, None)
+    return wire_faults.explained(error, TLS_VAST, False, None, final=False)
 
 
 def test_a_certificate_that_is_not_trusted_is_final() -> None:

@@ -24,8 +24,9 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._core import converge as engine
 from ansible_collections.vastai.cloud.plugins.module_utils._core.converge import converge, rolling
+from ansible_collections.vastai.cloud.plugins.module_utils._core.kind import Kind, Write
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
-from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item, Kind, Ref, Write, outcome
+from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item, Ref, outcome
 
 SET = Route("PUT", "/things/{id}/", 1.0)
 SET_MANY = Route("PUT", "/things/", 1.0)
