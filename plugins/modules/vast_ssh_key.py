@@ -167,6 +167,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, Move, bring, outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.named import named
 
 OPTIONS: Spec = {
     "public_key": {"type": "str", "no_log": False},
@@ -196,7 +197,7 @@ def given_refs(module: VastModule) -> list[Ref] | None:
         return None
     if names is not None and not names:
         raise Invalid("instances must not be empty; omit it instead.")
-    return [Ref.from_text(name) for name in names or ()]
+    return [named(name, "instances") for name in names or ()]
 
 
 def run(module: VastModule) -> dict[str, t.Any]:

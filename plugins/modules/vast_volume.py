@@ -188,9 +188,11 @@ from ansible_collections.vastai.cloud.plugins.module_utils._account import volum
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_id, check_number
-from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, bring, is_id, outcome
+from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, bring, outcome
+from ansible_collections.vastai.cloud.plugins.module_utils._core.rows import is_id
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import IDS_IN_A_FILTER, read
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.named import named
 
 OPTIONS: Spec = {
     "name": {"type": "str", "required": True},
@@ -210,7 +212,7 @@ def checked(options: t.Mapping[str, t.Any]) -> Ref | None:
         if options[name] is not None:
             check_number(options[name], name, least, MAX_ID)
     near = options["near_instance"]
-    return None if near is None else Ref.from_text(near)
+    return None if near is None else named(near, "near_instance")
 
 
 def machine_of(client: Client, ref: Ref) -> int:

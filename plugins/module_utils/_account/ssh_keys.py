@@ -14,9 +14,11 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.errors import Invalid, NotFound
-from .._core.crud import Crud, Entry, Move, Row, checked_rows, plan_presence, to_bring
+from .._api.private_keys import holds_private_key
+from .._core.crud import Crud, Entry, Move, plan_presence, to_bring
 from .._core.plan import Change
 from .._core.resource import Ref, Write
+from .._core.rows import Row, checked_rows
 
 LIST = Route("GET", "/api/v0/ssh/", 1.0)
 CREATE = Route("POST", "/api/v0/ssh/", 1.0)
@@ -27,7 +29,6 @@ DETACH = Route("DELETE", "/api/v0/instances/{id}/ssh/{key}/", 2.0)
 
 MAX_KEY = 16_384
 """Characters; no public key is longer."""
-PRIVATE = re.compile(r"PRIVATE KEY|PuTTY-User-Key-File|SSH2 ENCRYPTED")
 EMPTY_TEXT = r"\bno ssh[ _]keys?\b"
 """What an account without keys answers with a 404."""
 TYPE = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]{3,60}")
@@ -57,7 +58,7 @@ class PublicKey(t.NamedTuple):
 
 def parse(text: str) -> PublicKey:
     """A public key from its line. Raises Invalid for anything else, without showing it."""
-    if PRIVATE.search(text):
+    if holds_private_key(text):
         raise Invalid("This is a private key. Nothing was sent. Give the public key, usually the file with .pub.")
     lines = [line.strip() for line in text[:MAX_KEY].splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) != 1 or len(text) > MAX_KEY:

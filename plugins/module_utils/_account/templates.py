@@ -14,11 +14,12 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Exchange, Invalid, NotFound, ProtocolError
-from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, malformed, plan_presence, to_bring
+from .._core.crud import Crud, Entry, Move, bring, plan_presence, to_bring
 from .._core.plan import Change
 from .._core.resource import Ref, Write
+from .._core.rows import Row, checked_rows, is_id, malformed
+from .._core.user import USER, user_row
 
-USER = Route("GET", "/api/v0/users/current/", 1.0)
 LIST = Route("GET", "/api/v0/template/", 3.0)
 CREATE = Route("POST", "/api/v0/template/", 3.0)
 UPDATE = Route("PUT", "/api/v0/template/", 3.0)
@@ -300,7 +301,7 @@ def shown(row: Row) -> dict[str, t.Any]:
 
 def current_user(client: Client) -> int:
     """The id of the user whose key it is (F6.3). Raises PermissionDenied without the right `user_read`."""
-    number = client.call(USER).get("id")
+    number = user_row(client).get("id")
     if not is_id(number):
         raise ProtocolError(
             "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",

@@ -12,7 +12,7 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Kind, Ref, Write
-from .charges import volumes
+from .volume_listing import volumes
 
 DELETE = Route("DELETE", "/api/v0/volumes/", 5.5)
 GONE_WITHIN = 20.0

@@ -13,10 +13,11 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, rounds
 from .._api.errors import Ambiguous, BudgetExceeded, Invalid, Unavailable, WaitTimeout
 from .._core.amounts import HOURS_A_MONTH, amount
-from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, plan_presence, to_bring
+from .._core.crud import Crud, Entry, Move, bring, plan_presence, to_bring
 from .._core.plan import Change
 from .._core.resource import Ref, Write
-from .charges import volumes
+from .._core.rows import Row, checked_rows, is_id
+from .volume_listing import volumes
 from .volume_rows import DELETE
 
 SEARCH = Route("POST", "/api/v0/volumes/search/", 2.0, reads=True)

@@ -93,14 +93,23 @@ def rent(account: Account, request: Request) -> Reply:
     return json_reply({"success": True, "volume_name": f"V.{new}", "volume_id": new})
 
 
+def lately(account: Account) -> set[int]:
+    """The instances that were destroyed a moment ago."""
+    since = account.clock.now() - account.clock.scaled(account.timings.volume_release)
+    return {each.id for each in account.destroyed if each.billed_until > since}
+
+
 def is_held(account: Account, row: Row) -> bool:
     """By an instance, or by one that was destroyed a moment ago."""
-    since = account.clock.now() - account.clock.scaled(account.timings.volume_release)
-    lately = {each.id for each in account.destroyed if each.billed_until > since}
-    return any(number in account.instances or number in lately for number in row["instances"])
+    return any(number in account.instances or number in lately(account) for number in row["instances"])
 
 
 def listing(account: Account, _request: Request) -> Reply:
+    gone = {each.id for each in account.destroyed} - lately(account)
+    for row in account.table("volumes").values():
+        if gone & set(row["instances"]):
+            row["instances"] = [number for number in row["instances"] if number not in gone]
+            row["status"] = "in-use" if row["instances"] else "created"
     return json_reply({"success": True, "volumes": [*account.table("volumes").values()]})
 
 
