@@ -9,7 +9,6 @@ from typing import Any
 
 from ..checks import as_list, as_mapping, check_names
 from ..ledger import left, volume_costs
-from ..listing import OPERATORS
 from ..machines import machines
 from ..model import Account, Row
 from ..reply import Reply, invalid_args, json_reply, refusal
@@ -50,6 +49,15 @@ def offers(account: Account) -> list[Row]:
             "disk_space": machine.disk_space - used.get(machine.id, 0.0),
             "storage_cost": machine.storage_cost,
             "geolocation": machine.geolocation,
+            "host_id": machine.host_id,
+            "verification": machine.verification,
+            "external": False,
+            "static_ip": machine.static_ip,
+            "reliability": machine.reliability,
+            "duration": machine.duration,
+            "inet_down": machine.inet_down,
+            "inet_up": machine.inet_up,
+            "disk_bw": 2104.0,
         }
         for machine in machines(account).values()
         if machine.listed
@@ -61,10 +69,8 @@ def search(account: Account, request: Request) -> Reply:
     if not isinstance(query, dict):
         return json_reply({"error": "invalid_request", "msg": "Invalid query: must be dict of conditions"}, 400)
     rows = offers(account)
-    for column, conditions in query.items():
-        for op, value in conditions.items() if isinstance(conditions, dict) else ():
-            if op in OPERATORS:
-                rows = [row for row in rows if column not in row or market.compare(op, row[column], value)]
+    for test in market.tests_of(account, query):
+        rows = [row for row in rows if test(row)]
     return json_reply({"offers": sorted(rows, key=lambda row: float(row["storage_cost"]))[:MOST_ROWS]})
 
 

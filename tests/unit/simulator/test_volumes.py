@@ -24,6 +24,8 @@ def test_offers_are_found_and_rented_until_there_is_no_room(start: Start) -> Non
     api = start({"machines": MACHINES})
     assert found(api, {}) == [502, 501]
     assert found(api, {"disk_space": {"gte": 100}, "order": [], "limit": 5}) == [501]
+    assert found(api, {"geolocation": {"in": ["XX"]}}) == []
+    assert found(api, {"verified": {"eq": True}, "external": {"eq": False}, "unheard_of": {"eq": 1}}) == [502, 501]
     (offer,) = api.post(f"{PATH}search/", {"machine_id": {"eq": 501}}).json()["offers"]
     reply = api.put(PATH, {"id": offer["id"], "size": 150, "name": "data"}).json()
     assert reply["volume_name"] == f"V.{reply['volume_id']}"
