@@ -28,6 +28,8 @@ DELETE = Route("DELETE", "/api/v0/template/", 3.0)
 MARKER = "Kept by vastai.cloud for user {id}."
 """The last line of `desc`: the API gives another account's template to whoever asks for the same contents (F6.3)."""
 _MARKER = r"Kept by vastai\.cloud for user \d+\.\Z"
+MAX_PAGES = 40
+"""So many pages of a search are read. The reference knows no pages, a newer form of the route does (F6.3)."""
 EMPTY_TEXT = r"no templates? found"
 STALE_TEXT = r"none found for given hash|invalid_template|hash.{0,40}(mismatch|stale|not match)"
 RUNTYPES: t.Mapping[str, tuple[str, bool, bool, bool]] = {
@@ -310,19 +312,53 @@ def current_user(client: Client) -> int:
     return t.cast(int, number)
 
 
+class Found(t.NamedTuple):
+    """The templates of a search, and how many more there are at least that it does not show."""
+
+    rows: list[Row]
+    more: int
+
+
 def read(client: Client, filters: Row) -> list[Row]:
-    """All templates that match, own and public ones; none are a refusal with a text of its own (F6.3)."""
+    """All templates that match, own and public ones. Raises ProtocolError unless they are all."""
+    found = search(client, filters)
+    if found.more:
+        shows = len(found.rows)
+        raise malformed(client, LIST, "template", f"it announces {shows + found.more} and shows {shows}")
+    return found.rows
+
+
+def search(client: Client, filters: Row) -> Found:
+    """The templates that match, from up to MAX_PAGES pages, where there are pages (F6.3)."""
+    params = {"select_filters": json.dumps(filters), "select_cols": '["*"]'}
+    rows: list[Row] = []
+    tokens: set[str] = set()
+    for _page in range(MAX_PAGES):
+        reply = _page_of(client, params)
+        rows = checked_rows(client, LIST, [*rows, *_rows(client, reply)], "template")
+        token = reply.get("next_token")
+        if token in (None, ""):
+            total = reply.get("templates_found")
+            return Found(rows, max(0, t.cast(int, total) - len(rows)) if is_id(total) else 0)
+        if not isinstance(token, str) or token in tokens:
+            raise malformed(client, LIST, "template", "a page names no new page")
+        tokens.add(token)
+        params["after_token"] = token
+    return Found(rows, 1)
+
+
+def _page_of(client: Client, params: t.Mapping[str, str]) -> Row:
+    """One reply; no templates are a refusal with a text of its own (F6.3)."""
     try:
-        reply = client.call(LIST, params={"select_filters": json.dumps(filters), "select_cols": '["*"]'})
+        return client.call(LIST, params=params)
     except (Invalid, NotFound) as error:
         if re.search(EMPTY_TEXT, error.msg.lower()):
-            return []
+            return {"templates": []}
         raise
-    rows = checked_rows(client, LIST, reply.get("templates"), "template")
-    total = reply.get("templates_found")
-    if is_id(total) and t.cast(int, total) > len(rows):
-        raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
-    return rows
+
+
+def _rows(client: Client, reply: Row) -> list[Row]:
+    return checked_rows(client, LIST, reply.get("templates"), "template")
 
 
 def to_keep(client: Client, kind: Templates, state: str) -> tuple[list[Move], list[Row]]:

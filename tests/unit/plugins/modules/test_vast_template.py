@@ -434,3 +434,50 @@ def test_info_is_refused(api: Api) -> None:
         "GET", PATH, {"success": False, "msg": "no"}, status=403, query={"select_filters": {}, "select_cols": ["*"]}
     )
     assert run_module(INFO)["error_class"] == "permission"
+
+
+def page(api: Api, token: str | None, reply: t.Any, **fields: t.Any) -> None:
+    """Declare one page of the search for all, the one after a token."""
+    query = {"select_filters": {}, "select_cols": ["*"], **({} if token is None else {"after_token": token})}
+    api.expect("GET", PATH, {"success": True, "templates": reply, **fields}, query=query)
+
+
+def test_info_reads_pages_to_the_end(api: Api) -> None:
+    page(api, None, [row(8)], templates_found=1, next_token="t1")
+    page(api, "t1", [row(9)], templates_found=1, next_token=None)
+    result = succeed(INFO)
+    assert (ids(result), result["more"]) == ([8, 9], False)
+
+
+@pytest.mark.parametrize(("total", "more"), [(2, False), (3, True), (None, False), (True, False), (1, False)])
+def test_info_tells_that_there_may_be_more(api: Api, total: t.Any, more: bool) -> None:
+    page(api, None, [row(8), row(9)], templates_found=total)
+    result = succeed(INFO)
+    assert (ids(result), result["more"]) == ([8, 9], more)
+
+
+def test_info_reads_so_many_pages_and_no_more(api: Api) -> None:
+    for number in range(40):
+        page(api, f"t{number}" if number else None, [row(number + 1)], next_token=f"t{number + 1}")
+    result = succeed(INFO)
+    assert (len(ids(result)), result["more"]) == (40, True)
+
+
+def test_info_reads_a_last_page_without_any(api: Api) -> None:
+    page(api, None, [row(8)], next_token="t1")
+    api.expect("GET", PATH, NONE, query={"select_filters": {}, "select_cols": ["*"], "after_token": "t1"})
+    assert ids(succeed(INFO)) == [8]
+
+
+@pytest.mark.parametrize("token", ["t1", 7])
+def test_info_does_not_turn_in_circles(api: Api, token: t.Any) -> None:
+    page(api, None, [row(8)], next_token="t1")
+    page(api, "t1", [row(9)], next_token=token)
+    assert "names no new page" in fail_as(INFO, "protocol")["msg"]
+
+
+@pytest.mark.parametrize("second", [[row(8)], None, [{"id": None}]])
+def test_info_does_not_believe_half_a_page(api: Api, second: t.Any) -> None:
+    page(api, None, [row(8)], next_token="t1")
+    page(api, "t1", second)
+    fail_as(INFO, "protocol", "The listing of templates")
