@@ -126,7 +126,9 @@ templates:
       type: str
     # end
 more:
-  description: Whether there may be more templates than were returned, so that nothing follows from one that is missing.
+  description: >-
+    Whether there are pages that were not read, so that nothing follows from a template that is missing. Ask for less
+    then.
   returned: success
   type: bool
   sample: false
@@ -200,7 +202,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
     return {
         "changed": False,
         "templates": [templates.shown(row) for row in sorted(found, key=lambda row: int(row["id"]))],
-        "more": bool(answer.more),
+        "more": answer.more,
     }
 
 

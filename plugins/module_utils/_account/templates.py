@@ -313,23 +313,25 @@ def current_user(client: Client) -> int:
 
 
 class Found(t.NamedTuple):
-    """The templates of a search, and how many more there are at least that it does not show."""
+    """The templates of a search, and whether it has pages that were not read."""
 
     rows: list[Row]
-    more: int
+    more: bool
 
 
 def read(client: Client, filters: Row) -> list[Row]:
     """All templates that match, own and public ones. Raises ProtocolError unless they are all."""
     found = search(client, filters)
     if found.more:
-        shows = len(found.rows)
-        raise malformed(client, LIST, "template", f"it announces {shows + found.more} and shows {shows}")
+        raise malformed(client, LIST, "template", f"it has more than {MAX_PAGES} pages")
     return found.rows
 
 
 def search(client: Client, filters: Row) -> Found:
-    """The templates that match, from up to MAX_PAGES pages, where there are pages (F6.3)."""
+    """The templates that match, from up to MAX_PAGES pages, where there are pages (F6.3).
+
+    Raises ProtocolError for an end that shows less than it announces.
+    """
     params = {"select_filters": json.dumps(filters), "select_cols": '["*"]'}
     rows: list[Row] = []
     tokens: set[str] = set()
@@ -339,12 +341,14 @@ def search(client: Client, filters: Row) -> Found:
         token = reply.get("next_token")
         if token in (None, ""):
             total = reply.get("templates_found")
-            return Found(rows, max(0, t.cast(int, total) - len(rows)) if is_id(total) else 0)
+            if is_id(total) and t.cast(int, total) > len(rows):
+                raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
+            return Found(rows, more=False)
         if not isinstance(token, str) or token in tokens:
             raise malformed(client, LIST, "template", "a page names no new page")
         tokens.add(token)
         params["after_token"] = token
-    return Found(rows, 1)
+    return Found(rows, more=True)
 
 
 def _page_of(client: Client, params: t.Mapping[str, str]) -> Row:
