@@ -10,7 +10,8 @@ short_description: Keep a volume of a Vast.ai account
 version_added: 0.3.0
 description:
   - Rents a volume on a machine, or deletes it. A volume is known by its name and its machine.
-  - An instance can only use a volume of its own machine, and only when it is created with it.
+  - An instance can only use a volume of its own machine, and only when it is created with it, see the option
+    O(vastai.cloud.vast_instance#module:volumes).
   - A volume bills until it is deleted, whether an instance uses it or not.
 author:
   - vastai.cloud contributors (@vastai-cloud)
@@ -133,6 +134,7 @@ attributes:
   idempotent:
     support: full
 seealso:
+  - module: vastai.cloud.vast_instance
   - module: vastai.cloud.vast_account_info
   - module: vastai.cloud.vast_cost_info
 """

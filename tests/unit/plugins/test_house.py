@@ -157,7 +157,17 @@ def without_docs(path: pathlib.Path) -> str:
     return text[text.index("import typing") :] if path.parent.name == "modules" else text
 
 
-RENTING_ONLY = ("rent.py", "offers.py", "memory.py", "destroy.py", "converge.py", "revise.py", "reach.py", "logs.py")
+RENTING_ONLY = (
+    "rent.py",
+    "mounts.py",
+    "offers.py",
+    "memory.py",
+    "destroy.py",
+    "converge.py",
+    "revise.py",
+    "reach.py",
+    "logs.py",
+)
 
 
 def imported_at_once(path: pathlib.Path) -> set[pathlib.Path]:
