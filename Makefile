@@ -16,7 +16,7 @@ tests tools playbooks plugins changelogs:
 	@$(MAKE) --no-print-directory help >&2
 	@exit 2
 
-.PHONY: help demo test lint units integration core matrix packaging docs faults mutants bench format build clean
+.PHONY: help demo test lint units integration client core matrix packaging docs faults mutants bench format build clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -36,6 +36,9 @@ units: ## run the unit tests and the coverage gate
 integration: ## run the integration targets against the simulator
 	@$(PYTHON) tools/test.py --only integration
 
+client: ## run the commands of the official client, unmodified, against the simulator
+	@$(PYTHON) tools/test.py --only official-client
+
 core: ## sanity, units and integration on one ansible-core: make core CORE=2.21
 	@$(PYTHON) tools/test.py --core $(or $(CORE),$(error say which, as in: make core CORE=2.21))
 
@@ -54,7 +57,7 @@ faults: ## play random tasks and faults against the simulator; make faults FAULT
 mutants: ## change the code and see whether a unit test notices (long); make mutants MUTANTS="--file _core/plan.py"
 	@$(PYTHON) tools/mutants.py $(MUTANTS)
 
-bench: ## measure tasks, fleets and inventories side by side with the official client; make bench BENCH="--only many"
+bench: ## measure tasks, fleets, rentals and inventories side by side with the official client; make bench BENCH="--only many"
 	@$(PYTHON) tools/bench.py $(BENCH)
 
 format: ## lay out the Python files as the lint wants them

@@ -46,7 +46,6 @@ def bench(arguments: Sequence[str]) -> int:
 def client_options() -> list[str]:
     """Where the client is; nothing when it cannot be had here, which leaves its rows out of the tables."""
     client = workspace.Venv("client")
-    client.requirements = BENCHMARKS / "client.txt"
     try:
         client.ensure(LOG)
     except workspace.ToolError as error:

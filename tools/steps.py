@@ -44,11 +44,14 @@ def say(text: str) -> None:
 class Lane:
     """Steps that run one after the other, with a copy of the tree and a home of their own."""
 
-    def __init__(self, name: str, steps: Sequence[str], core: Core | None = None, part: Part = ALL_OF_IT) -> None:
+    def __init__(
+        self, name: str, steps: Sequence[str], core: Core | None = None, part: Part = ALL_OF_IT, share: str = ""
+    ) -> None:
         self.name = name
         self.steps = steps
         self.core = core
         self.part = part
+        self.share = share
         self.tree = workspace.Tree(f"lanes/{name}")
         self.home = workspace.BUILD / "homes" / name
 
@@ -92,12 +95,13 @@ class Lane:
 
 def label(step: str, lane: Lane) -> str:
     """What a step of a lane is called in the results and the logs."""
-    return f"{step}-{lane.core.version}" if lane.core else step
+    return f"{step}-{lane.core.version}{lane.share}" if lane.core else step
 
 
 Step = Callable[[Lane, Path], Tally]
 CORE = workspace.Venv("core")
 LINT = workspace.Venv("lint")
+CLIENT = workspace.Venv("client")
 
 
 def verdict(*codes: int) -> Tally:
@@ -165,6 +169,21 @@ def coverage(lane: Lane, log: Path) -> Tally:
         output.writelines(f"missed: {place}\n" for place in found.missed)
         output.writelines(f"no unit test imports {name}\n" for name in found.unreached)
     return verdict(found.branches < LEAST_BRANCH_COVERAGE, len(found.unreached))
+
+
+def official_client(lane: Lane, log: Path) -> Tally:
+    """Let the official client, unmodified, talk to the simulator."""
+    try:
+        CLIENT.ensure(workspace.venv_log(CLIENT))
+    except workspace.ToolError as error:
+        say(f"LEFT OUT: the official client: {error}")
+        return SKIPPED
+    lane.forget("junit/official-client.xml")
+    report = lane.output / "junit" / "official-client.xml"
+    tests = ("-q", "-p", "no:cacheprovider", f"--junitxml={report}", "tests/official_client")
+    collections, python = str(lane.tree.collections), str(CLIENT.python)
+    code = lane.run(LINT, log, "python", "-m", "pytest", *tests, PYTHONPATH=collections, OFFICIAL_CLIENT=python)
+    return settle(code, junit_tally(report.parent, report.name))
 
 
 def build(_lane: Lane, log: Path) -> Tally:
@@ -260,6 +279,7 @@ ONCE: Mapping[str, Step] = {
     "docs": docs,
     "changelog": changelog,
     "coverage": coverage,
+    "official-client": official_client,
     "build": build,
     "galaxy-import": galaxy_import,
     "execution-environment": execution_environment,

@@ -23,6 +23,8 @@ WORKERS = 2
 # its life and list the inventory. The simulator and the random sequences know little of a core: the oldest takes them.
 SOME_UNITS: Part = {"units": ("tests/unit/plugins/",)}
 SOME_TARGETS: Part = {"integration": ("inventory_untrusted", "inventory_vast_instances", "vast_instance")}
+# All of them take long, so that they are shared out as their aliases say.
+GROUPS = ("shippable/posix/group1/", "shippable/posix/group2/")
 
 
 def parts(cores: Sequence[Core], *, of_everything: bool) -> dict[Core, Part]:
@@ -45,13 +47,19 @@ def busy_lanes(chosen: Sequence[str], cores: dict[Core, Part]) -> list[Lane]:
 
 def waiting_lanes(chosen: Sequence[str], cores: dict[Core, Part]) -> list[Lane]:
     """The integration targets and the README: they mostly wait for a simulator, so they go beside the busy lanes."""
-    lanes = [Lane(name, [name]) for name in MOSTLY_WAITS if name in chosen]
-    if "integration" in chosen:
-        lanes += [
-            Lane(f"{core.version}-integration", ["integration"], core, part) for core, part in reversed(cores.items())
-        ]
-    # The long ones first.
-    return sorted(lanes, key=lambda lane: (lane.core is None, "integration" in lane.part))
+    shares = reversed(cores.items()) if "integration" in chosen else ()
+    lanes = [lane for core, part in shares for lane in integration_lanes(core, part)]
+    return lanes + [Lane(name, [name]) for name in MOSTLY_WAITS if name in chosen]
+
+
+def integration_lanes(core: Core, part: Part) -> list[Lane]:
+    """The targets of one core: all in two lanes, some in one."""
+    if "integration" in part:
+        return [Lane(f"{core.version}-integration", ["integration"], core, part)]
+    return [
+        Lane(f"{core.version}-integration-{number}", ["integration"], core, {"integration": (group,)}, f"-{number}")
+        for number, group in enumerate(GROUPS, 1)
+    ]
 
 
 class Run:

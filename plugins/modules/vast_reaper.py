@@ -758,8 +758,9 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
             skipped.append(skip(thing, f"{verdict.rule}: it is protected"))
         else:
             victims.append(victim(thing, verdict))
-    if any(each.acts and isinstance(each.thing, Instance) for each in victims):
-        owned = owners(module)
+    acting = [each.thing.display_name for each in victims if each.acts and isinstance(each.thing, Instance)]
+    if acting:
+        owned = owners(module, acting)
         unprotected -= sum(
             each.id in owned and not task.protects(each) for each in found.things if isinstance(each, Instance)
         )
@@ -809,13 +810,13 @@ def victim(thing: Thing, verdict: Verdict) -> Victim:
     return Victim(thing, verdict, nothing, 0.0)
 
 
-def owners(module: VastModule) -> t.Mapping[int, int]:
-    """The endpoints of all workers. Raises ServerError while the engine does not tell of all."""
+def owners(module: VastModule, acting: list[str]) -> t.Mapping[int, int]:
+    """The endpoints of all workers. Raises ServerError, which names what is at stake, while not all are told."""
     found = workers.owners(module.client, endpoints.read(module.client))
     if not found.complete:
         raise ServerError(
-            "Which instances are workers of endpoints is not known, so nothing was stopped or destroyed. "
-            "Run the task again."
+            "Whether these are workers of endpoints is not known, so nothing was stopped or destroyed: "
+            f"{', '.join(acting[:NAMED_AT_MOST])}. Run the task again."
         )
     return found.endpoints
 

@@ -20,16 +20,18 @@ from .inventory import inventory
 from .lab import Lab
 from .many import many
 from .processes import BenchmarkError
+from .rent import rent
 from .tables import progress, say
 from .task_cost import task_cost
 
 SECTIONS: Mapping[str, Callable[[Lab], None]] = {
     "task": task_cost,
     "many": many,
+    "rent": rent,
     "inventory": inventory,
     "breakdown": breakdown,
 }
-BY_DEFAULT = ("task", "many", "inventory")
+BY_DEFAULT = ("task", "many", "rent", "inventory")
 
 
 def main() -> int:

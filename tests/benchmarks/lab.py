@@ -64,14 +64,24 @@ class Lab:
             env.update(VAST_URL=service.url, VAST_API_KEY=API_KEY)
         return {**env, **extra}
 
-    @contextlib.contextmanager
-    def simulator(self, count: int, *, state: str = "running", intervals: bool) -> Iterator[Service]:
+    def simulator(
+        self, count: int, *, state: str = "running", intervals: bool
+    ) -> contextlib.AbstractContextManager[Service]:
+        """An account of `count` instances; changes of state take no time."""
+        account = {"generate": {"count": count, "state": state}}
+        return self._served(account, time_scale=0.01, intervals=intervals)
+
+    def market(self, account: Mapping[str, Any]) -> contextlib.AbstractContextManager[Service]:
+        """An account with the published intervals and the time that changes of state take."""
+        return self._served(account, time_scale=1.0, intervals=True)
+
+    def _served(
+        self, account: Mapping[str, Any], *, time_scale: float, intervals: bool
+    ) -> contextlib.AbstractContextManager[Service]:
         program = self.collection / "tests" / "simulator"
+        env = self.environment()
         python = self.core / "python"
-        with simulator(
-            python, program, self.scratch, self.environment(), count, state=state, intervals=intervals
-        ) as service:
-            yield service
+        return simulator(python, program, self.scratch, env, account, time_scale=time_scale, intervals=intervals)
 
     def write(self, name: str, content: Any) -> Path:
         path = self.scratch / f"{next(self._numbers)}-{name}"
@@ -81,8 +91,11 @@ class Lab:
     def play(self, play: Path, env: Mapping[str, str], *arguments: str, timeout: float = 180.0) -> Usage:
         return self.run("ansible-playbook", *arguments, str(play), env=env, timeout=timeout)
 
-    def run(self, program: str, *arguments: str, env: Mapping[str, str], timeout: float = 180.0) -> Usage:
-        return measured([str(self.core / program), *arguments], env=env, cwd=self.scratch, timeout=timeout)
+    def run(
+        self, program: str, *arguments: str, env: Mapping[str, str], timeout: float = 180.0, check: bool = True
+    ) -> Usage:
+        command = [str(self.core / program), *arguments]
+        return measured(command, env=env, cwd=self.scratch, timeout=timeout, check=check)
 
     def client_command(self, service: Service, *arguments: str) -> list[str]:
         if self.client is None:

@@ -112,11 +112,24 @@ def problem_of(fields: Row) -> Reply | None:
 
 
 def fits(value: Any, kind: type) -> bool:
+    value = as_number(value) if kind is int else value
     return isinstance(value, (int, float) if kind is int else kind) and (kind is bool or not isinstance(value, bool))
 
 
+def as_number(value: Any) -> Any:
+    """The official client sends the size of the disk as a text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def given(fields: Row) -> Row:
-    return {name: value for name, value in fields.items() if name in DEFAULTS and value is not None}
+    return {
+        name: as_number(value) if name == "recommended_disk_space" else value
+        for name, value in fields.items()
+        if name in DEFAULTS and value is not None
+    }
 
 
 def create(account: Account, request: Request) -> Reply:

@@ -120,7 +120,10 @@ def listing(account: Account, _request: Request) -> Reply:
 
 
 def delete(account: Account, request: Request) -> Reply:
-    number = request.fields.get("id")
+    """By the id of the body, or of the query, as the official client sends it."""
+    number, text = request.fields.get("id"), request.query.get("id", "")
+    if number is None and text.isdecimal():
+        number = int(text)
     row = account.table("volumes").get(number) if isinstance(number, int) else None
     if row is None:
         return refusal(404, "no_such_volume", "Volume with that ID does not exist.")

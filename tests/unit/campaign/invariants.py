@@ -227,6 +227,8 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
     )
     meddled = meddled or (subject_of(run.task).is_plain and run.touched(GROUP))
     in_doubt = run.result.failed and (_unsure(run) or _accepted_a_recycle(run))
+    # A write that was lost on its way counts as somebody's who did the same meanwhile.
+    in_doubt = in_doubt or (run.unheard and (run.result.failed or bool(run.events)))
     if changed and not done and not meddled and not in_doubt and not _deleted_by_others_in_doubt(run):
         yield "changed, and nothing was carried out"
     excused = run.result.failed and (meddled or _unsure(run) or not _differs(run, done))

@@ -170,9 +170,10 @@ class Fact:
 class Run:
     """One task, from the state before it to the state after it.
 
-    `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs were
-    told of. `inherited`: the instances that a run which was killed had started. `kept_before`, `kept`: the rows of the
-    account's other things; `things`: what of it has no rows.
+    `lag`: how old rows are. `ended`: how it was ended from outside. `told`: the workers that this and earlier runs of
+    vast_endpoint were told of. `unheard`: a write was lost on its way, before it was carried out. `inherited`: the
+    instances that a run which was killed had started. `kept_before`, `kept`: the rows of the account's other things;
+    `things`: what of it has no rows.
     """
 
     task: Task
@@ -192,6 +193,7 @@ class Run:
     kept: Tables = dataclasses.field(default_factory=dict)
     things: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     market_is_sound: bool = True
+    unheard: bool = False
 
     @property
     def created(self) -> set[int]:
@@ -248,6 +250,7 @@ class Stage:
     end: End | None = None
     ended: str | None = None
     asked: int = 0
+    unheard: bool = False
 
 
 class World:
@@ -360,7 +363,9 @@ class World:
             self._stages.pop()
         for defect in self.simulator.application.defects:
             raise defect
-        self._told = self._told.union(*(sent.told for sent in stage.log))
+        if task.module == "vast_endpoint":
+            # Others ask for workers to leave them alone, and have nothing to remember of them.
+            self._told = self._told.union(*(sent.told for sent in stage.log))
         return Run(
             task,
             result,
@@ -379,6 +384,7 @@ class World:
             copy.deepcopy(self.account.tables),
             {"secrets": dict(self.account.things.get("secrets", {}))},
             is_sound(self.account),
+            stage.unheard,
         )
 
     def facts(self) -> dict[int, Fact]:
@@ -453,8 +459,12 @@ class World:
                 raise requests.ConnectionError(
                     urllib3.exceptions.MaxRetryError(t.cast(t.Any, None), str(request.url), refused), request=request
                 )
-            began = self.clock.seconds
-            response = send(adapter, request, **options)
+            began, heard = self.clock.seconds, len(self.stage.log)
+            try:
+                response = send(adapter, request, **options)
+            finally:
+                if len(self.stage.log) == heard and request.method in ("PUT", "DELETE"):
+                    self.stage.unheard = True
             if self.clock.seconds - began > options["timeout"][1] and "drip" not in (self.stage.log[-1].fault or ""):
                 response.close()
                 late = self.stage.log[-1]

@@ -190,3 +190,11 @@ def test_a_second_run_of_a_rented_instance_imports_nothing_that_only_renting_nee
     names = {path.name for file in ("lease.py", "wish.py") for path in imported_at_once(instances / file)}
     assert {"criteria.py", "contents.py", "switch.py", "client.py"} <= names
     assert names & set(RENTING_ONLY) == set()
+
+
+def test_each_integration_target_is_in_a_group_that_is_played() -> None:
+    targets = [path for path in (COLLECTION / "tests/integration/targets").iterdir() if "setup_" not in path.name]
+    groups = {path.name: (path / "aliases").read_text().split() for path in targets}
+    assert groups
+    played = {"shippable/posix/group1", "shippable/posix/group2"}
+    assert {name: aliases for name, aliases in groups.items() if len(played.intersection(aliases)) != 1} == {}

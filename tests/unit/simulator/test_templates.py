@@ -84,7 +84,22 @@ def test_deletions_that_cannot_be(start: Start, body: Any, status: int) -> None:
     assert api.delete(PATH, {"template_id": found(api)[0]["id"]}).status_code == 401
 
 
-@pytest.mark.parametrize("body", [{}, {"name": "x"}, {**BODY, "image": 7}, {**BODY, "private": 1}, {**BODY, "x": 1}])
+def test_the_size_of_the_disk_may_be_a_text_as_the_official_client_sends_it(start: Start) -> None:
+    made = start({}).post(PATH, {**BODY, "recommended_disk_space": "20.5"}).json()["template"]
+    assert made["recommended_disk_space"] == 20.5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": "x"},
+        {**BODY, "image": 7},
+        {**BODY, "private": 1},
+        {**BODY, "x": 1},
+        {**BODY, "recommended_disk_space": "x"},
+    ],
+)
 def test_creates_that_cannot_be(start: Start, body: Any) -> None:
     assert start({}).post(PATH, body).status_code == 400
 

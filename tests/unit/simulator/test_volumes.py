@@ -119,3 +119,15 @@ def test_what_cannot_be_attached_rents_nothing(start: Start, info: Any, status: 
     api = start({"machines": [{**MACHINES[0], "num_gpus": 1}, MACHINES[1]], "volumes": VOLUMES})
     assert rented(api, volume_info=info).status_code == status
     assert api.listing()["instances"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status"),
+    [("", {"id": 301}, 200), ("?id=301", {}, 200), ("?id=301", None, 200), ("?id=9", {}, 404), ("?id=x", {}, 404)],
+)
+def test_one_is_deleted_by_its_body_or_as_the_official_client_does(
+    start: Start, query: str, body: Any, status: int
+) -> None:
+    api = start({"volumes": [{"id": 301}]})
+    assert api.delete(f"{PATH}{query}", body).status_code == status
+    assert len(api.get(PATH).json()["volumes"]) == (status != 200)

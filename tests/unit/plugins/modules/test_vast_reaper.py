@@ -449,7 +449,7 @@ def test_nothing_is_sent_while_the_workers_are_not_known(api: Api) -> None:
     chosen(api, old(1))
     api.expect("GET", "/api/v0/endptjobs/", {"success": True, "results": [{"id": 77}]})
     api.expect("POST", "/get_endpoint_workers/", {"error_msg": "not ready"}, body={"id": 77})
-    fail_as("vast_reaper", "server", "nothing was stopped or destroyed", **OLD)
+    fail_as("vast_reaper", "server", "nothing was stopped or destroyed: instance 1", **OLD)
     chosen(api, old(1))
     api.expect("GET", "/api/v0/endptjobs/", DENIED, status=403)
     fail_as("vast_reaper", "permission", **OLD)
