@@ -172,9 +172,11 @@ from ansible_collections.vastai.cloud.plugins.module_utils._account import (
     templates,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._account.charges import optional
+from ansible_collections.vastai.cloud.plugins.module_utils._account.volume_listing import volumes
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
 from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import number
-from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import is_id
+from ansible_collections.vastai.cloud.plugins.module_utils._core.rows import is_id
+from ansible_collections.vastai.cloud.plugins.module_utils._core.user import user_row
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints, workers
 
@@ -183,18 +185,18 @@ def run(module: VastModule) -> dict[str, t.Any]:
     """Read what the key may read."""
     module.connect()
     client = module.client
-    user = optional(client, "Who the user is, and the credit, is", lambda: charges.user(client))
+    user = optional(client, "Who the user is, and the credit, is", lambda: user_row(client))
     keys = optional(client, "Which API keys and rights there are is", lambda: rights.read(client))
-    volumes = optional(client, "Which volumes there are is", lambda: charges.volumes(client))
+    stored = optional(client, "Which volumes there are is", lambda: volumes(client))
     return {
         "changed": False,
         "user": None if user is None else shown(user),
         "credit": number((user or {}).get("credit")),
         "balance": number((user or {}).get("balance")),
         "rights": rights.rights(keys or (), (user or {}).get("key_id")),
-        "billing": {**instances(client), "volumes": count(volumes)},
+        "billing": {**instances(client), "volumes": count(stored)},
         "left_over": {
-            "unattached_volumes": None if volumes is None else sum(not charges.is_attached(row) for row in volumes),
+            "unattached_volumes": None if stored is None else sum(not charges.is_attached(row) for row in stored),
             "ssh_keys": count(optional(client, "Which SSH keys there are is", lambda: ssh_keys.read(client))),
             "environment_variables": count(
                 optional(client, "Which environment variables there are is", lambda: env_vars.read(client))

@@ -411,10 +411,12 @@ from ansible_collections.vastai.cloud.plugins.module_utils._account.money import
     groups,
     hours_left,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._account.volume_listing import volumes
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import BudgetExceeded, Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.durations import seconds
+from ansible_collections.vastai.cloud.plugins.module_utils._core.user import user_row
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.billing import bill, remarks
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance, read
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Seen
@@ -479,10 +481,10 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
     rows = [each for each in read(client, {}) if not each.is_unloaded]
     groups_of = charges.optional(client, "Which instances are workers is", lambda: endpoints.read(client))
     owners = workers.UNKNOWN if groups_of is None else workers.owners(client, groups_of)
-    stored = charges.optional(client, "Which volumes there are is", lambda: charges.volumes(client))
+    stored = charges.optional(client, "Which volumes there are is", lambda: volumes(client))
     boxes = [charges.volume_item(row) for row in stored or ()]
     per_hour = None if stored is None else charges.volumes_per_hour(client, boxes)
-    user = charges.optional(client, "The credit of the account is", lambda: charges.user(client))
+    user = charges.optional(client, "The credit of the account is", lambda: user_row(client))
     pending = charges.optional(client, "Which price increases are pending is", lambda: price_increases.read(client))
     raised = {row.get("contract_id") for row in (pending.rows if pending else ())}
     seen = History(client, None).known()

@@ -295,6 +295,29 @@ options:
     type: list
     elements: str
     version_added: 0.3.0
+  volumes:
+    description:
+      - Volumes of the account that a new instance gets, such as M(vastai.cloud.vast_volume) keeps. The instance is then
+        rented on the machine that they are on, whatever else O(offer) allows.
+      - A volume is found by its name. One that does not exist, several of one name, volumes on two machines and a
+        machine that O(offer) forbids are refused before anything is rented. When several carry a name,
+        O(offer.machine_id) says which one is meant. A volume that is still being made is waited for, up to a minute.
+      - It goes with O(offer) and with O(attempts=1). Whether an existing instance has the volumes is not checked, since
+        it could not get them any more.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name of the volume.
+        type: str
+        required: true
+      path:
+        description:
+          - The folder in the container at which it appears, such as V(/data). It need not exist.
+        type: str
+        required: true
+    version_added: 0.3.0
   bid:
     description:
       - What is paid for an interruptible instance, in US dollars an hour for the machine, without the disk. It goes
@@ -412,6 +435,7 @@ seealso:
   - module: vastai.cloud.vast_fleet
   - module: vastai.cloud.vast_instance_logs
   - module: vastai.cloud.vast_instance_recycle
+  - module: vastai.cloud.vast_volume
 """
 
 EXAMPLES = r"""
@@ -443,6 +467,18 @@ EXAMPLES = r"""
       max_per_hour: 2
       min_credit: 5
   register: box
+
+- name: Rent on the machine of a volume, and mount it at /data
+  vastai.cloud.vast_instance:
+    label: train-03
+    state: running
+    offer:
+      max_price: 0.9
+    disk: 40
+    image: pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime
+    volumes:
+      - name: datasets
+        path: /data
 
 - name: Restart an instance whose service hangs; its disk stays
   vastai.cloud.vast_instance:
@@ -986,9 +1022,16 @@ def lease(module: VastModule, target: Ref, waits: Waits) -> dict[str, t.Any]:
     # What other tasks do not need.
     from ansible_collections.vastai.cloud.plugins.module_utils._instances.lease import Lease
 
-    wanted = Lease(module.params, target, waits)
+    wanted = Lease(module.params, target, waits, volumes_of)
     module.connect(secrets=wanted.secrets)
     return wanted.bring(module.client, module.deadline, planned=module.check_mode)
+
+
+def volumes_of(client: t.Any) -> list[t.Any]:
+    """All volumes of the account."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._account.volume_listing import volumes
+
+    return volumes(client)
 
 
 def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:

@@ -167,6 +167,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, Move, bring, outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.named import named
 
 OPTIONS: Spec = {
     "public_key": {"type": "str", "no_log": False},
@@ -196,32 +197,32 @@ def given_refs(module: VastModule) -> list[Ref] | None:
         return None
     if names is not None and not names:
         raise Invalid("instances must not be empty; omit it instead.")
-    return [Ref.from_text(name) for name in names or ()]
+    return [named(name, "instances") for name in names or ()]
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """Look at the account and the instances, plan, bring them there unless in check mode."""
     key, refs, state = given_key(module), given_refs(module), module.params["state"]
     module.connect()
-    named = read(module.client, {}) if refs is None else [find(module.client, ref) for ref in refs]
-    instances = {each.id: each.display_name for each in named if not each.is_unloaded}
+    boxes = read(module.client, {}) if refs is None else [find(module.client, ref) for ref in refs]
+    instances = {each.id: each.display_name for each in boxes if not each.is_unloaded}
     own = ssh_keys.to_keep(module.client, key, state)
     attached = ssh_keys.to_attach(module.client, key, state, instances)
     carry_out(module, key, own, attached)
-    items = [own, *attached] if state == "present" else [*attached, own]
-    row = own.seen.row or {}
+    items = [*own, *attached] if state == "present" else [*attached, *own]
+    row = next((item.seen.row for item in own if item.seen.row is not None), {})
     shown = {
-        "id": own.seen.id,
+        "id": row.get("id"),
         "public_key": row.get("public_key") or row.get("key") or key.text,
-        "attached": [item.ref.id for item in attached if item.seen.row is not None],
+        "attached": [*dict.fromkeys(item.ref.id for item in attached if item.seen.row is not None)],
     }
     return outcome(items, shown, planned=module.check_mode)
 
 
-def carry_out(module: VastModule, key: ssh_keys.PublicKey, own: Move, attached: list[Move]) -> None:
+def carry_out(module: VastModule, key: ssh_keys.PublicKey, own: list[Move], attached: list[Move]) -> None:
     """The account first, to add; the instances first, to delete. After a failure the rest is left alone."""
     parts: list[tuple[ssh_keys.Keys | ssh_keys.Attachments, list[Move]]] = [
-        (ssh_keys.Keys(key), [own]),
+        (ssh_keys.Keys(key), own),
         *((ssh_keys.Attachments(key), [item]) for item in attached),
     ]
     if module.params["state"] == "absent":
@@ -229,7 +230,7 @@ def carry_out(module: VastModule, key: ssh_keys.PublicKey, own: Move, attached: 
     module.bound(module.params["retry_timeout"] + ANSWERS_WITHIN * len(parts))
     for kind, items in parts:
         module.bring(bring, kind, items)
-        if items[0].error is not None:
+        if any(item.error is not None for item in items):
             return
 
 

@@ -10,7 +10,8 @@ short_description: Find templates on Vast.ai, own and public ones
 version_added: 0.3.0
 description:
   - Returns the templates that the user of the API key can see and that meet all criteria.
-  - Without criteria all public templates are returned, which are many.
+  - Without criteria all public templates are returned, which are many. Where Vast.ai gives them in pages, up to 40
+    pages are read.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -124,6 +125,13 @@ templates:
       returned: always
       type: str
     # end
+more:
+  description: >-
+    Whether there are pages that were not read, so that nothing follows from a template that is missing. Ask for less
+    then.
+  returned: success
+  type: bool
+  sample: false
 # shared: failure
 error_class:
   description: >-
@@ -184,15 +192,17 @@ def run(module: VastModule) -> dict[str, t.Any]:
     user_id = None if options["own"] is None else templates.current_user(module.client)
     if user_id is not None:
         conditions["creator_id"] = {"eq" if options["own"] else "neq": user_id}
+    answer = templates.search(module.client, conditions)
     found = [
         row
-        for row in templates.read(module.client, conditions)
+        for row in answer.rows
         if all(row.get(name) == value for name, value in asked.items() if name in row)
         and (user_id is None or (row.get("creator_id") == user_id) is options["own"])
     ]
     return {
         "changed": False,
         "templates": [templates.shown(row) for row in sorted(found, key=lambda row: int(row["id"]))],
+        "more": answer.more,
     }
 
 

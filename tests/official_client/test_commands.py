@@ -80,6 +80,18 @@ CASES = [
         "instance 31009 create, instance 31010 create",
         "'created': [31009, 31010]",
     ),
+    Case(
+        "create instance 8801000 --image app --disk 20 --link-volume 301 --mount-path /data --raw",
+        "PUT /api/v0/asks/8801000/",
+        "instance 31009 create",
+        '"new_contract": 31009',
+    ),
+    Case(
+        "create instance 8802000 --image app --disk 20 --env '-v V.301:/data'",
+        "PUT /api/v0/asks/8802000/ 400",
+        "",
+        "on another machine",
+    ),
     Case("create instance 1 --image app --disk 20", "PUT /api/v0/asks/1/ 404", "", "Ask 1 is not available"),
     Case(
         "launch instance -g RTX_3090 -n 1 -i app -d 20 --label new",

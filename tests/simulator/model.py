@@ -83,6 +83,7 @@ class Options:
     offer_id_filter: bool = False
     repeated_id: str = "accepted"
     stop_without_credit: bool = False
+    template_page: int = 0
 
 
 @dataclass

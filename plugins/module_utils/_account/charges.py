@@ -13,13 +13,12 @@ import json
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import Deprecated, Exchange, Invalid, NotFound, PermissionDenied, ProtocolError
+from .._api.errors import Deprecated, Invalid, NotFound, PermissionDenied, ProtocolError
 from .._core.amounts import amount, number, total
+from .._core.rows import malformed
 from .money import Item
 
-USER = Route("GET", "/api/v0/users/current/", 1.0)
 SPEND_RATE = Route("GET", "/api/v0/users/spend-rate/", 2.0)
-VOLUMES = Route("GET", "/api/v0/volumes/", 5.5)
 CHARGES = Route("GET", "/api/v0/charges/", 1.0)
 ROWS_OF_CHARGES = 500
 MAX_PAGES = 20
@@ -37,21 +36,6 @@ def optional(client: Client, what: str, read: c.Callable[[], T]) -> T | None:
     except NOT_READABLE as error:
         client.warn(f"{what} not known: {error.msg}")
         return None
-
-
-def user(client: Client) -> dict[str, t.Any]:
-    """The account's own row, with credit and balance."""
-    return client.call(USER)
-
-
-def volumes(client: Client) -> list[t.Mapping[str, t.Any]]:
-    """The rows of all volumes. Raises ProtocolError for what is no list of rows with ids."""
-    rows = client.call(VOLUMES, params={"owner": "me", "type": "all_volume"}).get("volumes")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_id(row.get("id")) for row in rows):
-        raise _malformed(client, VOLUMES, "volumes", "it holds no list of volumes with ids")
-    if len({row["id"] for row in rows}) < len(rows):
-        raise _malformed(client, VOLUMES, "volumes", "it lists a volume twice")
-    return rows
 
 
 def volume_item(row: t.Mapping[str, t.Any]) -> Item:
@@ -105,7 +89,7 @@ def charges(client: Client, start: float, end: float) -> Charges:
         reply = client.call(CHARGES, params=params)
         results = reply.get("results")
         if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
-            raise _malformed(client, CHARGES, "charges", "it holds no list of charges")
+            raise malformed(client, CHARGES, "charge", "it holds no list of charges")
         rows += len(results)
         for row in results:
             source = str(row.get("source"))
@@ -115,26 +99,15 @@ def charges(client: Client, start: float, end: float) -> Charges:
             _check_complete(client, reply, rows)
             return Charges(start, total(found.values()), found)
         if not isinstance(token, str) or token == params.get("after_token"):
-            raise _malformed(client, CHARGES, "charges", "a page names no new page")
+            raise malformed(client, CHARGES, "charge", "a page names no new page")
         params["after_token"] = token
-    raise _malformed(client, CHARGES, "charges", f"it has more than {MAX_PAGES} pages")
+    raise malformed(client, CHARGES, "charge", f"it has more than {MAX_PAGES} pages")
 
 
 def _check_complete(client: Client, reply: t.Mapping[str, t.Any], rows: int) -> None:
     announced = reply.get("total")
     if announced is not None and announced != rows:
-        raise _malformed(client, CHARGES, "charges", f"it announces {announced!r} contracts and shows {rows}")
-
-
-def _malformed(client: Client, route: Route, noun: str, what: str) -> ProtocolError:
-    return ProtocolError(
-        f"The listing of {noun} cannot be relied on: {what}. It was ignored; run the task again.",
-        Exchange(route.method, client.settings.api_url + route.path, 200),
-    )
-
-
-def _is_id(value: t.Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+        raise malformed(client, CHARGES, "charge", f"it announces {announced!r} contracts and shows {rows}")
 
 
 def _text(value: t.Any) -> str | None:

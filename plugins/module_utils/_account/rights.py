@@ -10,7 +10,7 @@ import json
 import typing as t
 
 from .._api.client import Client, Route
-from .._core.crud import Row, checked_rows
+from .._core.rows import Row, checked_rows
 
 LIST = Route("GET", "/api/v0/auth/apikeys/", 1.0)
 

@@ -14,10 +14,12 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.errors import Invalid, NotFound
-from .._core.crud import Crud, Entry, Move, Row, checked_rows, plan_presence, to_bring
+from .._api.private_keys import holds_private_key
+from .._core.crud import Crud, Entry, Move, plan_presence, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
 from .._core.resource import Ref
+from .._core.rows import Row, checked_rows
 
 LIST = Route("GET", "/api/v0/ssh/", 1.0)
 CREATE = Route("POST", "/api/v0/ssh/", 1.0)
@@ -28,7 +30,6 @@ DETACH = Route("DELETE", "/api/v0/instances/{id}/ssh/{key}/", 2.0)
 
 MAX_KEY = 16_384
 """Characters; no public key is longer."""
-PRIVATE = re.compile(r"PRIVATE KEY|PuTTY-User-Key-File|SSH2 ENCRYPTED")
 EMPTY_TEXT = r"\bno ssh[ _]keys?\b"
 """What an account without keys answers with a 404."""
 TYPE = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]{3,60}")
@@ -58,7 +59,7 @@ class PublicKey(t.NamedTuple):
 
 def parse(text: str) -> PublicKey:
     """A public key from its line. Raises Invalid for anything else, without showing it."""
-    if PRIVATE.search(text):
+    if holds_private_key(text):
         raise Invalid("This is a private key. Nothing was sent. Give the public key, usually the file with .pub.")
     lines = [line.strip() for line in text[:MAX_KEY].splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) != 1 or len(text) > MAX_KEY:
@@ -89,15 +90,16 @@ class Keys(Crud):
     def __init__(self, key: PublicKey) -> None:
         self.key = key
 
-    def find(self, client: Client, entry: Entry) -> Entry:
-        """The first row with this key."""
-        return entry._replace(row=_find(read(client), self.key))
+    def read(self, client: Client, items: c.Sequence[Move]) -> dict[Ref, Entry]:
+        """How each is listed; one listing for all."""
+        rows = _same(read(client), self.key)
+        return {item.ref: item.before._replace(row=_meant(rows, item.before)) for item in items}
 
     def write(self, item: Move) -> Write:
         """One create, never sent twice: whether the API would keep a second row is not known."""
         if item.plan.changes[0].after == "present":
             return Write(CREATE, {"ssh_key": self.key.text}, once=True)
-        return Write(DELETE, {}, {"id": item.seen.id or item.before.id})
+        return Write(DELETE, {}, {"id": item.before.id})
 
 
 class Attachments(Crud):
@@ -114,9 +116,13 @@ class Attachments(Crud):
 
     def look(self, client: Client, ref: Ref, entry: Entry) -> Entry:
         """The same for one. Raises ProtocolError for a list that cannot be read."""
-        reply = client.call(LIST_ATTACHED, ids={"id": t.cast(int, ref.id)})
+        return entry._replace(row=_meant(self.rows(client, t.cast(int, ref.id)), entry))
+
+    def rows(self, client: Client, number: int) -> list[Row]:
+        """All rows of the key on an instance."""
+        reply = client.call(LIST_ATTACHED, ids={"id": number})
         rows = checked_rows(client, LIST_ATTACHED, _decoded(reply.get("ssh_keys")), self.noun)
-        return entry._replace(row=_find(_living(rows), self.key))
+        return _same(_living(rows), self.key)
 
     def shows(self, item: Move, change: Change) -> bool:
         """Whether the instance has it, or has it no more."""
@@ -127,7 +133,7 @@ class Attachments(Crud):
         number = t.cast(int, item.ref.id)
         if item.plan.changes[0].after == "attached":
             return Write(ATTACH, {"ssh_key": self.key.text}, {"id": number})
-        return Write(DETACH, {}, {"id": number, "key": item.seen.id or item.before.id})
+        return Write(DETACH, {}, {"id": number, "key": item.before.id})
 
 
 def read(client: Client) -> list[Row]:
@@ -156,27 +162,34 @@ def _living(rows: list[Row]) -> list[Row]:
     return [row for row in rows if not row.get("deleted_at")]
 
 
-def _find(rows: c.Iterable[Row], key: PublicKey) -> Row | None:
-    return next((row for row in rows if key.is_same(row.get("public_key") or row.get("key"))), None)
+def _same(rows: c.Iterable[Row], key: PublicKey) -> list[Row]:
+    return [row for row in rows if key.is_same(row.get("public_key") or row.get("key"))]
 
 
-def to_keep(client: Client, key: PublicKey, state: str) -> Move:
-    """The item of the account's key, as it is and as it is to be."""
-    entry = Keys(key).find(client, Entry(Keys.noun, key.name))
-    return to_bring(entry, plan_presence(entry, state, "add"))
+def _meant(rows: list[Row], entry: Entry) -> Row | None:
+    """What is known is known by its id, since a key may be there several times; else the first."""
+    if entry.row is None:
+        return rows[0] if rows else None
+    return next((row for row in rows if row["id"] == entry.id), None)
+
+
+def to_keep(client: Client, key: PublicKey, state: str) -> list[Move]:
+    """The items of the account's key, as it is and as it is to be; to delete it, one for each row that has it."""
+    rows: list[Row | None] = [*_same(read(client), key)]
+    entries = [Entry(Keys.noun, key.name, row) for row in (rows if state == "absent" else rows[:1]) or [None]]
+    return [to_bring(each, plan_presence(each, state, "add"), Ref(id=each.id, label=key.name)) for each in entries]
 
 
 def to_attach(client: Client, key: PublicKey, state: str, instances: c.Mapping[int, str]) -> list[Move]:
     """The items of the key on instances, which are given by id with what messages call them."""
-    kind = Attachments(key)
-    items = []
+    kind, items = Attachments(key), []
+    after, verb, to = ("attached", "attach", "to") if state == "present" else ("absent", "detach", "from")
     for number, name in instances.items():
-        ref = Ref(id=number)
-        entry = kind.look(client, ref, Entry(kind.noun, f"{key.name} on {name}"))
-        before = "absent" if entry.row is None else "attached"
-        after = "attached" if state == "present" else "absent"
-        verb = "attach" if state == "present" else "detach"
-        action = f"{verb} {kind.noun} {key.name} {'to' if state == 'present' else 'from'} {name}"
-        changes = () if before == after else (Change(f"instance {number}", before, after, action, {}),)
-        items.append(to_bring(entry, changes, ref))
+        rows: list[Row | None] = [*kind.rows(client, number)]
+        for row in (rows if state == "absent" else rows[:1]) or [None]:
+            entry = Entry(kind.noun, f"{key.name} on {name}", row)
+            before = "absent" if row is None else "attached"
+            action = f"{verb} {kind.noun} {key.name} {to} {name}"
+            changes = () if before == after else (Change(f"instance {number}", before, after, action, {}),)
+            items.append(to_bring(entry, changes, Ref(id=number, label=f"{key.name} {entry.id}")))
     return items

@@ -14,12 +14,13 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Exchange, Invalid, NotFound, ProtocolError
-from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, malformed, plan_presence, to_bring
+from .._core.crud import Crud, Entry, Move, bring, plan_presence, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
 from .._core.resource import Ref
+from .._core.rows import Row, checked_rows, is_id, malformed
+from .._core.user import USER, user_row
 
-USER = Route("GET", "/api/v0/users/current/", 1.0)
 LIST = Route("GET", "/api/v0/template/", 3.0)
 CREATE = Route("POST", "/api/v0/template/", 3.0)
 UPDATE = Route("PUT", "/api/v0/template/", 3.0)
@@ -28,6 +29,8 @@ DELETE = Route("DELETE", "/api/v0/template/", 3.0)
 MARKER = "Kept by vastai.cloud for user {id}."
 """The last line of `desc`: the API gives another account's template to whoever asks for the same contents (F6.3)."""
 _MARKER = r"Kept by vastai\.cloud for user \d+\.\Z"
+MAX_PAGES = 40
+"""So many pages of a search are read. The reference knows no pages, a newer form of the route does (F6.3)."""
 EMPTY_TEXT = r"no templates? found"
 STALE_TEXT = r"none found for given hash|invalid_template|hash.{0,40}(mismatch|stale|not match)"
 RUNTYPES: t.Mapping[str, tuple[str, bool, bool, bool]] = {
@@ -301,7 +304,7 @@ def shown(row: Row) -> dict[str, t.Any]:
 
 def current_user(client: Client) -> int:
     """The id of the user whose key it is (F6.3). Raises PermissionDenied without the right `user_read`."""
-    number = client.call(USER).get("id")
+    number = user_row(client).get("id")
     if not is_id(number):
         raise ProtocolError(
             "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",
@@ -310,19 +313,57 @@ def current_user(client: Client) -> int:
     return t.cast(int, number)
 
 
+class Found(t.NamedTuple):
+    """The templates of a search, and whether it has pages that were not read."""
+
+    rows: list[Row]
+    more: bool
+
+
 def read(client: Client, filters: Row) -> list[Row]:
-    """All templates that match, own and public ones; none are a refusal with a text of its own (F6.3)."""
+    """All templates that match, own and public ones. Raises ProtocolError unless they are all."""
+    found = search(client, filters)
+    if found.more:
+        raise malformed(client, LIST, "template", f"it has more than {MAX_PAGES} pages")
+    return found.rows
+
+
+def search(client: Client, filters: Row) -> Found:
+    """The templates that match, from up to MAX_PAGES pages, where there are pages (F6.3).
+
+    Raises ProtocolError for an end that shows less than it announces.
+    """
+    params = {"select_filters": json.dumps(filters), "select_cols": '["*"]'}
+    rows: list[Row] = []
+    tokens: set[str] = set()
+    for _page in range(MAX_PAGES):
+        reply = _page_of(client, params)
+        rows = checked_rows(client, LIST, [*rows, *_rows(client, reply)], "template")
+        token = reply.get("next_token")
+        if token in (None, ""):
+            total = reply.get("templates_found")
+            if is_id(total) and t.cast(int, total) > len(rows):
+                raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
+            return Found(rows, more=False)
+        if not isinstance(token, str) or token in tokens:
+            raise malformed(client, LIST, "template", "a page names no new page")
+        tokens.add(token)
+        params["after_token"] = token
+    return Found(rows, more=True)
+
+
+def _page_of(client: Client, params: t.Mapping[str, str]) -> Row:
+    """One reply; no templates are a refusal with a text of its own (F6.3)."""
     try:
-        reply = client.call(LIST, params={"select_filters": json.dumps(filters), "select_cols": '["*"]'})
+        return client.call(LIST, params=params)
     except (Invalid, NotFound) as error:
         if re.search(EMPTY_TEXT, error.msg.lower()):
-            return []
+            return {"templates": []}
         raise
-    rows = checked_rows(client, LIST, reply.get("templates"), "template")
-    total = reply.get("templates_found")
-    if is_id(total) and t.cast(int, total) > len(rows):
-        raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
-    return rows
+
+
+def _rows(client: Client, reply: Row) -> list[Row]:
+    return checked_rows(client, LIST, reply.get("templates"), "template")
 
 
 def to_keep(client: Client, kind: Templates, state: str) -> tuple[list[Move], list[Row]]:

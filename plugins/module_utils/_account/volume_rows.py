@@ -13,7 +13,7 @@ from .._api.clock import Deadline, Waits
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
-from .charges import volumes
+from .volume_listing import volumes
 
 DELETE = Route("DELETE", "/api/v0/volumes/", 5.5)
 GONE_WITHIN = 20.0

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import collections.abc as c
 import re
 import typing as t
@@ -13,17 +14,20 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, rounds
 from .._api.errors import Ambiguous, BudgetExceeded, Invalid, Unavailable, WaitTimeout
 from .._core.amounts import HOURS_A_MONTH, amount
-from .._core.crud import Crud, Entry, Move, Row, bring, checked_rows, is_id, plan_presence, to_bring
+from .._core.crud import Crud, Entry, Move, bring, plan_presence, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
 from .._core.resource import Ref
-from .charges import volumes
+from .._core.rows import Row, checked_rows, is_id
+from .volume_listing import volumes
 from .volume_rows import DELETE
 
 SEARCH = Route("POST", "/api/v0/volumes/search/", 2.0, reads=True)
 RENT = Route("PUT", "/api/v0/volumes/", 5.5)
 
 NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+MOST_ROWS = 64
+"""So many offers the search gives (F6.5)."""
 RELEASED_WITHIN = 90.0
 """Seconds in which an instance that was destroyed lets go of its volume; it takes about 30 (F6.5)."""
 RELEASE_INTERVAL = 10.0
@@ -33,17 +37,37 @@ Users = t.Callable[[list[int]], list[str]]
 """How messages call those of some instances that exist."""
 
 
+class Where(t.NamedTuple):
+    """Where a new volume may be: what the search is asked, and the criteria that a row does not meet after all."""
+
+    query: t.Mapping[str, t.Any]
+    misses: t.Callable[[Row], c.Sequence[str]]
+    options: c.Sequence[str]
+    unheld: c.Sequence[str] = ()
+
+    @classmethod
+    def on_machine(cls, machine_id: int) -> Where:
+        """On this machine."""
+
+        def misses(row: Row) -> list[str]:
+            return [] if row.get("machine_id") == machine_id else ["machine_id"]
+
+        return cls({"machine_id": {"eq": machine_id}}, misses, ["machine_id"])
+
+
 class Volumes(Crud):
     """The volume of one name, on one machine or on any."""
 
     noun = "volume"
     shown_within = 20.0
 
-    def __init__(self, name: str, machine_id: int | None, size: int | None) -> None:
+    def __init__(self, name: str, machine_id: int | None, size: int | None, where: Where | None = None) -> None:
         self.name = name
         self.machine_id = machine_id
         self.size = size
+        self.where = where if machine_id is None else Where.on_machine(machine_id)
         self.offer_id = 0
+        self.rented_on: int | None = None
 
     @property
     def display(self) -> str:
@@ -100,39 +124,47 @@ def to_have(client: Client, kind: Volumes, max_price: float | None) -> Move:
 
 
 def _renting(client: Client, kind: Volumes, entry: Entry, change: Change, max_price: float | None) -> Change:
-    wanting = {"size": kind.size, "max_price": max_price, "machine_id or near_instance": kind.machine_id}
+    wanting = {"size": kind.size, "max_price": max_price, "machine_id, near_instance or offer": kind.where}
     missing = ", ".join(name for name, value in wanting.items() if value is None)
     if missing:
         raise Invalid(f"{entry.display_name} does not exist; to create it, {missing} must be given. Nothing was sent.")
     size, most = t.cast(int, kind.size), t.cast(float, max_price)
-    price, kind.offer_id = _cheapest(client, entry, t.cast(int, kind.machine_id), size)
+    price, kind.offer_id, kind.rented_on = _cheapest(client, entry, t.cast(Where, kind.where), size)
     if price > most:
         raise BudgetExceeded(
             f"{entry.display_name} would cost {price:g} $ a month with {size} GB; max_price is {most:g}. "
             "Nothing was sent."
         )
-    return change._replace(action=f"create {entry.display_name} with {size} GB for {price:g} $ a month")
+    place = f" on machine {kind.rented_on}" if kind.machine_id is None else ""
+    return change._replace(action=f"create {entry.display_name}{place} with {size} GB for {price:g} $ a month")
 
 
-def _cheapest(client: Client, entry: Entry, machine_id: int, size: int) -> tuple[float, int]:
-    """What the volume costs a month, and the id of the offer; each row is held against what was asked for."""
-    query = {
-        "machine_id": {"eq": machine_id},
-        "disk_space": {"gte": size},
-        "order": [["storage_cost", "asc"]],
-        "limit": 64,
-    }
+def _cheapest(client: Client, entry: Entry, where: Where, size: int) -> tuple[float, int, int]:
+    """What the volume costs a month, the offer, and its machine; each row is held against what was asked for."""
+    query = {**where.query, "disk_space": {"gte": size}, "order": [["storage_cost", "asc"]], "limit": MOST_ROWS}
+    rows = checked_rows(client, SEARCH, client.call(SEARCH, body=query).get("offers"), "volume offer")
     found = []
-    for row in checked_rows(client, SEARCH, client.call(SEARCH, body=query).get("offers"), "volume offer"):
-        rate, room = amount(row.get("storage_cost")), amount(row.get("disk_space"))
-        if row.get("machine_id") == machine_id and rate is not None and room is not None and room >= size:
-            found.append((round(rate * size, 4), t.cast(int, row["id"])))
+    for row in rows:
+        rate, room, machine = amount(row.get("storage_cost")), amount(row.get("disk_space")), row.get("machine_id")
+        fits = room is not None and room >= size and is_id(machine) and not where.misses(row)
+        if rate is not None and fits:
+            found.append((round(rate * size, 4), row["id"], t.cast(int, machine)))
+    for option in where.unheld if found else ():
+        client.warn(f"offer.{option}: offers do not show this, so that it could not be checked.")
     if not found:
-        raise Unavailable(
-            f"There is no offer for {entry.display_name} with {size} GB: the machine offers no volumes, or has less "
-            "room."
-        )
+        raise Unavailable(_nothing(entry, where, rows, size))
     return min(found)
+
+
+def _nothing(entry: Entry, where: Where, rows: c.Sequence[Row], size: int) -> str:
+    """Why there is no offer, and what to change."""
+    text = f"There is no offer for {entry.display_name} with {size} GB"
+    if where.options == ["machine_id"]:
+        return f"{text}: the machine offers no volumes, or has less room. Nothing was sent."
+    wrong = collections.Counter(option for row in rows for option in where.misses(row))
+    told = ", ".join(f"{option} ({count})" for option, count in wrong.most_common(3))
+    came = f" Of {len(rows)} that came, some do not meet {told}." if told else ""
+    return f"{text} that meets {', '.join(where.options)}.{came} Nothing was sent. Relax offer, or ask for less."
 
 
 def to_remove(client: Client, kind: Volumes, users: Users) -> Move:
@@ -199,9 +231,11 @@ def shown(row: Row | None) -> dict[str, t.Any] | None:
     }
 
 
-def deviations(row: Row, size: int | None, max_price: float | None) -> c.Iterator[str]:
+def deviations(row: Row, kind: Volumes, max_price: float | None) -> c.Iterator[str]:
     """What is otherwise than it was rented for."""
-    told = shown(row) or {}
+    told, size = shown(row) or {}, kind.size
+    if told["machine_id"] != kind.rented_on:
+        yield f"it is on machine {told['machine_id']} instead of {kind.rented_on}"
     if told["size"] != size:
         yield f"it has {told['size']} GB instead of {size}"
     if max_price is not None and told["per_month"] is not None and told["per_month"] > max_price * 1.001:

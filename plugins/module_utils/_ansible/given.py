@@ -14,8 +14,6 @@ from ansible.module_utils.common.validation import check_type_dict, check_type_l
 
 Spec = dict[str, dict[str, t.Any]]
 LARGEST = 2**63
-PRIVATE_KEY = ("PRIVATE KEY", "PuTTY-User-Key-File")
-"""What tells that a text holds a private key."""
 """No number of the API is larger."""
 
 
@@ -46,8 +44,11 @@ def _faults(rules: t.Mapping[str, t.Any], value: t.Any, name: str) -> c.Iterator
         yield from _number_faults(value, name)
     elif kind in ("str", "path") and isinstance(value, (list, tuple, dict)):
         yield f"{name} must be a text, not a {'dictionary' if isinstance(value, dict) else 'list'}."
-    elif name == "public_key" and any(words in str(value) for words in PRIVATE_KEY):
-        yield "public_key holds a private key. Nothing was sent. Give the public key, usually a file named *.pub."
+    elif name == "public_key":
+        from .._api.private_keys import holds_private_key
+
+        if holds_private_key(str(value)):
+            yield "public_key holds a private key. Nothing was sent. Give the public key, usually a file named *.pub."
 
 
 def _number_faults(value: t.Any, name: str) -> c.Iterator[str]:

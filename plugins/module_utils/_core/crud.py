@@ -11,19 +11,18 @@ from __future__ import annotations
 import collections.abc as c
 import typing as t
 
-from .._api.client import Client, Route
+from .._api.client import Client
 from .._api.clock import Deadline, Waits
-from .._api.errors import Exchange, ProtocolError, ServerError, VastError
+from .._api.errors import ServerError
 from .kind import Kind, Write
 from .plan import Change, Plan
 from .resource import Item, Ref
+from .rows import Row
 
 SHOWN_WITHIN = 10.0
 """For how many seconds a write may stay invisible in the listing."""
 ANSWERS_WITHIN = 60.0
 """Seconds that a task about such rows has beside its retry_timeout."""
-
-Row = t.Mapping[str, t.Any]
 
 
 class Entry(t.NamedTuple):
@@ -150,28 +149,3 @@ def outcome(items: c.Sequence[Move], shown: dict[str, t.Any], *, planned: bool) 
             raise item.error.with_context(item.error.msg, changed=changed, **shown)
     plan = Plan(items[0].plan.subject, tuple(change for item in items for change in item.plan.changes))
     return {**plan.result(), **shown, "changed": plan.changed if planned else changed}
-
-
-def checked_rows(client: Client, route: Route, rows: t.Any, noun: str) -> list[Row]:
-    """The rows of a listing that comes whole. Raises ProtocolError unless all of them have an id of their own."""
-    problem = ""
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
-        problem = "it holds no list of rows with ids"
-    elif len({row["id"] for row in rows}) < len(rows):
-        problem = "it lists a row twice"
-    if problem:
-        raise malformed(client, route, noun, problem)
-    return t.cast("list[Row]", rows)
-
-
-def is_id(value: t.Any) -> bool:
-    """Whether a value of a reply is an id; true and false are no numbers."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def malformed(client: Client, route: Route, noun: str, problem: str) -> VastError:
-    """The failure of a listing from which nothing may be concluded."""
-    return ProtocolError(
-        f"The listing of {noun}s cannot be relied on: {problem}. It was ignored; run the task again.",
-        Exchange(route.method, client.settings.api_url + route.path, 200),
-    )

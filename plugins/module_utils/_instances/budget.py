@@ -11,11 +11,11 @@ from .._api.client import Client, Route
 from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError
 from .._core.amounts import number
 from .._core.arguments import check_number
+from .._core.user import user_row
 from .cost import cost
 from .instance import read
 from .options import BUDGET_OPTIONS
 
-ACCOUNT = Route("GET", "/api/v0/users/current/", 1.0)
 SPENT = Route("GET", "/api/v0/users/spend-rate/", 2.0)
 """It counts volumes, which no listing of instances does."""
 MOST = 1_000_000
@@ -65,8 +65,8 @@ def allowance(client: Client, budget: Budget) -> float | None:
 
 
 def _check_credit(client: Client, least: float) -> None:
-    user = client.call(ACCOUNT)
-    parts = [number(user.get(name)) for name in ("credit", "balance")]
+    account = user_row(client)
+    parts = [number(account.get(name)) for name in ("credit", "balance")]
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         raise BudgetExceeded(

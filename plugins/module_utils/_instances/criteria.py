@@ -134,8 +134,7 @@ class Criteria(t.NamedTuple):
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any], disk: float) -> Criteria:
         """Raises Invalid for a value that nothing can meet, a unit that was mistaken, or an unknown field."""
-        conditions = [*_conditions({**options, "disk": disk})]
-        conditions += _query(options.get("query") or {}, {each.field for each in conditions})
+        found = conditions({**options, "disk": disk})
         limit = options["limit"]
         if isinstance(limit, bool) or not 1 <= limit <= MOST_ROWS:
             raise Invalid(
@@ -145,7 +144,7 @@ class Criteria(t.NamedTuple):
         if options.get("prefer") and not names:
             raise Invalid("prefer=gpu_name needs gpu_name, the list whose order counts.")
         prefer = names if options.get("prefer") else ()
-        return cls(tuple(conditions), disk, bool(options["interruptible"]), options["order"], prefer, limit)
+        return cls(found, disk, bool(options["interruptible"]), options["order"], prefer, limit)
 
     def without(self, option: str) -> Criteria:
         """The same without the conditions of one option."""
@@ -188,6 +187,12 @@ class Criteria(t.NamedTuple):
         """The options whose conditions no row shows, so that the API's word has to do."""
         fields = NOT_IN_ROWS - {"verified"}
         return list(dict.fromkeys(each.option for each in self.conditions if each.field in fields))
+
+
+def conditions(options: t.Mapping[str, t.Any], fields: c.Collection[str] = FIELDS) -> tuple[Criterion, ...]:
+    """What options ask for; `fields`: what `query` may name. Raises Invalid for what cannot be."""
+    found = [*_conditions(options)]
+    return (*found, *_query(options.get("query") or {}, {each.field for each in found}, fields))
 
 
 def factor_of(option: str) -> float:
@@ -326,11 +331,11 @@ def _code(text: str) -> str:
     return code
 
 
-def _query(query: t.Mapping[str, t.Any], taken: c.Set[str]) -> c.Iterator[Criterion]:
+def _query(query: t.Mapping[str, t.Any], taken: c.Set[str], fields: c.Collection[str]) -> c.Iterator[Criterion]:
     """The criteria in the API's own form: `{field: {op: value}}`."""
     for field, tests in query.items():
-        if field not in FIELDS:
-            raise Invalid(f"query: the API does not know the field {field!r}{_nearest(str(field), FIELDS)}.")
+        if field not in fields:
+            raise Invalid(f"query: the API does not know the field {field!r}{_nearest(str(field), fields)}.")
         if field in taken:
             raise Invalid(f"query: {field} is asked for by an option already; use one of the two.")
         if not isinstance(tests, dict) or not tests:

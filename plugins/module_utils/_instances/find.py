@@ -36,12 +36,6 @@ class Ref(resource.Ref):
             raise Invalid("label must not be empty; select the instance by id.")
         return cls(id=instance_id, label=label)
 
-    @classmethod
-    def from_text(cls, text: str) -> Ref:
-        """An id in digits, or a label. Raises Invalid for what cannot select an instance."""
-        is_number = text.isascii() and text.isdigit()
-        return cls.from_options({"id": int(text) if is_number else None, "label": None if is_number else text})
-
     @property
     def filters(self) -> dict[str, dict[str, t.Any]]:
         """The same for the API."""

@@ -27,6 +27,7 @@ from .instance import Instance
 from .switch import switch, to_switch
 
 if t.TYPE_CHECKING:
+    from .mounts import Listing
     from .rent import Rented
     from .wish import Wish
 
@@ -42,10 +43,11 @@ Leased = Item[Instance]
 class Lease:
     """What one task says, checked. Raises Invalid when it is made from options that cannot work together."""
 
-    def __init__(self, options: t.Mapping[str, t.Any], target: Ref, waits: Waits) -> None:
+    def __init__(self, options: t.Mapping[str, t.Any], target: Ref, waits: Waits, volumes: Listing) -> None:
         self.options = options
         self.target = target
         self.waits = waits
+        self.volumes = volumes
         self.state: str | None = None if options["state"] == "present" else options["state"]
         self.contents = Contents.from_options(options)
         self.before: list[dict[str, t.Any]] = []
@@ -57,6 +59,8 @@ class Lease:
             from .wish import to_wish
 
             self.wish = to_wish(options, target, self.contents)
+        elif options["volumes"]:
+            raise Invalid("volumes needs offer: an instance gets its volumes when it is rented, and never later.")
         if options["on_unavailable"] == "replace":
             _check_replace(options)
         elif options["accept_data_loss"]:
@@ -77,10 +81,19 @@ class Lease:
         found = self.find(client, planned=planned)
         if found is not None:
             return self.converge(client, found, deadline, planned=planned)
-        wish = t.cast("Wish", self.wish)
+        wish = self.resolved(client, deadline, planned=planned)
         if planned:
             return self.foreseen(client, wish, deadline, since)
         return self.rent(client, wish, deadline, since, Plan(f"the instance {wish.label}"))
+
+    def resolved(self, client: Client, deadline: Deadline, *, planned: bool) -> Wish:
+        """What is to be rented, on the machine of its volumes if it is to have some. Raises the leaves of VastError."""
+        wish = t.cast("Wish", self.wish)
+        if wish.mounts:
+            from .mounts import resolve
+
+            wish = resolve(client, wish, self.volumes, deadline, planned=planned)
+        return wish
 
     def find(self, client: Client, *, planned: bool) -> Instance | None:
         """The instance that is meant; None when it may be rented. Raises NotFound and Ambiguous otherwise."""
@@ -128,6 +141,14 @@ class Lease:
                 changed = error.result.get("changed", False) or rented.changed
                 raise error.with_context(error.msg, changed=changed, attempts=rented.attempts) from error
             return {**result, "changed": result["changed"] or rented.changed, "attempts": rented.attempts}
+        if wish.mounts:
+            from .mounts import unmounted
+
+            if names := unmounted(rented.instance, wish.mounts):
+                client.warn(
+                    f"{rented.instance.display_name} was rented with the volume {', '.join(names)}, but does not show "
+                    "it. What is written to its path may be lost with the instance; look before you rely on it."
+                )
         return self.told(rented, wish, before)
 
     def told(self, rented: Rented, wish: Wish, before: Plan) -> dict[str, t.Any]:
@@ -264,11 +285,11 @@ class Lease:
         from .destroy import destroy_one, plan_destroy
         from .rent import BEYOND, Rental
 
-        wish = t.cast("Wish", self.wish)
         error = t.cast("VastError", item.error)
         since = time.time()
         instance = {"instance": item.seen.result(), "attempts": []}
         try:
+            wish = self.resolved(client, deadline, planned=False)
             Rental(client, wish, self.waits, deadline, since).quote()
         except VastError as reason:
             raise reason.with_context(
@@ -344,6 +365,9 @@ def _renting(offer: t.Mapping[str, t.Any], price: float | None, wish: Wish) -> C
         f"rent offer {offer['id']} ({offer['num_gpus']} x {offer['gpu_name']}, machine {offer['machine_id']}) for "
         f"{price:g} US dollars an hour as {wish.label}"
     )
+    if wish.mounts:
+        shown["volumes"] = {mount.name: mount.path for mount in wish.mounts}
+        action += f", with {', '.join(f'volume {mount.name} at {mount.path}' for mount in wish.mounts)}"
     return Change("instance", None, shown, action)
 
 

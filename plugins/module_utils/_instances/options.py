@@ -68,6 +68,11 @@ RENT_OPTIONS: dict[str, dict[str, t.Any]] = {
     **CONTENT_OPTIONS,
     "disk": {"type": "float"},
     "ssh_keys": {"type": "list", "elements": "str", "no_log": False},
+    "volumes": {
+        "type": "list",
+        "elements": "dict",
+        "options": {key: {"type": "str", "required": True} for key in ("name", "path")},
+    },
     "bid": {"type": "float"},
     "wait_for": {"type": "str", "choices": ["running", "ssh"], "default": "running"},
     "boot_timeout": {"type": "int", "default": 600},

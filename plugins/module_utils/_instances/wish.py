@@ -16,6 +16,7 @@ from .find import Ref
 from .keys import checked_keys
 
 if t.TYPE_CHECKING:
+    from .mounts import Mount
     from .offers import Offer
 
 
@@ -35,6 +36,7 @@ class Wish(t.NamedTuple):
     retain_failed: bool = False
     on_duplicate: str = "fail"
     budget: Budget = Budget()
+    mounts: tuple[Mount, ...] = ()
 
     @property
     def disk(self) -> float:
@@ -52,7 +54,12 @@ class Wish(t.NamedTuple):
         """What a create sends."""
         paid = {"cancel_unavail": True} if self.bid is None else {"price": self.bid}
         contents = self.contents.create_body()
-        return {"label": self.label, "disk": self.disk, "target_state": "running", **paid, **contents}
+        body = {"label": self.label, "disk": self.disk, "target_state": "running", **paid, **contents}
+        if self.mounts:
+            from .mounts import attached
+
+            body |= attached(self.mounts, self.contents.flags)
+        return body
 
 
 def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> Wish:
@@ -75,6 +82,13 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
     check_id(offer["id"], "offer.id")
     if offer["id"] is not None and options["attempts"] > 1:
         raise Invalid("offer.id names one offer, so attempts cannot be more than 1.")
+    mounts: tuple[Mount, ...] = ()
+    if options["volumes"]:
+        from .mounts import checked_mounts
+
+        mounts = checked_mounts(options["volumes"])
+        if options["attempts"] > 1:
+            raise Invalid("volumes bind the instance to one machine, so attempts cannot be more than 1.")
     return Wish(
         label=target.label,
         criteria=Criteria.from_options(offer, options["disk"]),
@@ -89,4 +103,5 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
         retain_failed=options["retain_failed"],
         on_duplicate=options["on_duplicate"],
         budget=Budget.from_options(options["budget"]),
+        mounts=mounts,
     )

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from .. import mounts
 from ..births import add_instance
 from ..checks import load_settings
 from ..ledger import left
@@ -172,7 +173,10 @@ def rent(account: Account, offer_id: int, fields: Row) -> Reply:
     )
     if not runs and fields.get("cancel_unavail"):
         return refusal(410, "no_such_ask", f"error 410/3907: ask {offer_id} is not available any more.")
+    if problem := mounts.problem_of(account, machine.id, fields):
+        return problem
     instance = deliver(account, machine, offer, fields, disk)
+    mounts.attach(account, instance, fields)
     machine.rented += 1
     machine.cut_anew()
     account.note("instance", instance.id, "create")

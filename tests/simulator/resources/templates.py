@@ -82,7 +82,15 @@ def search(account: Account, request: Request) -> Reply:
         return invalid_args("Malformed select_filters.")
     if not found:
         return json_reply({"success": False, "msg": "No templates found"})
-    return json_reply({"success": True, "templates_found": len(found), "templates": found})
+    size, start = account.options.template_page, request.query.get("after_token", "0")
+    if not size:
+        return json_reply({"success": True, "templates_found": len(found), "templates": found})
+    if not start.isdigit() or int(start) >= len(found):
+        return refusal(400, "invalid_token", "Invalid after_token.")
+    end = int(start) + size
+    page = found[int(start) : end]
+    token = str(end) if end < len(found) else None
+    return json_reply({"success": True, "templates_found": len(page), "templates": page, "next_token": token})
 
 
 def matches(row: Row, filters: Any) -> bool:

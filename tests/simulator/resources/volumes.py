@@ -9,7 +9,6 @@ from typing import Any
 
 from ..checks import as_list, as_mapping, check_names
 from ..ledger import left, volume_costs
-from ..listing import OPERATORS
 from ..machines import machines
 from ..model import Account, Row
 from ..reply import Reply, invalid_args, json_reply, refusal
@@ -50,6 +49,15 @@ def offers(account: Account) -> list[Row]:
             "disk_space": machine.disk_space - used.get(machine.id, 0.0),
             "storage_cost": machine.storage_cost,
             "geolocation": machine.geolocation,
+            "host_id": machine.host_id,
+            "verification": machine.verification,
+            "external": False,
+            "static_ip": machine.static_ip,
+            "reliability": machine.reliability,
+            "duration": machine.duration,
+            "inet_down": machine.inet_down,
+            "inet_up": machine.inet_up,
+            "disk_bw": 2104.0,
         }
         for machine in machines(account).values()
         if machine.listed
@@ -61,10 +69,8 @@ def search(account: Account, request: Request) -> Reply:
     if not isinstance(query, dict):
         return json_reply({"error": "invalid_request", "msg": "Invalid query: must be dict of conditions"}, 400)
     rows = offers(account)
-    for column, conditions in query.items():
-        for op, value in conditions.items() if isinstance(conditions, dict) else ():
-            if op in OPERATORS:
-                rows = [row for row in rows if column not in row or market.compare(op, row[column], value)]
+    for test in market.tests_of(account, query):
+        rows = [row for row in rows if test(row)]
     return json_reply({"offers": sorted(rows, key=lambda row: float(row["storage_cost"]))[:MOST_ROWS]})
 
 
@@ -93,14 +99,23 @@ def rent(account: Account, request: Request) -> Reply:
     return json_reply({"success": True, "volume_name": f"V.{new}", "volume_id": new})
 
 
+def lately(account: Account) -> set[int]:
+    """The instances that were destroyed a moment ago."""
+    since = account.clock.now() - account.clock.scaled(account.timings.volume_release)
+    return {each.id for each in account.destroyed if each.billed_until > since}
+
+
 def is_held(account: Account, row: Row) -> bool:
     """By an instance, or by one that was destroyed a moment ago."""
-    since = account.clock.now() - account.clock.scaled(account.timings.volume_release)
-    lately = {each.id for each in account.destroyed if each.billed_until > since}
-    return any(number in account.instances or number in lately for number in row["instances"])
+    return any(number in account.instances or number in lately(account) for number in row["instances"])
 
 
 def listing(account: Account, _request: Request) -> Reply:
+    gone = {each.id for each in account.destroyed} - lately(account)
+    for row in account.table("volumes").values():
+        if gone & set(row["instances"]):
+            row["instances"] = [number for number in row["instances"] if number not in gone]
+            row["status"] = "in-use" if row["instances"] else "created"
     return json_reply({"success": True, "volumes": [*account.table("volumes").values()]})
 
 

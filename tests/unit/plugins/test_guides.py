@@ -18,7 +18,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import errors
 
 from .harness import COLLECTION, NAMES
-from .modules.test_documentation import real_validator
+from .modules.test_documentation import real_spec, real_validator
 
 GUIDES = [COLLECTION / "README.md", *sorted((COLLECTION / "docs" / "docsite" / "rst").glob("*.rst"))]
 PLAYBOOKS = {path.stem for path in (COLLECTION / "playbooks").glob("*.yml")}
@@ -151,3 +151,27 @@ def test_no_variable_of_a_playbook_is_reserved(playbook: str) -> None:
     documented = set(re.findall(r"^# ([a-z]\w*) {2,}\S", head, re.MULTILINE))
     assert documented or playbook in {"demo", "inventory_demo"}
     assert documented & get_reserved_names() == set()
+
+
+def test_the_account_playbook_knows_each_option_and_passes_it_on() -> None:
+    (play,) = yaml_load(source("account"))
+    passed = {
+        text.split("]")[0].split("vastai_account.")[1].partition("[")[0]: (key.removeprefix(PREFIX), arguments)
+        for task in play["tasks"]
+        for key, arguments in task.items()
+        if key.startswith(PREFIX) and (text := task["vars"]["vastai_entry"])
+    }
+    known = play["vars"]["vastai_known"]
+    assert list(known) == list(passed)
+    of_every_task = {*API_OPTIONS, "return_key"}
+    for name, (module, arguments) in passed.items():
+        assert known[name] == list(arguments)
+        assert set(known[name]) == set(real_spec(module)[0]) - of_every_task
+
+
+def test_each_entry_of_the_account_file_of_the_guide_would_be_accepted() -> None:
+    guide = COLLECTION / "docs" / "docsite" / "rst" / "account.rst"
+    account = yaml_load(blocks(guide, "yaml")[0])
+    assert list(account) == ["ssh_keys", "env_vars", "templates", "volumes", "api_keys"]
+    for name, entries in account.items():
+        assert [mistakes(f"vast_{name.removesuffix('s')}", entry) for entry in entries] == [[]] * len(entries)

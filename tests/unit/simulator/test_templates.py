@@ -108,3 +108,14 @@ def test_creates_that_cannot_be(start: Start, body: Any) -> None:
 def test_filters_that_cannot_be(start: Start, text: str) -> None:
     api = start({"templates": [BODY]})
     assert api.get(PATH, params={"select_filters": text}).status_code == 400
+
+
+def test_a_search_may_come_in_pages(start: Start) -> None:
+    templates = [{**BODY, "name": name} for name in "abc"]
+    api = start({"templates": templates, "options": {"template_page": 2}})
+    first = api.get(PATH).json()
+    assert ([row["name"] for row in first["templates"]], first["templates_found"]) == (["a", "b"], 2)
+    second = api.get(PATH, params={"after_token": first["next_token"]}).json()
+    assert ([row["name"] for row in second["templates"]], second["next_token"]) == (["c"], None)
+    for token in ("x", "9"):
+        assert api.get(PATH, params={"after_token": token}).json()["error"] == "invalid_token"

@@ -77,6 +77,14 @@ def test_it_tells_who_what_is_left_and_what_stands_around(api: Api) -> None:
     assert "SECRET" not in str(result)
 
 
+def test_check_mode_asks_the_same_and_tells_the_same(api: Api) -> None:
+    told = []
+    for check_mode in (False, True):
+        account(api, instance_row(1), volumes=([1], []), workers=(1,))
+        told.append(succeed(MODULE, check_mode=check_mode).values)
+    assert told[0] == told[1]
+
+
 def test_without_the_right_user_read_the_rest_is_told(api: Api) -> None:
     account(api, instance_row(1), readable=False, volumes=([1],))
     result = succeed(MODULE)

@@ -96,6 +96,27 @@ def test_nothing_is_concluded_from_what_is_no_listing(api: Api, reply: t.Any, st
     fail_as(MODULE, error_class, public_key=KEY)
 
 
+def test_a_key_that_is_there_several_times_is_deleted_in_one_run(api: Api) -> None:
+    rows = [row(), row(9, line(1, "twin")), row(10)]
+    keys(api, row(7, line(2)), *rows)
+    for number in (8, 9, 10):
+        api.expect("DELETE", f"{PATH}{number}/", {"success": True}, body={})
+    keys(api, row(7, line(2)))
+    result = succeed(MODULE, public_key=KEY, state="absent")
+    assert (result["changed"], result["id"], len(result["actions"])) == (True, None, 3)
+
+
+def test_a_key_that_is_attached_several_times_is_detached_in_one_run(api: Api) -> None:
+    api.expect_listing(instance_row(4711), id=4711)
+    keys(api)
+    on(api, 4711, row(8), row(9))
+    for number, left in ((8, [row(9)]), (9, [])):
+        api.expect("DELETE", f"/api/v0/instances/4711/ssh/{number}/", {"success": True}, body={})
+        on(api, 4711, *left)
+    result = succeed(MODULE, public_key=KEY, state="absent", instances=["4711"])
+    assert (result["changed"], result["attached"]) == (True, [])
+
+
 def test_check_mode_sends_nothing(api: Api) -> None:
     keys(api)
     result = succeed(MODULE, public_key=KEY, check_mode=True)
@@ -162,15 +183,6 @@ def test_a_deletion_that_was_lost_before_is_sent_once_more(api: Api) -> None:
     remove(api, LOST)
     keys(api, row(), times=6)
     remove(api)
-    keys(api)
-    assert succeed(MODULE, public_key=KEY, state="absent")["changed"] is True
-
-
-def test_a_second_row_of_the_key_is_deleted_too(api: Api) -> None:
-    keys(api, row(), row(9, line(1, "again")))
-    remove(api)
-    keys(api, row(9), times=6)
-    api.expect("DELETE", f"{PATH}9/", {"success": True}, body={})
     keys(api)
     assert succeed(MODULE, public_key=KEY, state="absent")["changed"] is True
 
@@ -327,3 +339,8 @@ def test_keys_of_other_types(api: Api, kind: str) -> None:
 def test_options_that_cannot_be(options: dict[str, t.Any]) -> None:
     result: Result = run_module(MODULE, **options)
     assert (result.failed, result["error_class"]) == (True, "invalid")
+
+
+@pytest.mark.parametrize("instances", [[""], ["train-01", " "]])
+def test_an_instance_without_a_name_is_refused_under_its_option(instances: list[str]) -> None:
+    fail_as(MODULE, "invalid", "instances must name an instance", public_key=KEY, instances=instances)

@@ -434,3 +434,66 @@ def test_info_is_refused(api: Api) -> None:
         "GET", PATH, {"success": False, "msg": "no"}, status=403, query={"select_filters": {}, "select_cols": ["*"]}
     )
     assert run_module(INFO)["error_class"] == "permission"
+
+
+def page(api: Api, token: str | None, reply: t.Any, **fields: t.Any) -> None:
+    """Declare one page of the search for all, the one after a token."""
+    query = {"select_filters": {}, "select_cols": ["*"], **({} if token is None else {"after_token": token})}
+    api.expect("GET", PATH, {"success": True, "templates": reply, **fields}, query=query)
+
+
+def test_info_reads_pages_to_the_end(api: Api) -> None:
+    page(api, None, [row(8)], templates_found=1, next_token="t1")
+    page(api, "t1", [row(9)], templates_found=1, next_token=None)
+    result = succeed(INFO)
+    assert (ids(result), result["more"]) == ([8, 9], False)
+
+
+@pytest.mark.parametrize("total", [2, 1, None, True])
+def test_info_believes_a_count_that_is_no_larger(api: Api, total: t.Any) -> None:
+    page(api, None, [row(8), row(9)], templates_found=total)
+    result = succeed(INFO)
+    assert (ids(result), result["more"]) == ([8, 9], False)
+
+
+def test_info_does_not_take_half_of_what_is_announced_for_all(api: Api) -> None:
+    page(api, None, [row(8)], templates_found=1, next_token="t1")
+    page(api, "t1", [row(9)], templates_found=3)
+    fail_as(INFO, "protocol", "it announces 3 and shows 2")
+
+
+def test_info_reads_so_many_pages_and_no_more(api: Api) -> None:
+    for number in range(40):
+        page(api, f"t{number}" if number else None, [row(number + 1)], next_token=f"t{number + 1}")
+    result = succeed(INFO)
+    assert (len(ids(result)), result["more"]) == (40, True)
+
+
+def test_info_reads_a_last_page_without_any(api: Api) -> None:
+    page(api, None, [row(8)], next_token="t1")
+    api.expect("GET", PATH, NONE, query={"select_filters": {}, "select_cols": ["*"], "after_token": "t1"})
+    assert ids(succeed(INFO)) == [8]
+
+
+@pytest.mark.parametrize("token", ["t1", 7])
+def test_info_does_not_turn_in_circles(api: Api, token: t.Any) -> None:
+    page(api, None, [row(8)], next_token="t1")
+    page(api, "t1", [row(9)], next_token=token)
+    assert "names no new page" in fail_as(INFO, "protocol")["msg"]
+
+
+@pytest.mark.parametrize("second", [[row(8)], None, [{"id": None}]])
+def test_info_does_not_believe_half_a_page(api: Api, second: t.Any) -> None:
+    page(api, None, [row(8)], next_token="t1")
+    page(api, "t1", second)
+    fail_as(INFO, "protocol", "The listing of templates")
+
+
+def test_own_templates_of_more_pages_than_are_read_are_not_known(api: Api) -> None:
+    user(api)
+    filters = {"name": {"eq": "vllm"}, "creator_id": {"eq": 5}}
+    for number in range(40):
+        token = {"after_token": f"t{number}"} if number else {}
+        found = {"success": True, "templates": [row(number + 1)], "next_token": f"t{number + 1}"}
+        api.expect("GET", PATH, found, query={"select_filters": filters, "select_cols": ["*"], **token})
+    fail_as(MODULE, "protocol", "more than 40 pages", name="vllm", state="absent")

@@ -273,9 +273,131 @@ def test_names_that_cannot_be(name: str) -> None:
     fail_as(MODULE, "invalid", "name must be", name=name)
 
 
-@pytest.mark.parametrize("option", [{"size": 0}, {"max_price": -1}, {"machine_id": 0}, {"near_instance": ""}])
+@pytest.mark.parametrize("option", [{"size": 0}, {"max_price": -1}, {"machine_id": 0}, {"near_instance": " "}])
 def test_options_that_cannot_be(option: dict[str, t.Any]) -> None:
-    fail_as(MODULE, "invalid", name="data", **option)
+    fail_as(MODULE, "invalid", *option, name="data", **option)
+
+
+OFFERED: dict[str, t.Any] = {
+    "name": "data",
+    "size": 100,
+    "max_price": 20,
+    "offer": {"min_inet_down": 500, "country": ["NO"], "exclude_machine_id": [9], "query": {"disk_bw": {"gte": 1000}}},
+}
+
+
+def search_anywhere(api: Api, *offers: dict[str, t.Any]) -> None:
+    """Declare the search by criteria."""
+    body = {
+        "external": {"eq": False},
+        "verified": {"eq": True},
+        "inet_down": {"gte": 500.0},
+        "geolocation": {"in": ["NO"]},
+        "machine_id": {"notin": [9]},
+        "disk_bw": {"gte": 1000},
+        "disk_space": {"gte": 100},
+        "order": [["storage_cost", "asc"]],
+        "limit": 64,
+    }
+    api.expect("POST", f"{PATH}search/", {"offers": list(offers)}, body=body)
+
+
+def fitting(offer_id: int = 7, **fields: t.Any) -> dict[str, t.Any]:
+    """An offer that meets all criteria."""
+    own = {"inet_down": 800.0, "geolocation": "Oslo, NO", "disk_bw": 2000.0, "verification": "verified"}
+    return offer(offer_id, **{**own, **fields})
+
+
+def test_by_criteria_the_cheapest_that_meets_them_all_is_rented(api: Api) -> None:
+    listed(api)
+    search_anywhere(
+        api,
+        fitting(1, storage_cost=0.01, inet_down=100.0),
+        fitting(2, storage_cost=0.01, geolocation="SE"),
+        fitting(3, storage_cost=0.01, machine_id=9),
+        fitting(4, storage_cost=0.01, disk_bw=None),
+        fitting(5, storage_cost=0.01, verification="unverified"),
+        fitting(6, storage_cost=0.01, machine_id=None),
+        fitting(8, storage_cost=0.16),
+        fitting(),
+    )
+    rent(api)
+    listed(api, row())
+    result = succeed(MODULE, **OFFERED)
+    assert result["actions"] == ["create volume data on machine 501 with 100 GB for 15 $ a month"]
+    assert (result["volume"]["machine_id"], result.warnings) == (501, [])
+
+
+def test_by_criteria_one_that_exists_is_found_on_any_machine(api: Api) -> None:
+    listed(api, row(machine_id=9))
+    assert succeed(MODULE, **OFFERED)["changed"] is False
+
+
+def test_by_criteria_check_mode_tells_the_machine(api: Api) -> None:
+    listed(api)
+    search_anywhere(api, fitting())
+    result = succeed(MODULE, **OFFERED, check_mode=True)
+    assert (result["changed"], result["volume"]) == (True, None)
+    assert "on machine 501" in result["actions"][0]
+
+
+def test_by_criteria_nothing_fits(api: Api) -> None:
+    listed(api)
+    search_anywhere(api, fitting(inet_down=1.0), fitting(8, inet_down=1.0, geolocation="SE"))
+    says = "meets size, min_inet_down, country, exclude_machine_id, verified, query", "min_inet_down (2), country (1)"
+    fail_as(MODULE, "unavailable", *says, "Of 2 that came", "Nothing was sent", **OFFERED)
+
+
+def test_by_criteria_nothing_came(api: Api) -> None:
+    listed(api)
+    search_anywhere(api)
+    result = fail_as(MODULE, "unavailable", "Relax offer", **OFFERED)
+    assert "that came" not in result["msg"]
+
+
+def test_a_data_centre_cannot_be_checked(api: Api) -> None:
+    listed(api)
+    body = {"external": {"eq": False}, "datacenter": {"eq": True}, "disk_space": {"gte": 100}}
+    api.expect(
+        "POST",
+        f"{PATH}search/",
+        {"offers": [offer()]},
+        body={**body, "order": [["storage_cost", "asc"]], "limit": 64},
+    )
+    rent(api)
+    listed(api, row())
+    given = {**OFFERED, "offer": {"datacenter": True, "verified": False}}
+    (warning,) = succeed(MODULE, **given).warnings
+    assert warning.startswith("offer.datacenter: ")
+
+
+def test_a_volume_that_came_elsewhere_is_told(api: Api) -> None:
+    listed(api)
+    search_anywhere(api, fitting())
+    rent(api)
+    listed(api, row(machine_id=502))
+    (warning,) = succeed(MODULE, **OFFERED).warnings
+    assert "on machine 502 instead of 501" in warning
+
+
+@pytest.mark.parametrize(
+    ("offer", "says"),
+    [
+        ({"query": {"gpu_name": {"eq": "RTX 4090"}}}, "does not know the field 'gpu_name'"),
+        ({"query": {"disk_space": {"gte": 1}}}, "does not know the field"),
+        ({"query": {"inet_down": {"gte": 1}}, "min_inet_down": 5}, "asked for by an option already"),
+        ({"min_reliability": 98}, "min_reliability must be between"),
+        ({"country": []}, "country must not be empty"),
+    ],
+)
+def test_criteria_that_cannot_be(offer: dict[str, t.Any], says: str) -> None:
+    fail_as(MODULE, "invalid", says, **{**OFFERED, "offer": offer})
+
+
+@pytest.mark.parametrize("other", [{"machine_id": 501}, {"near_instance": "train-01"}])
+def test_criteria_stand_alone(other: dict[str, t.Any]) -> None:
+    result = run_module(MODULE, **OFFERED, **other)
+    assert "mutually exclusive" in result["msg"]
 
 
 def renting(api: Api) -> Result:

@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, vastai.cloud contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# PRIVATE: for the plugins of this collection only; it changes without notice.
+"""The rows of a listing that comes whole: what makes them ones that something may be concluded from."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._api.client import Client, Route
+from .._api.errors import Exchange, ProtocolError
+
+Row = t.Mapping[str, t.Any]
+
+
+def checked_rows(client: Client, route: Route, rows: t.Any, noun: str) -> list[Row]:
+    """The rows of a listing that comes whole. Raises ProtocolError unless all of them have an id of their own."""
+    problem = ""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
+        problem = "it holds no list of rows with ids"
+    elif len({row["id"] for row in rows}) < len(rows):
+        problem = "it lists a row twice"
+    if problem:
+        raise malformed(client, route, noun, problem)
+    return t.cast("list[Row]", rows)
+
+
+def is_id(value: t.Any) -> bool:
+    """Whether a value of a reply is an id; true and false are no numbers."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def malformed(client: Client, route: Route, noun: str, problem: str) -> ProtocolError:
+    """The failure of a listing from which nothing may be concluded."""
+    return ProtocolError(
+        f"The listing of {noun}s cannot be relied on: {problem}. It was ignored; run the task again.",
+        Exchange(route.method, client.settings.api_url + route.path, 200),
+    )
