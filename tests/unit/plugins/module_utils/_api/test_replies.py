@@ -196,6 +196,7 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (408, b"", ServerError),
         (409, {"error": "user_exists"}, Invalid),
         (410, {"error": "deprecated_endpoint", "msg": "use v1"}, Deprecated),
+        (400, {"error": "deprecated_endpoint", "msg": "use v1"}, Deprecated),
         (410, {"success": False, "msg": "/api/v0/things/ is deprecated. Use /api/v1/things/ instead."}, Deprecated),
         (410, {"msg": "Gone"}, Deprecated),
         (410, {"error": "no_such_ask", "msg": "Instance type 5 is no longer available."}, Unavailable),
@@ -322,6 +323,7 @@ def test_a_nested_reply_is_shown_and_breaks_nothing(begin: bytes, end: bytes, de
 def test_a_reply_that_is_nested_too_deeply_is_described(begin: bytes, end: bytes, depth: int) -> None:
     body = begin * depth + b"1" + end * depth
     assert reply(body).data == f"{len(body)} bytes of JSON that is nested more than 64 times"
+    assert refused(reply(body, 429)).__class__ is RateLimited
 
 
 def test_the_key_that_is_not_accepted_is_named_by_its_source() -> None:
@@ -378,6 +380,7 @@ def test_a_2xx_may_say_no_in_many_ways(body: t.Any, ok: bool) -> None:
 def test_a_2xx_that_does_not_say_clearly_whether_it_succeeded_leaves_it_open(success: t.Any) -> None:
     answer = reply({"success": success, "msg": "the text"})
     assert refused(answer).__class__ is ProtocolError
+    assert refused(answer).failure()["status_code"] == 200
     assert refused(answer, safe=False).__class__ is UnknownOutcome
     assert "the text. It does not say clearly whether it succeeded." in refused(answer, safe=False).msg
 

@@ -126,6 +126,11 @@ def test_a_key_file_without_a_key_counts_as_none(tmp_path: pathlib.Path, content
         key_found({"HOME": str(tmp_path)})
 
 
+def test_no_more_of_a_key_file_is_read_than_a_key_could_be_long(tmp_path: pathlib.Path) -> None:
+    store_key(tmp_path / ".config", b"k" * 10_000)
+    assert key_found({"HOME": str(tmp_path)}) == "k" * 4096
+
+
 def test_an_unreadable_key_file_counts_as_none(tmp_path: pathlib.Path) -> None:
     # A folder in its place fails to open for root too, whom file modes do not stop.
     (tmp_path / ".config" / "vastai" / "vast_api_key").mkdir(parents=True)
@@ -149,6 +154,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
         (" https://api.test// ", "https://api.test"),
         ("https://api.test:8443/", "https://api.test:8443"),
         ("HTTPS://api.test", "https://api.test"),
+        ("https://API.Test", "https://API.Test"),
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
@@ -161,6 +167,12 @@ def test_address_comes_from_option_then_environment_then_default() -> None:
     assert settings(environ, api_url="https://option.test").api_url == "https://option.test"
     assert settings(environ).api_url == "https://environment.test"
     assert settings().api_url == "https://console.vast.ai"
+
+
+def test_the_engine_has_an_address_of_its_own_at_vast_ai_only() -> None:
+    assert settings().engine_url == "https://run.vast.ai"
+    assert settings(api_url="https://console.vast.ai/").engine_url == "https://run.vast.ai"
+    assert settings(api_url="https://api.test").engine_url == "https://api.test"
 
 
 @pytest.mark.parametrize(
