@@ -907,7 +907,13 @@ def test_ids_of_a_broken_list_are_proven_and_the_rest_stays_unknown(api: Api, ho
     expect_groups(api)
     expect_rows(api, ids=[1001])
     expect_unlabelled(api)
-    failure("unknown_outcome", "which workers it had is not known", id=77)
+    result = failure("unknown_outcome", id=77)
+    assert result["msg"] == (
+        f"{NAME} is deleted, but which workers it had is not known. The serverless engine did not list its workers: "
+        f'Vast.ai answered 200 to POST {URL}/get_endpoint_workers/ {{"id": 77}}: no workers are ready. '
+        "The reply to its deletion has deleted_workers without an id. No instance without a label exists now. "
+        "Destroy what is left, and run the task again; if you know its workers, name them in the option workers."
+    )
     assert memory(home) == [leak(1001, unknown=True)]
 
 

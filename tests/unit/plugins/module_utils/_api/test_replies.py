@@ -182,6 +182,7 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (404, None, ProtocolError),
         (404, {"message": "Not Found"}, ProtocolError),
         (404, {"detail": "Not Found"}, ProtocolError),
+        (404, {"message": "Not Found", "detail": "Not Found"}, ProtocolError),
         (404, {"message": "no Route matched with those values"}, ProtocolError),
         (404, {"message": "API Key not found."}, NotFound),
         (404, {"msg": "Not found"}, NotFound),
@@ -247,6 +248,33 @@ def test_a_gateway_error_leaves_open_what_became_of_a_write(status: int) -> None
     assert found.__class__ is UnknownOutcome
     assert not found.repeatable
     assert "may have been carried out" in found.msg
+    assert found.failure()["status_code"] == status
+
+
+def test_only_a_write_that_failed_may_have_been_carried_out() -> None:
+    assert refused(reply({"msg": "oops"}, 500)).msg == "Vast.ai answered 500 to PUT https://vast.test/: oops."
+    assert refused(reply({"msg": "oops"}, 500), safe=False).msg.endswith("oops. It may have been carried out.")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        ({"success": False, "new_contract": 5}, 200, True),
+        ({"new_contract": 5}, 400, False),
+        ({"new_contract": 0}, 200, False),
+        ({"new_contract": True}, 200, False),
+        ({"new_contract": "5"}, 200, False),
+        ({"contract": 5}, 200, False),
+        (["new_contract"], 200, False),
+    ],
+)
+def test_only_a_2xx_names_what_was_made(body: t.Any, status: int, named: bool) -> None:
+    assert reply(body, status).names("new_contract") is named
+
+
+@pytest.mark.parametrize(("size", "shown"), [(200, "no " * 66 + "no"), (201, "201 bytes that are not JSON")])
+def test_a_short_plain_text_is_shown(size: int, shown: str) -> None:
+    assert reply(("no " * 66 + "no").ljust(size, "!").encode()).message == shown
 
 
 @pytest.mark.parametrize(
@@ -271,7 +299,7 @@ def test_a_refusal_quotes_the_api_or_says_that_it_said_nothing() -> None:
 
 def test_a_redirect_is_shown_without_its_secrets() -> None:
     msg = refused(reply(b"", 301, Location=f"https://other.test/?api_key={KEY}&token=s3cr3t")).msg
-    assert "https://other.test/" in msg
+    assert msg.endswith(" to https://other.test/, which is not followed. Check api_url.")
     assert KEY not in msg
     assert "s3cr3t" not in msg
 

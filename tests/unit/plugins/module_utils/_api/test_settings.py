@@ -181,6 +181,7 @@ def test_the_engine_has_an_address_of_its_own_at_vast_ai_only() -> None:
         "api.test",
         "//api.test",
         "ftp://api.test",
+        "ftp://api.test:21",
         "https://",
         "https:///path",
         "https://api .test",
@@ -242,7 +243,7 @@ def test_numbers_that_cannot_work_are_named(name: str, value: t.Any) -> None:
         settings(None, **{name: value})
 
 
-@pytest.mark.parametrize("digits", [20, 400, 5000])
+@pytest.mark.parametrize("digits", [15, 20, 400, 5000])
 def test_a_number_of_many_digits_is_refused_without_them(digits: int) -> None:
     with pytest.raises(Invalid) as refused:
         settings(api_timeout=10**digits)
@@ -252,6 +253,10 @@ def test_a_number_of_many_digits_is_refused_without_them(digits: int) -> None:
 @pytest.mark.parametrize(("name", "value"), [("api_timeout", 1), ("api_timeout", 3600), ("retry_timeout", 86400)])
 def test_numbers_at_their_bounds_are_taken(name: str, value: int) -> None:
     assert getattr(settings(None, **{name: value}), name) == value
+
+
+def test_what_is_not_said_is_as_the_options_have_it() -> None:
+    assert Settings(KEY) == settings()
 
 
 def test_not_retrying_at_all_is_allowed() -> None:
