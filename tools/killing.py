@@ -46,6 +46,7 @@ OWN: Mapping[str, Sequence[str]] = {
     ),
     "_core/resource.py": (
         f"{TESTS}/module_utils/_core/test_converge.py",
+        f"{TESTS}/modules/test_vast_env_var.py",
         f"{TESTS}/modules/test_vast_instance.py",
         f"{TESTS}/modules/test_vast_fleet.py",
     ),
@@ -68,7 +69,11 @@ OWN: Mapping[str, Sequence[str]] = {
     "_api/redact.py": (f"{TESTS}/module_utils/_api/test_redact.py",),
     "_api/replies.py": (f"{TESTS}/module_utils/_api/test_replies.py",),
     "_api/settings.py": (f"{TESTS}/module_utils/_api/test_settings.py",),
-    "_api/wire.py": (f"{TESTS}/module_utils/_api/test_wire.py", f"{TESTS}/module_utils/_api/test_client_wire.py"),
+    "_api/wire.py": (
+        f"{TESTS}/module_utils/_api/test_wire.py",
+        f"{TESTS}/module_utils/_api/test_client.py",
+        f"{TESTS}/module_utils/_api/test_client_wire.py",
+    ),
     "_api/client.py": (
         f"{TESTS}/module_utils/_api/test_client.py",
         f"{TESTS}/module_utils/_api/test_client_wire.py",
