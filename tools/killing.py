@@ -80,7 +80,7 @@ OWN: Mapping[str, Sequence[str]] = {
         f"{TESTS}/module_utils/_api/test_wire.py",
         f"{TESTS}/module_utils/_api/test_pacing.py",
     ),
-    "_core/plan.py": (f"{TESTS}/module_utils/_core/test_plan.py",),
+    "_core/plan.py": (f"{TESTS}/module_utils/_core/test_plan.py", f"{TESTS}/module_utils/_core/test_converge.py"),
     "_instances/instance.py": (
         f"{TESTS}/module_utils/_instances/test_instance.py",
         f"{TESTS}/modules/test_vast_instance_info.py",

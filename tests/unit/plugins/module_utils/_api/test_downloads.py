@@ -264,6 +264,22 @@ def test_an_odd_address_is_not_asked_for(connect: Connect, url: str) -> None:
     assert failed.value.msg.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://[", "an address that cannot be read"),
+        ("https://user:s3cr3t@files.test/a.log", "https://files.test/a.log"),
+        ("https://files.test/\u2028.log", r"https://files.test/\u2028.log"),
+    ],
+)
+@pytest.mark.usefixtures("api")
+def test_an_odd_address_is_told_as_it_may_be_shown(connect: Connect, url: str, shown: str) -> None:
+    with pytest.raises(VastError) as failed:
+        fetch_result(connect(), url)
+    assert failed.value.msg == f"The result is said to be at {shown}, which is not a plain address; it was not fetched."
+    assert failed.value.exchange == Exchange("GET", shown)
+
+
 def test_what_is_checked_is_what_is_asked_for(serve: Serve) -> None:
     api, foreign = serve(), serve()
     host = f"127.0.0.1:{api.server_address[1]}"
