@@ -413,7 +413,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._account.money import
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._account.volume_listing import volumes
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import BudgetExceeded, Invalid
-from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import number
+from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.durations import seconds
 from ansible_collections.vastai.cloud.plugins.module_utils._core.user import user_row
@@ -482,8 +482,8 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
     groups_of = charges.optional(client, "Which instances are workers is", lambda: endpoints.read(client))
     owners = workers.UNKNOWN if groups_of is None else workers.owners(client, groups_of)
     stored = charges.optional(client, "Which volumes there are is", lambda: volumes(client))
-    boxes = [charges.volume_item(row) for row in stored or ()]
-    per_hour = None if stored is None else charges.volumes_per_hour(client, boxes)
+    boxes = [volume_item(row) for row in stored or ()]
+    per_hour = None if stored is None else charges.volumes_per_hour(client, (box.per_hour for box in boxes))
     user = charges.optional(client, "The credit of the account is", lambda: user_row(client))
     pending = charges.optional(client, "Which price increases are pending is", lambda: price_increases.read(client))
     raised = {row.get("contract_id") for row in (pending.rows if pending else ())}
@@ -492,6 +492,24 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
     window = charges.optional(client, "What was charged is", lambda: charges.charges(client, since, now))
     lifetime = whole_life(module, items, window, now)
     return Costs(items, per_hour, owners.complete, user or {}, window, lifetime)
+
+
+def volume_item(row: t.Mapping[str, t.Any]) -> Item:
+    """A volume as one of the things that bill; its price is US dollars an hour, as that of the disk of an instance."""
+    label, status = row.get("label"), row.get("status")
+    return Item(
+        kind="volume",
+        id=row["id"],
+        part="volumes",
+        pays="disk",
+        per_hour=amount(row.get("storage_total_cost")),
+        label=str(label) if label not in (None, "") else None,
+        status=str(status) if status not in (None, "") else None,
+        machine_id=row.get("machine_id"),
+        since=number(row.get("start_date")),
+        ends=number(row.get("end_date")),
+        remarks=() if charges.is_attached(row) else ("not attached",),
+    )
 
 
 def item(instance: Instance, owners: workers.Owners, now: float, raised: bool, seen: t.Mapping[str, Seen]) -> Item:

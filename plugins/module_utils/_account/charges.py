@@ -16,7 +16,6 @@ from .._api.client import Client, Route
 from .._api.errors import Deprecated, Invalid, NotFound, PermissionDenied, ProtocolError
 from .._core.amounts import amount, number, total
 from .._core.rows import malformed
-from .money import Item
 
 SPEND_RATE = Route("GET", "/api/v0/users/spend-rate/", 2.0)
 CHARGES = Route("GET", "/api/v0/charges/", 1.0)
@@ -38,31 +37,14 @@ def optional(client: Client, what: str, read: c.Callable[[], T]) -> T | None:
         return None
 
 
-def volume_item(row: t.Mapping[str, t.Any]) -> Item:
-    """A volume as one of the things that bill; its price is US dollars an hour, as that of the disk of an instance."""
-    return Item(
-        kind="volume",
-        id=row["id"],
-        part="volumes",
-        pays="disk",
-        per_hour=amount(row.get("storage_total_cost")),
-        label=_text(row.get("label")),
-        status=_text(row.get("status")),
-        machine_id=row.get("machine_id"),
-        since=number(row.get("start_date")),
-        ends=number(row.get("end_date")),
-        remarks=() if is_attached(row) else ("not attached",),
-    )
-
-
 def is_attached(row: t.Mapping[str, t.Any]) -> bool:
     """Whether an instance uses a volume; one that does not say counts as attached."""
     return row.get("instances") != []
 
 
-def volumes_per_hour(client: Client, items: c.Sequence[Item]) -> float | None:
-    """What all volumes pay, by their rows, else by the API's own sum; None: not known."""
-    told = total(item.per_hour for item in items)
+def volumes_per_hour(client: Client, prices: c.Iterable[float | None]) -> float | None:
+    """What all volumes pay, by the prices of their rows, else by the API's own sum; None: not known."""
+    told = total(prices)
     if told is not None:
         return told
     reply = optional(client, "What the volumes cost is", lambda: client.call(SPEND_RATE))
@@ -108,7 +90,3 @@ def _check_complete(client: Client, reply: t.Mapping[str, t.Any], rows: int) -> 
     announced = reply.get("total")
     if announced is not None and announced != rows:
         raise malformed(client, CHARGES, "charge", f"it announces {announced!r} contracts and shows {rows}")
-
-
-def _text(value: t.Any) -> str | None:
-    return None if value is None or value == "" else str(value)

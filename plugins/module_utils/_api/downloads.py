@@ -77,5 +77,4 @@ def _without_secrets(url: str) -> str:
     except ValueError:
         return "an address that cannot be read"
     host = parts.netloc.rpartition("@")[2]
-    shown = urllib.parse.urlunsplit((parts.scheme, host, parts.path, MASK if parts.query else "", ""))
-    return shown if shown.isprintable() else ascii(shown)[1:-1]
+    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, MASK if parts.query else "", ""))

@@ -168,7 +168,7 @@ class Pacer:
 def _boots(data: bytes) -> dict[str, t.Any]:
     """The slots by the run of a machine, the last used one last; whatever else is found there counts as nothing."""
     with contextlib.suppress(ValueError, RecursionError):
-        stored = json.loads(data or b"{}")
+        stored = json.loads(data)
         if isinstance(stored, dict):
             return {boot: slots for boot, slots in stored.items() if isinstance(slots, dict)}
     return {}

@@ -89,7 +89,7 @@ class Reply(t.NamedTuple):
     @property
     def is_foreign(self) -> bool:
         """Whether something between here and Vast.ai wrote it: a page, a text, or JSON that is not the API's."""
-        text = self.message.lower().rstrip(".")
+        text = self.message.lower()
         if not isinstance(self.data, dict):
             return not self.is_json or not isinstance(self.data, str)
         if _OWN_KEYS.isdisjoint(self.data):

@@ -11,7 +11,6 @@ from .._api.client import Client, Route
 from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError
 from .._core.amounts import number
 from .._core.arguments import check_number
-from .._core.user import user_row
 from .cost import cost
 from .instance import read
 from .options import BUDGET_OPTIONS
@@ -65,6 +64,8 @@ def allowance(client: Client, budget: Budget) -> float | None:
 
 
 def _check_credit(client: Client, least: float) -> None:
+    from .._core.user import user_row
+
     account = user_row(client)
     parts = [number(account.get(name)) for name in ("credit", "balance")]
     known = [part for part in parts if part is not None]

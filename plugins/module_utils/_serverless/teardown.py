@@ -297,14 +297,20 @@ def purge(
         return [row.get("id") for row in workergroups.listed(client, limit).rows]
 
     doomed = Doomed(group_id, case.wanted, Route("DELETE", path + "{id}/", 3.0), listed)
-    remember(memory, endpoint, case.suspects)
+    # What is learned of this workergroup says nothing of those before it.
+    older = any(leak.unknown for leak in memory.concerning(endpoint.id, None))
+    remember(memory, endpoint, case.suspects, older=older)
+
+    def on_reply(named: Deletion) -> None:
+        note(memory, endpoint, case.suspects, named, older=older)
+
     try:
-        case.deletion = delete(client, doomed, lambda named: note(memory, endpoint, case.suspects, named), deadline)
+        case.deletion = delete(client, doomed, on_reply, deadline)
     except VastError as error:
         told = {**error.result, "workers": case.suspects.results()}
         raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
     if case.deletion.gap:
-        note(memory, endpoint, case.suspects, case.deletion)
+        on_reply(case.deletion)
     prove(client, case, waits, deadline)
     memory.forget({endpoint.id}, case.suspects.ids if waits.wait else case.suspects.owed, unknown=True)
 
@@ -447,13 +453,16 @@ def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
     )
 
 
-def remember(memory: Memory, group: Endpoint, suspects: Suspects) -> None:
-    """Keep what has to be proven of a group, for whoever comes after an interruption."""
+def remember(memory: Memory, group: Endpoint, suspects: Suspects, *, older: bool = False) -> None:
+    """Keep what has to be proven of a group, for whoever comes after an interruption.
+
+    `older`: it may have unknown workers of before, too.
+    """
     workers, failed = frozenset(suspects.workers), frozenset(suspects.workers & suspects.failed)
-    memory.remember(Leak(group.id, group.endpoint_name, workers, failed, bool(suspects.gap)))
+    memory.remember(Leak(group.id, group.endpoint_name, workers, failed, bool(suspects.gap) or older))
 
 
-def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion) -> None:
+def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion, *, older: bool = False) -> None:
     """Add what the reply says of the workers, and remember it. What it does not say, the engine may have said."""
     named = {*deletion.deleted_workers, *deletion.failed_workers}
     suspects.workers |= named
@@ -464,7 +473,7 @@ def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion
         suspects.gap = ""
     elif suspects.gap and deletion.gap not in suspects.gap:
         suspects.gap = f"{suspects.gap} {deletion.gap}"
-    remember(memory, group, suspects)
+    remember(memory, group, suspects, older=older)
 
 
 def delete(client: Client, group: Doomed, on_reply: c.Callable[[Deletion], None], deadline: Deadline) -> Deletion:

@@ -371,7 +371,10 @@ def test_a_group_said_to_be_absent_and_still_listed_is_a_failure(
     expect_delete(api, reply, status=status)
     for _look in range(4):
         expect_groups(api, endpoint_row())
-    failure(error_class, GROUP, reply["msg"].rstrip("."), id=77)
+    result = failure(
+        error_class, GROUP, reply["msg"].rstrip("."), "Its workers 1001, 1002 may go on billing (0.840 $/h)", id=77
+    )
+    assert [each["id"] for each in result["workers"]] == WORKERS
 
 
 def test_a_group_that_is_missing_from_one_listing_only_is_still_there(api: Api) -> None:
@@ -546,8 +549,7 @@ def test_workers_that_stay_listed_are_leaked_with_their_state(api: Api, home: pa
     result = failure(
         "leaked",
         f"{NAME} is deleted, but its workers 1002 still exist after wait_timeout (10 s) and bill 0.420 $/h",
-        "instance 1002: actual_status running",
-        TODO,
+        "instance 1002: actual_status running, intended_status running, cur_state running, 0.420 $/h. " + TODO,
         id=77,
         wait_timeout=10,
     )
@@ -641,6 +643,15 @@ def test_a_new_group_of_the_name_answers_for_the_old_one(api: Api, home: pathlib
         expect_rows(api, worker(1003), ids=[1001, 1003])
     failure("leaked", f"{NAME} is deleted, but its workers 1003 still exist", name="llama-prod", wait_timeout=10)
     assert memory(home) == [leak(1003, id=76), leak(1001)]
+
+
+def test_of_two_groups_of_the_name_the_one_with_unknown_workers_is_not_forgotten(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(unknown=True, id=75), leak(1003, id=76))
+    expect_groups(api)
+    for _look in range(3):
+        expect_rows(api, ids=[1003])
+    expect_unlabelled(api, worker(1009))
+    failure("leaked", "could not learn which workers it had", "instance 1009", name="llama-prod")
 
 
 def test_without_waiting_only_the_leftover_workers_are_looked_at(api: Api, home: pathlib.Path) -> None:
@@ -838,6 +849,7 @@ def test_a_lost_reply_is_unknown_where_the_engine_had_not_told_the_workers(
         id=77,
     )
     assert result["changed"] is True
+    assert result["method"] == "DELETE"
     assert [(each["id"], "worker_of" in each) for each in result["leaked_workers"]] == [(1001, False)]
     assert memory(home) == [leak(unknown=True)]
 
@@ -897,7 +909,13 @@ def test_ids_of_a_broken_list_are_proven_and_the_rest_stays_unknown(api: Api, ho
     expect_groups(api)
     expect_rows(api, ids=[1001])
     expect_unlabelled(api)
-    failure("unknown_outcome", "which workers it had is not known", id=77)
+    result = failure("unknown_outcome", id=77)
+    assert result["msg"] == (
+        f"{NAME} is deleted, but which workers it had is not known. The serverless engine did not list its workers: "
+        f'Vast.ai answered 200 to POST {URL}/get_endpoint_workers/ {{"id": 77}}: no workers are ready. '
+        "The reply to its deletion has deleted_workers without an id. No instance without a label exists now. "
+        "Destroy what is left, and run the task again; if you know its workers, name them in the option workers."
+    )
     assert memory(home) == [leak(1001, unknown=True)]
 
 
@@ -1047,6 +1065,19 @@ def test_a_deletion_that_cannot_be_looked_at_tells_its_workers(api: Api, home: p
     assert result["deleted_workers"] == WORKERS
     assert result["endpoint"]["id"] == 77
     assert memory(home) == [leak(1001, 1002)]
+
+
+def test_a_listing_that_is_down_after_the_deletion_holds_the_task_up_for_a_minute_at_most(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    expect_begin(api)
+    expect_delete(api)
+    for _attempt in range(6):
+        api.expect("GET", GROUPS, "<html></html>", status=502)
+    begin = clock.now()
+    failure("server", "502", "are gone is not proven", id=77, wait_timeout=5, retry_timeout=600)
+    assert clock.now() - begin < 5 + 60 + 10
 
 
 @pytest.mark.parametrize(

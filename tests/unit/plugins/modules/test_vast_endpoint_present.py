@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import functools
 import pathlib
+import random
 import typing as t
 
 import pytest
 import requests
 
 from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, succeed
-from .test_vast_endpoint import leak, memory
+from .test_vast_endpoint import leak, leave, memory
 
 ENDPOINTS = "/api/v0/endptjobs/"
 GROUPS = "/api/v0/workergroups/"
@@ -557,8 +558,32 @@ def test_a_lost_purge_is_looked_up(api: Api) -> None:
 def test_a_refused_purge_says_what_may_go_on_billing(api: Api, home: pathlib.Path) -> None:
     expect_purge_begin(api)
     expect_purge(api, {"success": False, "error": "invalid_args", "msg": "owned by a deployment"}, status=400)
-    failure("invalid", "owned by a deployment", "1001, 1002 may go on billing", **PURGE)
+    result = failure("invalid", "owned by a deployment", "1001, 1002 may go on billing", **PURGE)
+    assert [each["id"] for each in result["workers"]] == [1001, 1002]
     assert memory(home) == [leak(1001, 1002)]
+
+
+def test_a_purge_says_nothing_of_the_unknown_workers_of_an_earlier_one(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(unknown=True))
+    expect_purge_begin(api)
+    expect_purge(api)
+    expect_groups(api, group_row())
+    api.expect_listing(id=[1001, 1002])
+    assert present(**PURGE)["changed"] is True
+    assert memory(home) == [leak(unknown=True)]
+
+
+def test_a_listing_that_is_down_after_a_purge_holds_the_task_up_for_a_minute_at_most(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    expect_purge_begin(api)
+    expect_purge(api)
+    for _attempt in range(6):
+        api.expect("GET", GROUPS, "<html></html>", status=502)
+    begin = clock.now()
+    failure("server", "502", "are gone is not proven", **PURGE, wait_timeout=5, retry_timeout=600)
+    assert clock.now() - begin < 5 + 60 + 10
 
 
 @pytest.mark.parametrize(
@@ -606,13 +631,14 @@ def test_a_purge_without_waiting_leaves_the_proof_to_the_next_task(api: Api, hom
     assert memory(home) == [leak(1001, 1002)]
 
 
-def test_unknown_workers_of_a_purge_are_taken_from_the_reply(api: Api) -> None:
+def test_unknown_workers_of_a_purge_are_taken_from_the_reply(api: Api, home: pathlib.Path) -> None:
     expect_purge_begin(api, {"error_msg": "no workers are ready"})
     expect_purge(api)
     expect_groups(api, group_row())
     api.expect_listing(id=[1001, 1002])
     result = present(**PURGE)
     assert [each["id"] for each in result["workers"]] == [1001, 1002]
+    assert memory(home) == []
 
 
 def test_unknown_workers_of_a_purge_are_not_foretold(api: Api) -> None:

@@ -45,6 +45,7 @@ def test_it_is_created_in_capitals_and_never_shown(api: Api) -> None:
     assert (result["changed"], result["name"]) == (True, "HF_TOKEN")
     assert result["diff"]["before"] == {"state": "absent", "value": None}
     assert result["diff"]["after"] == {"state": "present", "value": "********"}
+    assert result["diff"]["before_header"] == result["diff"]["after_header"] == "environment variable HF_TOKEN"
     assert len(result["actions"]) == 2
 
 
@@ -91,6 +92,19 @@ def test_two_lost_replies_leave_it_unknown(api: Api) -> None:
         send(api, "PUT", LOST)
         names(api, "HF_TOKEN", times=4)
     fail_as(MODULE, "unknown_outcome", "environment variable HF_TOKEN", **GIVEN, update="always")
+
+
+@pytest.mark.parametrize(("there", "seen"), [((), "not listed"), (("HF_TOKEN",), "listed")])
+def test_what_was_accepted_and_does_not_show_is_a_failure(api: Api, there: tuple[str, ...], seen: str) -> None:
+    names(api, *there)
+    for _attempt in range(2):
+        if there:
+            drop(api)
+        else:
+            send(api, "POST")
+        names(api, *there, times=4)
+    options = {"name": "hf_token", "state": "absent"} if there else GIVEN
+    fail_as(MODULE, "server", "environment variable HF_TOKEN", f"Last seen: {seen}.", **options)
 
 
 def test_a_refusal(api: Api) -> None:

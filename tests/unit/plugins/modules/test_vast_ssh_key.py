@@ -12,7 +12,7 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import Api, Result, fail_as, instance_row, run_module, succeed
+from ..harness import URL, Api, Result, fail_as, instance_row, run_module, succeed
 
 MODULE = "vast_ssh_key"
 PATH = "/api/v0/ssh/"
@@ -62,6 +62,23 @@ def test_a_key_is_added_and_proven(api: Api) -> None:
     assert (result["changed"], result["id"], result["public_key"], result["attached"]) == (True, 8, KEY, [])
     assert result["actions"] == [f"add ssh key ssh-ed25519 ...{KEY.split()[1][-12:]} (bob@example.com)"]
     assert (result["diff"]["before"], result["diff"]["after"]) == ({"state": "absent"}, {"state": "present"})
+
+
+@pytest.mark.parametrize(
+    ("listed", "problem"),
+    [
+        ({"msg": "no keys"}, "it holds no list of rows with ids"),
+        ([row(), "9"], "it holds no list of rows with ids"),
+        ([row(), row(True)], "it holds no list of rows with ids"),
+        ([row(), row()], "it lists a row twice"),
+    ],
+)
+def test_a_listing_that_cannot_be_relied_on_changes_nothing(api: Api, listed: t.Any, problem: str) -> None:
+    api.expect("GET", PATH, listed)
+    result = fail_as(MODULE, "protocol", public_key=KEY)
+    told = f"The listing of ssh keys cannot be relied on: {problem}. It was ignored; run the task again."
+    assert result["msg"] == told
+    assert (result["method"], result["url"], result["status_code"]) == ("GET", f"{URL}{PATH}", 200)
 
 
 @pytest.mark.parametrize("known", [row(), row(text=line(1, "old comment")), {"id": 8, "key": KEY}])

@@ -145,6 +145,11 @@ def test_a_result_file_that_is_too_large_is_refused(
     assert failed.value.exchange == Exchange("GET", RESULT)
 
 
+def test_a_result_file_that_is_no_text_is_read_as_far_as_it_is_one(serve: Serve) -> None:
+    server = serve(Answer(http(b"caf\xe9 12K")))
+    assert fetch_result(connect_to(server.url), f"{server.url}/a.log") == "caf\ufffd 12K"
+
+
 @pytest.mark.parametrize("size", [99, 100])
 def test_a_result_file_up_to_the_limit_is_read(
     api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch, size: int
@@ -163,6 +168,7 @@ def test_a_reply_may_have_16_mebibytes_and_a_result_file_4() -> None:
     [
         ("http://files.test/a.log", "http://files.test/a.log"),
         ("http://files.test:port/a.log", "http://files.test:port/a.log"),
+        ("http://files.test/a\u2028b.log", r"http://files.test/a\u2028b.log"),
         ("http://u:s3cr3t@files.test:8080/a/b.log", "http://files.test:8080/a/b.log"),
         ("http://u:s3@cr3t@files.test/a.log", "http://files.test/a.log"),
         ("http://files.test/a.log?X-Signature=s3cr3t#s3cr3t", "http://files.test/a.log?********"),
@@ -258,6 +264,22 @@ def test_an_odd_address_is_not_asked_for(connect: Connect, url: str) -> None:
     assert failed.value.msg.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://[", "an address that cannot be read"),
+        ("https://user:s3cr3t@files.test/a.log", "https://files.test/a.log"),
+        ("https://files.test/\u2028.log", r"https://files.test/\u2028.log"),
+    ],
+)
+@pytest.mark.usefixtures("api")
+def test_an_odd_address_is_told_as_it_may_be_shown(connect: Connect, url: str, shown: str) -> None:
+    with pytest.raises(VastError) as failed:
+        fetch_result(connect(), url)
+    assert failed.value.msg == f"The result is said to be at {shown}, which is not a plain address; it was not fetched."
+    assert failed.value.exchange == Exchange("GET", shown)
+
+
 def test_what_is_checked_is_what_is_asked_for(serve: Serve) -> None:
     api, foreign = serve(), serve()
     host = f"127.0.0.1:{api.server_address[1]}"
@@ -275,8 +297,9 @@ def test_an_address_that_requests_reads_differently_is_not_asked_for(
         request.url = "https://elsewhere.test/a.log"
 
     monkeypatch.setattr(requests.PreparedRequest, "prepare_url", prepare_url)
-    with pytest.raises(VastError, match="would be asked for elsewhere"):
+    with pytest.raises(VastError, match="would be asked for elsewhere") as failed:
         fetch_result(connect(), RESULT)
+    assert failed.value.exchange == Exchange("GET", RESULT)
 
 
 def test_a_signed_address_is_asked_for_as_it_is(serve: Serve) -> None:

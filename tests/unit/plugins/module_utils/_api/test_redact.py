@@ -44,6 +44,7 @@ def ways(key: str) -> list[str]:
         f"x{key[-13:]}y",
         f"x{key[4:17].upper()}y",
         f"caf\u00e9 {key.upper()} \u0130",
+        f"caf\u00e9 {key} \u0130",
     ]
 
 
@@ -73,6 +74,18 @@ def test_what_stands_around_the_key_stays() -> None:
     assert Redactor([KEY]).text(f"x{KEY[14:28]}y") == f"x{MASK}y"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        urllib.parse.quote(ODD, safe=""),
+        b64("~~~>>>???key"),
+        base64.urlsafe_b64encode(b"~~~>>>???key").decode(),
+    ],
+)
+def test_a_key_of_odd_characters_is_masked_as_a_whole(written: str) -> None:
+    assert Redactor([ODD, "~~~>>>???key"]).text(f"a={written}&b=5") == f"a={MASK}&b=5"
+
+
 def test_a_short_run_of_the_key_is_no_leak() -> None:
     assert Redactor([HEX]).text(f"commit {HEX[:11]}") == f"commit {HEX[:11]}"
 
@@ -81,6 +94,8 @@ def test_a_short_run_of_the_key_is_no_leak() -> None:
 def test_a_short_secret_is_masked_as_a_whole(secret: str) -> None:
     redactor = Redactor([secret, ""])
     assert redactor.text(f"<{secret}> <{secret.upper()}>") == f"<{MASK}> <{MASK}>"
+    assert redactor.text(secret) == MASK
+    assert redactor.text(f"{secret[0]}{secret}") == f"{secret[0]}{MASK}"
     assert redactor.text(secret[:-1]) == secret[:-1]
 
 
@@ -160,6 +175,7 @@ def test_texts_without_a_secret_stay(text: str) -> None:
         {"key": "A", "value": "s3cr3t"},
         {"name": "HF_TOKEN", "value": "s3cr3t"},
         {"pairs": [["HF_TOKEN", "s3cr3t"]]},
+        {"pairs": [["HF_TOKEN", ["s3cr3t"]]]},
         {"onstart": "export A=s3cr3t"},
         {"image_login": "-u me -p s3cr3t"},
         {"docker_login_pass": "s3cr3t"},
@@ -189,6 +205,8 @@ def test_numbers_are_masked_where_they_may_be_secrets_and_shown_where_they_count
     counts: dict[str, t.Any] = {
         "ssh_keys": 3,
         "max_tokens": 10,
+        "failed_logins": 2,
+        "secrets": 1,
         "has_password": True,
         "api_key": None,
         "token": "",
@@ -198,7 +216,7 @@ def test_numbers_are_masked_where_they_may_be_secrets_and_shown_where_they_count
 
 
 def test_lines_of_a_text_are_no_names_and_values() -> None:
-    lines = {"stdout_lines": ["id_rsa.key", "model.bin"], "rows": [["a", "b"], ["c", "d"]]}
+    lines = {"stdout_lines": ["id_rsa.key", "model.bin"], "rows": [["a", "b"], ["c", "d"], [5, "e"]]}
     assert Redactor([KEY]).clean(lines) == lines
 
 
@@ -209,6 +227,9 @@ def test_names_that_only_look_like_secrets_are_shown() -> None:
         "key_source": "VAST_API_KEY",
         "error_class": "auth",
         "public_key": "x",
+        "next_token": "page 2",
+        "token_type": "bearer",
+        "limits": [{"name": "price", "value": "0.5"}],
     }
     assert Redactor([KEY]).clean(fields) == fields
 
@@ -260,6 +281,23 @@ def test_a_long_reply_is_cut_after_masking() -> None:
     shown = Redactor([KEY]).text("x" * (MAX_SHOWN - 10) + KEY + "y" * 5000)
     assert len(shown) == 1024
     assert KEY[:10] not in shown
+
+
+def test_a_failure_shows_a_text_as_it_is_and_sixteen_levels_of_a_reply() -> None:
+    redactor = Redactor([KEY])
+    assert redactor.data("no such instance") == "no such instance"
+    lists: t.Any = "inside"
+    fields: t.Any = "inside"
+    for _level in range(15):
+        lists, fields = [lists], {"a": fields}
+    assert redactor.data([lists]) == "[" * 16 + '"inside"' + "]" * 16
+    assert redactor.data([[lists]]) == "[" * 17 + '"..."' + "]" * 17
+    assert redactor.data({"a": fields}) == '{"a": ' * 16 + '"inside"' + "}" * 16
+    assert redactor.data({"a": {"a": fields}}) == '{"a": ' * 16 + '{"...": "..."}' + "}" * 16
+
+
+def test_an_address_is_shown_without_its_user() -> None:
+    assert Redactor([KEY]).text("no proxy at http://me:s3cr3t@proxy.test/") == f"no proxy at http://{MASK}@proxy.test/"
 
 
 @pytest.mark.parametrize("depth", [10, 100, 500])
@@ -320,6 +358,7 @@ def test_a_message_reads_no_more_than_it_shows(monkeypatch: pytest.MonkeyPatch) 
         ("plain text, caf\u00e9 \u4e2d", "plain text, caf\u00e9 \u4e2d"),
         ("a\x1b[31mb", "a\\x1b[31mb"),
         ("a\nb\r\tc", "a\\nb\\r\\tc"),
+        ("X\n", "X\\n"),
         ("a\x00\x7f\x9b", "a\\x00\\x7f\\x9b"),
         ("a\u202eb\u2066\u200f", "a\\u202eb\\u2066\\u200f"),
         ("a\u200b\ufeff\u2028\u00ad", "a\\u200b\\ufeff\\u2028\\xad"),

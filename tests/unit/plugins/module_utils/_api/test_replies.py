@@ -183,6 +183,7 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (404, None, ProtocolError),
         (404, {"message": "Not Found"}, ProtocolError),
         (404, {"detail": "Not Found"}, ProtocolError),
+        (404, {"message": "Not Found", "detail": "Not Found"}, ProtocolError),
         (404, {"message": "no Route matched with those values"}, ProtocolError),
         (404, {"message": "API Key not found."}, NotFound),
         (404, {"msg": "Not found"}, NotFound),
@@ -197,6 +198,7 @@ LOST: tuple[int, ...] = (502, 503, 504, 520, 522, 524, 527)
         (408, b"", ServerError),
         (409, {"error": "user_exists"}, Invalid),
         (410, {"error": "deprecated_endpoint", "msg": "use v1"}, Deprecated),
+        (400, {"error": "deprecated_endpoint", "msg": "use v1"}, Deprecated),
         (410, {"success": False, "msg": "/api/v0/things/ is deprecated. Use /api/v1/things/ instead."}, Deprecated),
         (410, {"msg": "Gone"}, Deprecated),
         (410, {"error": "no_such_ask", "msg": "Instance type 5 is no longer available."}, Unavailable),
@@ -247,6 +249,33 @@ def test_a_gateway_error_leaves_open_what_became_of_a_write(status: int) -> None
     assert found.__class__ is UnknownOutcome
     assert not found.repeatable
     assert "may have been carried out" in found.msg
+    assert found.failure()["status_code"] == status
+
+
+def test_only_a_write_that_failed_may_have_been_carried_out() -> None:
+    assert refused(reply({"msg": "oops"}, 500)).msg == "Vast.ai answered 500 to PUT https://vast.test/: oops."
+    assert refused(reply({"msg": "oops"}, 500), safe=False).msg.endswith("oops. It may have been carried out.")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        ({"success": False, "new_contract": 5}, 200, True),
+        ({"new_contract": 5}, 400, False),
+        ({"new_contract": 0}, 200, False),
+        ({"new_contract": True}, 200, False),
+        ({"new_contract": "5"}, 200, False),
+        ({"contract": 5}, 200, False),
+        (["new_contract"], 200, False),
+    ],
+)
+def test_only_a_2xx_names_what_was_made(body: t.Any, status: int, named: bool) -> None:
+    assert reply(body, status).names("new_contract") is named
+
+
+@pytest.mark.parametrize(("size", "shown"), [(200, "no " * 66 + "no"), (201, "201 bytes that are not JSON")])
+def test_a_short_plain_text_is_shown(size: int, shown: str) -> None:
+    assert reply(("no " * 66 + "no").ljust(size, "!").encode()).message == shown
 
 
 @pytest.mark.parametrize(
@@ -271,7 +300,7 @@ def test_a_refusal_quotes_the_api_or_says_that_it_said_nothing() -> None:
 
 def test_a_redirect_is_shown_without_its_secrets() -> None:
     msg = refused(reply(b"", 301, Location=f"https://other.test/?api_key={KEY}&token=s3cr3t")).msg
-    assert "https://other.test/" in msg
+    assert msg.endswith(" to https://other.test/, which is not followed. Check api_url.")
     assert KEY not in msg
     assert "s3cr3t" not in msg
 
@@ -323,6 +352,7 @@ def test_a_nested_reply_is_shown_and_breaks_nothing(begin: bytes, end: bytes, de
 def test_a_reply_that_is_nested_too_deeply_is_described(begin: bytes, end: bytes, depth: int) -> None:
     body = begin * depth + b"1" + end * depth
     assert reply(body).data == f"{len(body)} bytes of JSON that is nested more than 64 times"
+    assert refused(reply(body, 429)).__class__ is RateLimited
 
 
 def test_the_key_that_is_not_accepted_is_named_by_its_source() -> None:
@@ -379,6 +409,7 @@ def test_a_2xx_may_say_no_in_many_ways(body: t.Any, ok: bool) -> None:
 def test_a_2xx_that_does_not_say_clearly_whether_it_succeeded_leaves_it_open(success: t.Any) -> None:
     answer = reply({"success": success, "msg": "the text"})
     assert refused(answer).__class__ is ProtocolError
+    assert refused(answer).failure()["status_code"] == 200
     assert refused(answer, safe=False).__class__ is UnknownOutcome
     assert "the text. It does not say clearly whether it succeeded." in refused(answer, safe=False).msg
 

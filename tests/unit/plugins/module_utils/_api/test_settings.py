@@ -126,6 +126,11 @@ def test_a_key_file_without_a_key_counts_as_none(tmp_path: pathlib.Path, content
         key_found({"HOME": str(tmp_path)})
 
 
+def test_no_more_of_a_key_file_is_read_than_a_key_could_be_long(tmp_path: pathlib.Path) -> None:
+    store_key(tmp_path / ".config", b"k" * 10_000)
+    assert key_found({"HOME": str(tmp_path)}) == "k" * 4096
+
+
 def test_an_unreadable_key_file_counts_as_none(tmp_path: pathlib.Path) -> None:
     # A folder in its place fails to open for root too, whom file modes do not stop.
     (tmp_path / ".config" / "vastai" / "vast_api_key").mkdir(parents=True)
@@ -149,6 +154,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
         (" https://api.test// ", "https://api.test"),
         ("https://api.test:8443/", "https://api.test:8443"),
         ("HTTPS://api.test", "https://api.test"),
+        ("https://API.Test", "https://API.Test"),
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
@@ -163,12 +169,19 @@ def test_address_comes_from_option_then_environment_then_default() -> None:
     assert settings().api_url == "https://console.vast.ai"
 
 
+def test_the_engine_has_an_address_of_its_own_at_vast_ai_only() -> None:
+    assert settings().engine_url == "https://run.vast.ai"
+    assert settings(api_url="https://console.vast.ai/").engine_url == "https://run.vast.ai"
+    assert settings(api_url="https://api.test").engine_url == "https://api.test"
+
+
 @pytest.mark.parametrize(
     "url",
     [
         "api.test",
         "//api.test",
         "ftp://api.test",
+        "ftp://api.test:21",
         "https://",
         "https:///path",
         "https://api .test",
@@ -230,7 +243,7 @@ def test_numbers_that_cannot_work_are_named(name: str, value: t.Any) -> None:
         settings(None, **{name: value})
 
 
-@pytest.mark.parametrize("digits", [20, 400, 5000])
+@pytest.mark.parametrize("digits", [15, 20, 400, 5000])
 def test_a_number_of_many_digits_is_refused_without_them(digits: int) -> None:
     with pytest.raises(Invalid) as refused:
         settings(api_timeout=10**digits)
@@ -240,6 +253,10 @@ def test_a_number_of_many_digits_is_refused_without_them(digits: int) -> None:
 @pytest.mark.parametrize(("name", "value"), [("api_timeout", 1), ("api_timeout", 3600), ("retry_timeout", 86400)])
 def test_numbers_at_their_bounds_are_taken(name: str, value: int) -> None:
     assert getattr(settings(None, **{name: value}), name) == value
+
+
+def test_what_is_not_said_is_as_the_options_have_it() -> None:
+    assert Settings(KEY) == settings()
 
 
 def test_not_retrying_at_all_is_allowed() -> None:

@@ -131,6 +131,16 @@ def test_no_flood_fills_the_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch
     assert "took longer" not in failed["msg"]
 
 
+@pytest.mark.parametrize("route", [READ, WRITE])
+def test_a_reply_that_is_too_large_as_a_whole_says_how_much_is_allowed(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, route: Route
+) -> None:
+    monkeypatch.setattr(clients, "MAX_REPLY_BYTES", 60_000)
+    monkeypatch.setattr(wire, "MAX_FRAMING_BYTES", 30_000)
+    server = serve(Answer(again=b"HTTP/1.1 100 Continue\r\n\r\n" * 500))
+    assert "the reply is larger than 90000 bytes" in failure(connect(server.url, retry_timeout=0), route)["msg"]
+
+
 @ROUTES
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "307 Temporary Redirect", "304 Not Modified"])
 def test_the_body_of_a_redirect_is_never_read(serve: Serve, route: Route, status: str) -> None:
@@ -403,6 +413,13 @@ def test_a_broken_proxy_variable_is_named_without_its_value(
     assert clock.slept == []
 
 
+def test_a_broken_proxy_of_the_system_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests.utils, "get_environ_proxies", lambda *_url, **_options: {"https": "http://["})
+    failed = failure(connect(TLS_VAST), READ)
+    assert failed["error_class"] == "invalid"
+    assert "variable HTTPS_PROXY (or the system's proxy setting) is not the address of a proxy." in failed["msg"]
+
+
 @ROUTES
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_is_not_there_is_final_at_once(
@@ -474,14 +491,15 @@ def test_a_proxy_that_drips_does_not_outlive_the_time_to_connect(
     assert "was not sent" in failed["msg"]
 
 
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h"])
 def test_a_proxy_of_a_kind_that_needs_a_library_says_so(
-    variable: SetVariable, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+    variable: SetVariable, monkeypatch: pytest.MonkeyPatch, clock: FakeClock, scheme: str
 ) -> None:
     def missing(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
         raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
 
     monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", missing)
-    variable("all_proxy", "socks5://127.0.0.1:1080")
+    variable("all_proxy", f"{scheme}://127.0.0.1:1080")
     failed = failure(connect(TLS_VAST), WRITE)
     assert failed["error_class"] == "invalid"
     assert "the proxy that all_proxy names needs the Python library PySocks." in failed["msg"]

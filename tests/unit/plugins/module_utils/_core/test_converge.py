@@ -339,6 +339,16 @@ def test_a_batch_whose_turn_comes_after_the_deadline_is_not_sent() -> None:
     assert items[2].note == "Skipped: lamp 2 failed."
 
 
+def test_of_a_batch_that_there_is_no_time_for_one_fails_and_the_others_are_skipped() -> None:
+    api = Api([], [off(1, 2), on(1, 2)])
+    items = [lamp(number) for number in range(1, 5)]
+    rolling(t.cast(Client, api), Lamps(), items, WAITS, Deadline(api.clock, 3.0), 2)
+    assert [number for number, _body in api.sent] == ["many"]
+    assert items[2].error is not None
+    assert items[2].error.msg == "wait_timeout was used up before the turn of lamp 3; nothing was sent to it."
+    assert (items[3].error, items[3].note, items[3].follow) == (None, "Skipped: lamp 3 failed.", False)
+
+
 def test_one_outcome_has_the_plan_and_the_thing_as_last_seen() -> None:
     item = lamp()
     planned = outcome(item, "lamp", planned=True)
@@ -431,6 +441,50 @@ def test_one_listing_that_lacks_it_while_it_is_undone_says_nothing() -> None:
     assert item.error is not None
     assert item.error.msg.endswith("The change of lamp 1 was cancelled.")
     assert item.gone is False
+
+
+class Flickering(Lamps):
+    """A kind whose first listing after an undoing lacks everything."""
+
+    flickered = False
+
+    def read(self, client: t.Any, items: c.Sequence[Item[Lamp]]) -> dict[Ref, Lamp]:
+        if client.sent[-1][1]["light"] == "off" and not self.flickered:
+            self.flickered = True
+            return {}
+        return super().read(client, items)
+
+
+def test_one_listing_that_lacks_what_a_lost_request_was_for_says_nothing() -> None:
+    api, item = Api([UnknownOutcome("lost."), UnknownOutcome("lost.")], [off(1)]), lamp(scarce=True)
+    work(api, item, kind=Flickering())
+    assert [body["light"] for _number, body in api.sent] == ["on", "on", "off"]
+    assert item.error is not None
+    assert item.error.msg.endswith("The change of lamp 1 was cancelled.")
+    assert item.gone is False
+
+
+class SlowApi(Api):
+    """One that takes half a minute for each answer."""
+
+    def call(self, route: Route, *, ids: t.Any, body: dict[str, t.Any], deadline: Deadline) -> dict[str, t.Any]:
+        self.clock.sleep(29.5)
+        return super().call(route, ids=ids, body=body, deadline=deadline)
+
+
+def test_an_undoing_has_a_minute_and_two_seconds_for_each() -> None:
+    api, items = SlowApi([UnknownOutcome("lost.")] * 9, [waiting(1, 2)]), [lamp(1, scarce=True), lamp(2, scarce=True)]
+    work(api, *items, seconds=1000.0)
+    assert [number for number, body in api.sent if body["light"] == "off"] == ["many", 1, 2]
+    assert ["could NOT be confirmed" in str(item.error) for item in items] == [True, True]
+
+
+def test_what_was_refused_is_not_sent_again_when_something_else_is_not_free() -> None:
+    api, name = Api([Invalid("no."), Unavailable("taken.")], [off(1)]), Change("name", "x", "y", "rename")
+    item = Item(Ref(1), Lamp(1), Plan("lamp 1", (name, *lamp(scarce=True).plan.changes)))
+    work(api, item)
+    assert [body for _number, body in api.sent] == [{"name": "y"}, {"light": "on"}]
+    assert isinstance(item.error, Unavailable)
 
 
 def test_what_a_failure_knew_stays_when_the_refusal_before_it_is_told() -> None:

@@ -15,7 +15,17 @@ from ansible_collections.vastai.cloud.plugins.module_utils._core.durations impor
 
 @pytest.mark.parametrize(
     ("text", "length"),
-    [("90s", 90), ("45m", 2700), ("6h", 21600), ("3d", 259200), ("2w", 1209600), ("1d12h", 129600), (" 1.5H ", 5400)],
+    [
+        ("90s", 90),
+        ("45m", 2700),
+        ("6h", 21600),
+        ("3d", 259200),
+        ("2w", 1209600),
+        ("1d12h", 129600),
+        (" 1.5H ", 5400),
+        ("0.5s", 0.5),
+        ("3650d", 315_360_000),
+    ],
 )
 def test_a_span(text: str, length: float) -> None:
     assert seconds(text, "x") == length
@@ -25,6 +35,15 @@ def test_a_span(text: str, length: float) -> None:
 def test_no_span(text: str) -> None:
     with pytest.raises(Invalid, match=r"^x must be"):
         seconds(text, "x")
+
+
+def test_what_is_no_span_is_told() -> None:
+    with pytest.raises(Invalid) as refused:
+        seconds("6 h", "x")
+    assert refused.value.msg == "x must be a span of time such as 45m, 6h or 3d, not '6 h'."
+    with pytest.raises(Invalid) as refused:
+        seconds("3650d1s", "x")
+    assert refused.value.msg == "x must be more than nothing and at most ten years, not '3650d1s'."
 
 
 @pytest.mark.parametrize(
@@ -55,6 +74,7 @@ def test_an_amount_is_never_negative() -> None:
 
 def test_a_sum_is_known_when_all_parts_are() -> None:
     assert total([0.1, 0.2]) == 0.3
+    assert total([0.12345649]) == 0.123456
     assert total([]) == 0
     assert total([0.1, None]) is None
     assert total([1e308, 1e308]) is None

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import threading
+import typing as t
 
 import pytest
 
@@ -23,10 +26,41 @@ def test_a_signal_interrupts_the_part_once_and_is_ignored_outside_it(number: sig
     former = [signal.getsignal(each) for each in SIGNALS]
     with interruptible() as part:
         os.kill(os.getpid(), number)
-        with pytest.raises(Interrupted, match=number.name), part():
+        with pytest.raises(Interrupted, match=number.name) as interrupted, part():
             os.kill(os.getpid(), number)
+        assert interrupted.value.name == number.name
         os.kill(os.getpid(), number)
     assert [signal.getsignal(each) for each in SIGNALS] == former
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_does_not_interrupt_what_ends_the_part(number: signal.Signals) -> None:
+    ended: list[bool] = []
+
+    def end() -> None:
+        os.kill(os.getpid(), number)
+        ended.append(True)
+
+    with interruptible() as part, contextlib.suppress(Interrupted), part():
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            end()
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_who_heard_a_signal_before_hears_it_again_afterwards(number: signal.Signals) -> None:
+    heard: list[int] = []
+    former = signal.signal(number, lambda number, _frame: heard.append(number))
+    try:
+        with interruptible():
+            os.kill(os.getpid(), number)
+        assert heard == []
+        os.kill(os.getpid(), number)
+        assert heard == [number]
+    finally:
+        signal.signal(number, former)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -45,7 +79,8 @@ def test_a_thread_cannot_take_signals_over_and_works_all_the_same() -> None:
 
     def work() -> None:
         with interruptible() as part, part():
-            done.append(True)
+            pass
+        done.append(True)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -62,3 +97,28 @@ def test_a_pipe_that_nobody_reads_is_told_from_one_that_is_read_and_from_a_file(
     assert is_abandoned(writer) is False
     with open(os.devnull, "w") as nothing:
         assert is_abandoned(nothing.fileno()) is False
+
+
+@pytest.mark.parametrize("error", [AttributeError, OSError, ValueError])
+def test_where_the_system_cannot_tell_nobody_is_taken_for_gone(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def poll() -> t.NoReturn:
+        raise error("no poll here")
+
+    monkeypatch.setattr(select, "poll", poll)
+    assert is_abandoned() is False
+
+
+def test_it_is_the_standard_output_that_somebody_has_to_read() -> None:
+    kept = os.dup(1)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        os.dup2(writer, 1)
+        abandoned = is_abandoned()
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(writer)
+    assert abandoned is True

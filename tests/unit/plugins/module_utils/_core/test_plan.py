@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan, combined
+from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan, body, combined
 
 
 def test_an_empty_plan_changes_nothing() -> None:
@@ -52,6 +52,18 @@ def test_the_plans_of_many_make_one_result_with_a_part_for_each_that_changes() -
 @pytest.mark.parametrize("plans", [[], [Plan("one"), Plan("other")]])
 def test_many_of_which_none_is_to_change_are_no_change(plans: list[Plan]) -> None:
     assert combined(plans) == {"changed": False, "actions": [], "diff": {"before": {}, "after": {}}}
+
+
+def test_one_request_holds_what_all_changes_send() -> None:
+    moved = Change("gpu", "a", "b", "move it", sends={"machine": 5, "force": True})
+    silent = Change("seen", "a", "b", "tell it", sends={})
+    assert body([]) == {}
+    assert body([*ONE.changes, silent, moved]) == {"label": "a", "state": "running", "machine": 5, "force": True}
+
+
+def test_a_secret_is_shown_by_its_presence_only() -> None:
+    result = Plan("it", (Change("token", None, "s3cr3t", "set it", secret=True),)).result()
+    assert (result["diff"]["before"], result["diff"]["after"]) == ({"token": None}, {"token": "********"})
 
 
 @pytest.mark.parametrize("field", ["subject", "changes"])

@@ -59,10 +59,15 @@ def test_a_worker_is_told_without_secrets() -> None:
     ]
 
 
-@pytest.mark.parametrize("price", [None, "0.42", True, float("nan"), float("inf"), 10**400, [0.42]])
+@pytest.mark.parametrize("price", [None, "0.42", True, float("nan"), float("inf"), 10**400, 1e6, -1e6, [0.42]])
 def test_a_price_that_is_no_number_is_null(price: t.Any) -> None:
     suspects = Suspects(workers={1}, seen={1: Instance(1, {"dph_total": price})})
     assert suspects.describe([1])[0]["dph_total"] is None
+
+
+def test_a_whole_number_is_a_price() -> None:
+    shown = Suspects(workers={1}, seen={1: Instance(1, {"dph_total": 2})}).describe([1])[0]["dph_total"]
+    assert (shown, type(shown)) == (2.0, float)
 
 
 @pytest.mark.parametrize(
