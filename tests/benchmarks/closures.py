@@ -73,8 +73,7 @@ def _files(path: Path, node: ast.ImportFrom) -> Iterator[Path]:
     if node.level:
         base = path.parents[node.level - 1]
     elif (node.module or "").startswith(PACKAGE):
-        top = next(each for each in path.parents if each.name == PACKAGE.rstrip("."))
-        base = top.parent
+        base = next((each.parent for each in path.parents if each.name == PACKAGE.rstrip(".")), path.parent)
     else:
         return
     target = base.joinpath(*(node.module or "").split("."))

@@ -10,17 +10,20 @@ succeeds.
 from __future__ import annotations
 
 import collections.abc as c
+import contextlib
 import errno
 import re
 import ssl
 import typing as t
 import urllib.parse
 
-import requests
-import urllib3.exceptions
-
 from .errors import WireFault
 from .settings import is_loopback
+
+# What is missing the client has said by then.
+with contextlib.suppress(ImportError):
+    import requests
+    import urllib3.exceptions
 
 _CONNECTION_NAME = r"^(?:<.* object at 0x[0-9a-f]+>|HTTPS?Connection(?:Pool)?\(.*?\)): "
 """How urllib3 1.26 and 2 begin what they say of a connection."""

@@ -47,7 +47,7 @@ def test_each_failure_has_the_class_that_playbooks_ask_for(error: type[VastError
 def test_a_failure_that_knows_more_keeps_what_it_knew() -> None:
     exchange = Exchange("PUT", "https://vast.test/", 400, "slug", "{}")
     more = Invalid("the text", exchange, changed=False, id=5).with_context("the text, and more", changed=True)
-    assert type(more) is Invalid
+    assert isinstance(more, Invalid)
     assert str(more) == "the text, and more"
     assert more.failure() == {
         "msg": "the text, and more",
