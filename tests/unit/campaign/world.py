@@ -480,7 +480,8 @@ class World:
         there = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_CACHE_HOME": f"{home}/cache"}
         os.makedirs(home, exist_ok=True)
         with mock.patch.dict(os.environ, there if other.elsewhere else {}):
-            run = self._play(task, Stage())
+            # What happened before it may come about only now.
+            run = self._play(task, Stage(happened=[(0, event) for _seq, event in stage.happened]))
         stage.others.append(run)
         started = ("running",) if task.options.get("state") == "running" else ()
         for number in {number for sent in run.writes for number in sent.done}:

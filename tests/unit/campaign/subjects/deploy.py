@@ -51,6 +51,7 @@ class Deployment(Subject):
     module = "vast_endpoint"
     places = ("endpoints", "create-endpoint", "change", "create-group", "change-group", "update-workers", "any")
     weight = 2
+    is_plain = True
 
     def covers(self, task: Task) -> bool:
         return super().covers(task) and task.options["state"] == "present"
