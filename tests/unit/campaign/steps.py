@@ -124,6 +124,7 @@ PLACES = {
     "create-group": ("POST", "/api/v0/workergroups/"),
     "change-group": ("PUT", "/api/v0/workergroups/*"),
     "update-workers": ("POST", "/update_workers/"),
+    "engine": ("POST", "/get_*"),
     "price increases": ("*", "/api/v0/instances/*-price-increase*"),
     "secrets": ("*", "/api/v0/secrets/"),
     "apikeys": ("*", "/api/v0/auth/apikeys/*"),

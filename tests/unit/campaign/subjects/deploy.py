@@ -49,7 +49,16 @@ class Deployment(Subject):
     """One endpoint of a name, with its workergroups."""
 
     module = "vast_endpoint"
-    places = ("endpoints", "create-endpoint", "change", "create-group", "change-group", "update-workers", "any")
+    places = (
+        "endpoints",
+        "create-endpoint",
+        "change",
+        "create-group",
+        "change-group",
+        "update-workers",
+        "engine",
+        "any",
+    )
     weight = 2
     is_plain = True
 

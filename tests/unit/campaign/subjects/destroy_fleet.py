@@ -44,7 +44,7 @@ class FleetDestruction(Subject):
     """None of many."""
 
     module = "vast_fleet"
-    places = ("destroy", "destroy", "listing", "any")
+    places = ("destroy", "destroy", "listing", "engine", "any")
 
     def exists(self) -> bool:
         return "absent" in vast_fleet.OPTIONS["state"]["choices"]

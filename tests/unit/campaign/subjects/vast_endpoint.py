@@ -28,7 +28,7 @@ class Endpoint(Subject):
     """No endpoint, and none of its workers."""
 
     module = "vast_endpoint"
-    places = ("endpoints", "delete", "delete", "listing", "any")
+    places = ("endpoints", "delete", "delete", "engine", "listing", "any")
 
     def covers(self, task: Task) -> bool:
         return super().covers(task) and task.options["state"] == "absent"

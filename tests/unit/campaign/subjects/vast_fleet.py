@@ -47,7 +47,7 @@ class Fleet(Subject):
     """Many instances."""
 
     module = "vast_fleet"
-    places = ("listing", "put", "put", "any")
+    places = ("listing", "put", "put", "engine", "any")
     weight = 3
     starts = True
 

@@ -31,7 +31,7 @@ class Reaper(Subject):
     """Ending what falls under a rule."""
 
     module = "vast_reaper"
-    places = ("listing", "endpoints", "any")
+    places = ("listing", "endpoints", "engine", "any")
 
     def tasks(self) -> st.SearchStrategy[Task]:
         return st.builds(
