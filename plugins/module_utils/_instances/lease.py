@@ -302,7 +302,8 @@ class Lease:
         try:
             destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
         except VastError as reason:
-            raise reason.with_context(f"{error.msg} {reason.msg}", changed=True, **instance) from reason
+            changed = item.changed or reason.result["changed"]
+            raise reason.with_context(f"{error.msg} {reason.msg}", changed=changed, **instance) from reason
         destroyed = {"id": item.seen.id, "label": item.seen.label or None}
         try:
             return {**self.rent(client, wish, deadline, since, plan), "destroyed": destroyed}

@@ -1357,7 +1357,8 @@ def test_a_box_that_cannot_be_destroyed_is_not_replaced(api: Api) -> None:
     market(api, offer_row(9002))
     api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
     api.expect_listing(STOPPED, id=4711)
-    assert refuse("permission", "4711", **REPLACING)["instance"]["id"] == 4711
+    result = refuse("permission", "4711", **REPLACING)
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
 
 
 def test_what_was_destroyed_for_a_replacement_that_failed_is_told(api: Api) -> None:
