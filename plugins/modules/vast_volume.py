@@ -363,7 +363,7 @@ def machine_of(client: Client, ref: Ref) -> int:
     number = instance.row.get("machine_id")
     if not is_id(number):
         raise Invalid(f"Vast.ai does not tell the machine of {instance.display_name}. Give machine_id.")
-    return t.cast(int, number)
+    return number
 
 
 def run(module: VastModule) -> dict[str, t.Any]:

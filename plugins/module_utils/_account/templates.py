@@ -310,7 +310,7 @@ def current_user(client: Client) -> int:
             "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",
             Exchange(USER.method, client.settings.api_url + USER.path, 200),
         )
-    return t.cast(int, number)
+    return number
 
 
 class Found(t.NamedTuple):
@@ -342,7 +342,7 @@ def search(client: Client, filters: Row) -> Found:
         token = reply.get("next_token")
         if token in (None, ""):
             total = reply.get("templates_found")
-            if is_id(total) and t.cast(int, total) > len(rows):
+            if is_id(total) and total > len(rows):
                 raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
             return Found(rows, more=False)
         if not isinstance(token, str) or token in tokens:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-_MARKS = ("PRIVATE KEY", "PuTTY-User-Key-File")
+_MARKS = ("PRIVATE KEY", "PuTTY-User-Key-File", "SSH2 ENCRYPTED")
 
 
 def holds_private_key(text: str) -> bool:

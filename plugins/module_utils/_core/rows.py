@@ -9,25 +9,24 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.errors import Exchange, ProtocolError
+from .._api.replies import is_whole
 
 Row = t.Mapping[str, t.Any]
+
+is_id = is_whole
+"""Whether a value of a reply is an id."""
 
 
 def checked_rows(client: Client, route: Route, rows: t.Any, noun: str) -> list[Row]:
     """The rows of a listing that comes whole. Raises ProtocolError unless all of them have an id of their own."""
     problem = ""
     if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
-        problem = "it holds no list of rows with ids"
+        problem = f"it holds no list of {noun}s with ids"
     elif len({row["id"] for row in rows}) < len(rows):
         problem = "it lists a row twice"
     if problem:
         raise malformed(client, route, noun, problem)
     return t.cast("list[Row]", rows)
-
-
-def is_id(value: t.Any) -> bool:
-    """Whether a value of a reply is an id; true and false are no numbers."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def malformed(client: Client, route: Route, noun: str, problem: str) -> ProtocolError:

@@ -11,16 +11,14 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline
-from .._api.errors import Ambiguous, Exchange, Invalid, NotFound, ProtocolError
+from .._api.errors import Ambiguous, Invalid, NotFound
 from .._api.redact import visible
-from .._api.replies import is_whole
+from .._core.rows import checked_rows
 
 LIST = Route("GET", "/api/v0/endptjobs/", 3.0)
 EMPTY_TEXT = r"no endpoints for user\b.{0,80}found"
 """How an account without endpoint groups is refused, with the user's id or without it (F4.1)."""
 
-is_id = is_whole
-"""Whether a value of a reply is an id."""
 RESULT_FIELDS = (
     "endpoint_name",
     "endpoint_state",
@@ -84,11 +82,7 @@ def read(client: Client, deadline: Deadline | None = None) -> list[Endpoint]:
         if re.search(EMPTY_TEXT, error.msg.lower()):
             return []
         raise
-    rows = reply.get("results")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
-        raise _malformed(client, "it holds no list of groups with ids")
-    if len({row["id"] for row in rows}) < len(rows):
-        raise _malformed(client, "it lists a group twice")
+    rows = checked_rows(client, LIST, reply.get("results"), "endpoint group")
     return [Endpoint(row["id"], row) for row in rows]
 
 
@@ -126,10 +120,3 @@ def missing_from(groups: c.Sequence[Endpoint], ids: c.Iterable[int], names: c.It
         if name not in known_names
     ]
     return texts
-
-
-def _malformed(client: Client, what: str) -> ProtocolError:
-    return ProtocolError(
-        f"The listing of endpoint groups cannot be relied on: {what}. It was ignored; run the task again.",
-        Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
-    )

@@ -13,7 +13,8 @@ import typing as t
 
 from .._api.client import Client
 from .._api.private_files import MAX_BYTES, PrivateFile, shared_directory
-from .endpoints import display_name, is_id
+from .._core.rows import is_id
+from .endpoints import display_name
 
 MAX_LEAKS = 100
 """How many endpoint groups are remembered."""

@@ -17,9 +17,10 @@ from .._core.converge import converge
 from .._core.kind import Kind, Write
 from .._core.plan import HIDDEN, Change, Plan
 from .._core.resource import Item, Ref
+from .._core.rows import is_id
 from . import workergroups
 from .editing import SHOWN_WITHIN, Endpoints
-from .endpoints import Endpoint, find, is_id, known
+from .endpoints import Endpoint, find, known
 from .endpoints import read as read_endpoints
 from .leaks import Memory
 from .rollout import await_ready, roll

@@ -14,12 +14,13 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome, VastError
 from .._core.plan import Change, Plan
+from .._core.rows import is_id
 from .._instances.instance import Instance
 from .._instances.instance import read as read_instances
 from .._instances.look import look
 from . import workergroups
 from . import workers as engine
-from .endpoints import Endpoint, is_id
+from .endpoints import Endpoint
 from .endpoints import read as read_endpoints
 from .leaks import Leak, Memory
 

@@ -11,7 +11,8 @@ import typing as t
 from .._api.errors import Invalid, NotFound
 from .._core.arguments import check_id, check_number
 from .._core.plan import HIDDEN, Change, Plan
-from .endpoints import Endpoint, is_id
+from .._core.rows import is_id
+from .endpoints import Endpoint
 from .searches import Search, parsed, same
 
 MOST = 1e9

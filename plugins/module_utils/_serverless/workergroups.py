@@ -10,8 +10,8 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline
-from .._api.errors import AuthError, Exchange, ProtocolError, VastError
-from .endpoints import is_id
+from .._api.errors import AuthError, VastError
+from .._core.rows import checked_rows
 
 WORKERGROUPS = Route("GET", "/api/v0/workergroups/", 2.0)
 AUTOJOBS = Route("GET", "/api/v0/autojobs/", 2.0)
@@ -63,19 +63,8 @@ def listed(client: Client, deadline: Deadline | None = None) -> Listing:
             raise
         route = AUTOJOBS
         reply = client.call(route, deadline=deadline)
-    rows = reply.get("results")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
-        raise _malformed(client, route, "it holds no list of workergroups with ids")
-    if len({row["id"] for row in rows}) < len(rows):
-        raise _malformed(client, route, "it lists a workergroup twice")
-    return Listing(rows, route.path)
-
-
-def _malformed(client: Client, route: Route, what: str) -> ProtocolError:
-    return ProtocolError(
-        f"The listing of workergroups cannot be relied on: {what}. It was ignored; run the task again.",
-        Exchange(route.method, client.settings.api_url + route.path, 200),
-    )
+    rows = checked_rows(client, route, reply.get("results"), "workergroup")
+    return Listing(t.cast("list[dict[str, t.Any]]", rows), route.path)
 
 
 def results(rows: c.Iterable[t.Mapping[str, t.Any]], endpoint_id: int) -> list[dict[str, t.Any]]:

@@ -12,7 +12,8 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Invalid, RateLimited, ServerError, TransportError, VastError
 from .._core.amounts import amount
-from .endpoints import Endpoint, is_id
+from .._core.rows import is_id
+from .endpoints import Endpoint
 from .endpoints import read as read_endpoints
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)

@@ -441,7 +441,7 @@ def test_a_name_that_several_carry_is_ambiguous(api: Api) -> None:
             200,
             {"success": True, "results": [{"endpoint_name": "llama-prod"}]},
             "protocol",
-            "no list of groups with ids",
+            "no list of endpoint groups with ids",
         ),
         (200, "<html><title>Sorry</title></html>", "protocol", "an HTML page titled 'Sorry'"),
         (301, "", "protocol", "Check api_url"),

@@ -67,9 +67,9 @@ def test_a_key_is_added_and_proven(api: Api) -> None:
 @pytest.mark.parametrize(
     ("listed", "problem"),
     [
-        ({"msg": "no keys"}, "it holds no list of rows with ids"),
-        ([row(), "9"], "it holds no list of rows with ids"),
-        ([row(), row(True)], "it holds no list of rows with ids"),
+        ({"msg": "no keys"}, "it holds no list of ssh keys with ids"),
+        ([row(), "9"], "it holds no list of ssh keys with ids"),
+        ([row(), row(True)], "it holds no list of ssh keys with ids"),
         ([row(), row()], "it lists a row twice"),
     ],
 )
@@ -308,7 +308,9 @@ def test_the_key_comes_from_a_file(api: Api, tmp_path: pathlib.Path) -> None:
 PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRETb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----\n"
 
 
-@pytest.mark.parametrize("text", [PEM, "PuTTY-User-Key-File-3: ssh-ed25519\nSECRET"])
+@pytest.mark.parametrize(
+    "text", [PEM, "PuTTY-User-Key-File-3: ssh-ed25519\nSECRET", "---- BEGIN SSH2 ENCRYPTED\nSECRET"]
+)
 def test_a_private_key_is_refused_and_never_shown(api: Api, tmp_path: pathlib.Path, text: str) -> None:
     path = tmp_path / "id"
     path.write_text(text)

@@ -113,7 +113,7 @@ def test_another_refusal_is_not_an_empty_account(api: Api, status: int, error: t
 
 def test_a_group_that_is_listed_twice_makes_the_listing_malformed(api: Api) -> None:
     api.expect("GET", LIST, {"success": True, "results": [endpoint_row(), endpoint_row()]})
-    with pytest.raises(ProtocolError, match="it lists a group twice"):
+    with pytest.raises(ProtocolError, match="it lists a row twice"):
         read(make_client())
 
 
@@ -176,7 +176,7 @@ def test_nothing_is_concluded_from_a_malformed_listing(api: Api, reply: dict[str
     with pytest.raises(ProtocolError) as raised:
         read(make_client())
     assert raised.value.msg == (
-        "The listing of endpoint groups cannot be relied on: it holds no list of groups with ids. "
+        "The listing of endpoint groups cannot be relied on: it holds no list of endpoint groups with ids. "
         "It was ignored; run the task again."
     )
     assert raised.value.exchange == Exchange("GET", "https://vast.test/api/v0/endptjobs/", 200)
