@@ -18,6 +18,7 @@ from .._api.client import Client
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import (
     AuthError,
+    Invalid,
     NotFound,
     PermissionDenied,
     ServerError,
@@ -174,6 +175,7 @@ class _Engine(t.Generic[T]):
                 # A listing has to say so, too.
                 item.denied |= frozenset() if self.says_gone(error) else {change.field for change in meant}
                 item.wrote = item in wrote
+                item.unsure = item.unsure or (bool(scarce) and isinstance(error, Invalid))
 
     def says_gone(self, error: VastError | None) -> bool:
         """Whether it says, by name, that what is to be gone does not exist."""
@@ -326,7 +328,7 @@ class _Engine(t.Generic[T]):
             return None
         if item.looked and (self.kind.proven(item) or (item.held and not self.kind.pending(item))):
             return None
-        if item.wrote or not item.looked or self.kind.pending(item):
+        if item.wrote or item.unsure or not item.looked or self.kind.pending(item):
             return Item(item.ref, item.seen, plan)
         return None
 

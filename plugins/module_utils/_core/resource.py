@@ -39,12 +39,13 @@ T = t.TypeVar("T", bound=Thing)
 class Item(t.Generic[T]):
     """One thing on its way: how it was, what is planned, how it was last seen, and what became of it.
 
-    `sent`: a request for it left. `wrote`: one may have been carried out. `accepted`: one was answered with a plain yes
-    for it. `looked`: a complete listing has shown it since the last request. `left`: the changes that it does not show.
-    `requests`: so many left. `held`: it has shown since that nothing scarce is missing to it; `shown`: that all is as
-    planned. `differs`: it shows a change of what a plan can change. `absent`: so many listings in a row did not contain
-    it. `denied`: the fields that were refused to it alone. `follow`: it is waited for. `reply`: what the last request
-    that was not refused was answered with; it may hold a secret that is shown once. `memory` is its kind's own.
+    `sent`: a request for it left. `wrote`: one may have been carried out. `unsure`: what is scarce was refused in words
+    that do not say that it will not come about. `accepted`: one was answered with a plain yes for it. `looked`: a
+    complete listing has shown it since the last request. `left`: the changes that it does not show. `requests`: so many
+    left. `held`: it has shown since that nothing scarce is missing to it; `shown`: that all is as planned. `differs`:
+    it shows a change of what a plan can change. `absent`: so many listings in a row did not contain it. `denied`: the
+    fields that were refused to it alone. `follow`: it is waited for. `reply`: what the last request that was not
+    refused was answered with; it may hold a secret that is shown once. `memory` is its kind's own.
     """
 
     def __init__(self, ref: Ref, before: T, plan: Plan, *, follow: bool = True, note: str = "") -> None:
@@ -55,7 +56,7 @@ class Item(t.Generic[T]):
         self.note = note
         self.seen = before
         self.left = plan.changes
-        self.sent = self.wrote = self.accepted = self.once = False
+        self.sent = self.wrote = self.unsure = self.accepted = self.once = False
         self.held = self.shown = self.differs = self.gone = self.reached = False
         self.looked = True
         self.absent = self.requests = 0

@@ -9,6 +9,7 @@ import collections.abc as c
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
+from .._api.errors import Unavailable
 from .._core.kind import Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
@@ -58,11 +59,22 @@ def restart(
     rolling(client, Restart(queues=queues), items, waits, deadline, batch or len(items))
     warn_of_foreign(client, items)
     for item in items:
-        if _is_reboot(item) and item.sent and item.error is None and not item.shown:
-            client.warn(
-                f"Vast.ai accepted the restart of {item.name}, but no listing showed it within {SIGN_WITHIN:g} s. "
-                f"Last seen: {item.seen.described}."
-            )
+        if _is_reboot(item) and item.sent and item.error is None:
+            _check(client, item)
+
+
+def _check(client: Client, item: Move) -> None:
+    """Fail a reboot that somebody's stop has overtaken, also where nothing was waited for; warn of one unseen."""
+    if item.seen.word("intended_status") == "stopped":
+        item.error = Unavailable(
+            f"{item.name} cannot become running: it was set to stopped by someone else. "
+            f"Last seen: {item.seen.described}."
+        )
+    elif not item.shown:
+        client.warn(
+            f"Vast.ai accepted the restart of {item.name}, but no listing showed it within {SIGN_WITHIN:g} s. "
+            f"Last seen: {item.seen.described}."
+        )
 
 
 class Restart(Switch):

@@ -9,6 +9,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
+from .._api.errors import Unavailable
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan, body
 from .._core.resource import Item, Ref
@@ -108,16 +109,22 @@ class Switch(Kind[Instance]):
     def undone(self, item: Move) -> str:
         """That its start is cancelled."""
         return (
-            f"The queued start of {item.name} was cancelled (state=stopped), so that it does not start and bill later. "
+            f"The {_start(item)} was cancelled (state=stopped), so that it does not start and bill later. "
             "Try again later, or have vastai.cloud.vast_instance wait for the GPU with on_unavailable=wait."
         )
 
     def not_undone(self, item: Move, reason: str) -> str:
         """That its start may still come about."""
         return (
-            f"That the queued start of {item.name} is cancelled could NOT be confirmed: {reason} It may start and bill "
-            "later: run state=stopped on it until that succeeds."
+            f"That the {_start(item)} is cancelled could NOT be confirmed: {reason} It may start and bill later: run "
+            "state=stopped on it until that succeeds."
         )
+
+
+def _start(item: Move) -> str:
+    if isinstance(item.error, Unavailable):
+        return f"queued start of {item.name}"
+    return f"start of {item.name} that may be queued"
 
 
 def _own(instance: Instance) -> tuple[t.Any, ...]:

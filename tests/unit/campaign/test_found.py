@@ -210,6 +210,14 @@ def test_a_bulk_start_that_fails_after_one_of_three_counts_that_one(world: World
     assert run.result["changed"] is (2 in run.after and run.after[2].intended_status == "running")
 
 
+@pytest.mark.parametrize("kind", ["400-half", "false-half"])
+@pytest.mark.parametrize("task", [start(2), fleet(2, 3, 5)])
+def test_a_start_that_is_refused_and_shows_long_after_is_cancelled(world: World, task: Task, kind: str) -> None:
+    run = played(world, Step(task, (Fault(kind, "put"),)), Nature(behaviour={"start_delay": 8.0}))
+    assert run.result.failed
+    assert not run.after[2].queued
+
+
 @pytest.mark.parametrize("second", ["429-long", "400", "403"])
 @pytest.mark.parametrize("task", BOTH)
 def test_a_doubt_is_not_forgotten_when_another_error_follows(world: World, task: Task, second: str) -> None:

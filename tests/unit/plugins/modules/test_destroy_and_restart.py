@@ -417,6 +417,16 @@ def test_a_restart_that_is_accepted_and_never_seen_is_done_with_a_warning(api: A
     assert [warning for warning in result.warnings if "no listing showed it within 20 s" in warning] != []
 
 
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_restart_that_a_stop_by_somebody_overtakes_is_no_success(api: Api, wait: bool) -> None:
+    api.expect_listing(instance_row(), id=4711)
+    expect_reboot(api)
+    overtaken = rebooting(intended_status="stopped")
+    expect_polls(api, overtaken)
+    result = not_restarted("unavailable", f"{NAME} cannot become running", "set to stopped by someone else", wait=wait)
+    assert result["changed"] is True
+
+
 def test_a_lost_restart_that_is_never_seen_is_not_sent_again(api: Api) -> None:
     api.expect_listing(instance_row(), id=4711)
     expect_reboot(api, reply=LOST)

@@ -124,6 +124,38 @@ def test_a_refusal_of_a_start_is_looked_at_for_a_while(api: Api, module: str) ->
 
 
 @each_module
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_start_that_is_refused_in_unknown_words_and_never_shows_is_cancelled_too(
+    api: Api, module: str, status: int
+) -> None:
+    task = options(api, module)
+    put(api, "running", {"success": False, "error": "invalid_args", "msg": "bad state"}, status=status)
+    polls(api, OFF, OFF, OFF)
+    cancelled(api)
+    result = run("invalid", "bad state", f"The start of {NAME} that may be queued was cancelled", **task)
+    assert result["changed"] is False
+
+
+@each_module
+def test_a_start_that_may_be_queued_after_a_refusal_and_cannot_be_cancelled_is_told(api: Api, module: str) -> None:
+    task = options(api, module)
+    put(api, "running", {"success": False, "error": "invalid_args", "msg": "bad state"}, status=400)
+    polls(api, OFF, OFF, OFF)
+    for _attempt in range(3):
+        put(api, "stopped", {"success": False, "error": "invalid_args", "msg": "bad state"}, status=400)
+        polls(api, OFF)
+    says = f"That the start of {NAME} that may be queued is cancelled could NOT be confirmed"
+    assert run("invalid", "bad state", says, **task)["changed"] is False
+
+
+def test_a_label_that_is_refused_needs_no_cancelling(api: Api) -> None:
+    task = {**options(api, "vast_instance", OFF, "stopped"), "label": "new"}
+    api.expect("PUT", f"{BULK}1/", {"success": False, "msg": "bad label"}, status=400, body={"label": "new"})
+    polls(api, OFF)
+    assert "cancelled" not in failed("invalid", "bad label", **task)["msg"]
+
+
+@each_module
 def test_a_start_whose_replies_are_lost_and_that_never_shows_is_cancelled_too(api: Api, module: str) -> None:
     task = options(api, module)
     for _attempt in range(2):
