@@ -33,7 +33,7 @@ _HIDDEN_WORDS = (
     r"|signature|token"
 )
 """A field whose name holds one of these is masked."""
-_HIDDEN_NAMES = frozenset(["args", "auth", "env", "environment", "pass"])
+_HIDDEN_NAMES = frozenset(["args", "auth", "env", "environment", "pass", "sid"])
 """And one with a name that is one of these, or ends in `_` and one of these."""
 _SHOWN_NAMES = frozenset(["key_id", "key_source", "key_type", "next_token", "public_key", "ssh_key_id", "token_type"])
 _COUNTED = ("keys", "tokens", "logins", "secrets")

@@ -180,6 +180,7 @@ def test_texts_without_a_secret_stay(text: str) -> None:
         {"image_login": "-u me -p s3cr3t"},
         {"docker_login_pass": "s3cr3t"},
         {"pass": "s3cr3t"},
+        {"sid": "s3cr3t"},
         {"Authorization": "s3cr3t"},
         {"auth": ["me", "s3cr3t"]},
         {"args": ["--a", "s3cr3t"]},
