@@ -15,6 +15,7 @@ import typing as t
 
 from .draws import ENDPOINTS, WORKERS
 from .registry import subject_of
+from .steps import KINDS
 from .subject import is_named
 from .subjects.vast_endpoint import endpoint_of
 from .subjects.vast_reaper import destroyable
@@ -387,7 +388,9 @@ def it_is_bounded(run: Run) -> c.Iterator[str]:
     retry = options.get("retry_timeout", 120) + options.get("api_timeout", 60)
     waited = subject_of(run.task).seconds(run.task)
     members = max(1, len(run.result.values.get("instances") or ()))
-    seconds = waited * members + retry * (8 + 4 * (members - 1)) + 120
+    # The wire would have ended these; the clock of the campaign jumps over all of the delay.
+    jumps = sum(KINDS["too-slow"]["seconds"] for sent in run.sent if sent.fault == "too-slow")
+    seconds = waited * members + retry * (8 + 4 * (members - 1)) + 120 + jumps
     if run.seconds > seconds:
         yield f"it took {run.seconds:.0f} s, and {seconds:.0f} s are allowed"
     if len(run.sent) > 300:
