@@ -21,6 +21,7 @@ from .._api.errors import (
     Invalid,
     NotFound,
     PermissionDenied,
+    RateLimited,
     ServerError,
     Unavailable,
     UnknownOutcome,
@@ -42,6 +43,8 @@ UNDO_WITHIN = 60.0
 """Seconds in which to undo, apart from `wait_timeout`; each item adds UNDO_EACH."""
 UNDO_EACH = 2.0
 UNDO_ATTEMPTS = 3
+AT_THE_DOOR = (AuthError, PermissionDenied, RateLimited)
+"""Refusals that should come before anything is done."""
 NO_SUCH_FORM = (404, 405, 410)
 """How the API answers a request for many where the account does not know that form (F3.6)."""
 
@@ -175,7 +178,7 @@ class _Engine(t.Generic[T]):
                 # A listing has to say so, too.
                 item.denied |= frozenset() if self.says_gone(error) else {change.field for change in meant}
                 item.wrote = item in wrote
-                item.unsure = item.unsure or (bool(scarce) and isinstance(error, Invalid))
+                item.unsure = item.unsure or (bool(scarce) and isinstance(error, (Invalid, *AT_THE_DOOR)))
 
     def says_gone(self, error: VastError | None) -> bool:
         """Whether it says, by name, that what is to be gone does not exist."""
@@ -329,7 +332,9 @@ class _Engine(t.Generic[T]):
         if item.looked and (self.kind.proven(item) or (item.held and not self.kind.pending(item))):
             return None
         if item.wrote or item.unsure or not item.looked or self.kind.pending(item):
-            return Item(item.ref, item.seen, plan)
+            undoing = Item(item.ref, item.seen, plan)
+            undoing.unsure = isinstance(item.refused, AT_THE_DOOR) and not (item.wrote or self.kind.pending(item))
+            return undoing
         return None
 
     def cancel(self, undoing: list[Item[T]]) -> None:
@@ -342,9 +347,14 @@ class _Engine(t.Generic[T]):
                 item.left, item.denied = item.plan.changes, frozenset()
             self.send(again, alone=attempt > 0 or len(again) == 1)
             self.settle(waiting)
-            waiting = [item for item in waiting if item.error is None and not _is_proven(item)]
+            waiting = [each for each in waiting if not (each.error or _is_proven(each) or self.is_shut_out(each))]
             if not waiting or self.deadline.expired:
                 return
+
+    def is_shut_out(self, undoing: Item[T]) -> bool:
+        """Whether it was refused at the door like what it is to undo, and nothing shows: nothing is left to undo."""
+        refused = undoing.unsure and isinstance(undoing.refused, AT_THE_DOOR)
+        return refused and undoing.looked and not self.kind.pending(undoing)
 
     def tell(self, item: Item[T], undoing: Item[T], unseen: VastError | None, failure: Exception | None) -> None:
         """Note in the item how its undoing went."""
@@ -359,6 +369,8 @@ class _Engine(t.Generic[T]):
         if failure is None:
             item.left = self.kind.missing(item)
             item.differs = self.kind.differs(item)
+        if self.is_shut_out(undoing):
+            return
         item.looked = _is_proven(undoing)
         if item.looked:
             item.error = error.with_context(f"{error.msg} {self.kind.undone(item)}")

@@ -210,8 +210,8 @@ def test_a_bulk_start_that_fails_after_one_of_three_counts_that_one(world: World
     assert run.result["changed"] is (2 in run.after and run.after[2].intended_status == "running")
 
 
-@pytest.mark.parametrize("kind", ["400-half", "false-half"])
-@pytest.mark.parametrize("task", [start(2), fleet(2, 3, 5)])
+@pytest.mark.parametrize("kind", ["400-half", "403-half", "429-half", "false-half"])
+@pytest.mark.parametrize("task", [start(2, retry_timeout=0), fleet(2, 3, 5, retry_timeout=0)])
 def test_a_start_that_is_refused_and_shows_long_after_is_cancelled(world: World, task: Task, kind: str) -> None:
     run = played(world, Step(task, (Fault(kind, "put"),)), Nature(behaviour={"start_delay": 8.0}))
     assert run.result.failed

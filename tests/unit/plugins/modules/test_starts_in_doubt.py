@@ -113,14 +113,40 @@ def test_a_start_that_is_refused_in_any_words_and_queued_all_the_same_is_cancell
     assert run("unavailable", "was cancelled", **task)["changed"] is False
 
 
+DENIED: dict[str, t.Any] = {"reply": {"msg": "Not allowed"}, "status": 403}
+EXPIRED: dict[str, t.Any] = {"reply": {"detail": "Unauthorized"}, "status": 401}
+TOO_FREQUENT: dict[str, t.Any] = {"reply": "too frequent endpoint threshold=3.0", "status": 429}
+
+
 @each_module
-def test_a_refusal_of_a_start_is_looked_at_for_a_while(api: Api, module: str) -> None:
+@pytest.mark.parametrize(
+    ("refusal", "error_class"), [(DENIED, "permission"), (EXPIRED, "auth"), (TOO_FREQUENT, "rate_limited")]
+)
+def test_a_start_is_not_said_to_be_queued_where_its_stop_is_refused_for_the_same_reason(
+    api: Api, module: str, refusal: Row, error_class: str
+) -> None:
     task = options(api, module)
-    put(api, "running", {"msg": "Not allowed"}, status=403)
+    put(api, "running", **refusal)
     polls(api, OFF, OFF, OFF)
-    result = failed("permission", **task)
-    assert "cancelled" not in result["msg"]
+    put(api, "stopped", **refusal)
+    polls(api, OFF)
+    result = failed(error_class, retry_timeout=0, **task)
+    assert "queued" not in result["msg"]
     assert result["changed"] is False
+
+
+@each_module
+@pytest.mark.parametrize(("refusal", "error_class"), [(DENIED, "permission"), (EXPIRED, "auth")])
+def test_a_start_that_shows_when_its_stop_is_refused_for_the_same_reason_is_told(
+    api: Api, module: str, refusal: Row, error_class: str
+) -> None:
+    task = options(api, module)
+    put(api, "running", **refusal)
+    polls(api, OFF, OFF, OFF)
+    for _attempt in range(3):
+        put(api, "stopped", **refusal)
+        polls(api, QUEUED)
+    run(error_class, "may be queued is cancelled could NOT be confirmed", retry_timeout=0, **task)
 
 
 @each_module

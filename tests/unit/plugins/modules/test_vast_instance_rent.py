@@ -267,9 +267,10 @@ def test_what_is_adopted_and_cannot_run_fails_with_what_was_rented(api: Api) -> 
     create(api)
     listed(api, loading(start_date=1001.0), stopped_row(4800, start_date=1000.0, machine_id=777))
     destroyed(api)
-    api.expect("PUT", "/api/v0/instances/4800/", {"success": False, "msg": "no"}, status=403, body={"state": "running"})
-    for _poll in range(3):
-        api.expect_listing(stopped_row(4800, machine_id=777), id=4800)
+    for state, polls in (("running", 3), ("stopped", 1)):
+        api.expect("PUT", "/api/v0/instances/4800/", {"success": False, "msg": "no"}, status=403, body={"state": state})
+        for _poll in range(polls):
+            api.expect_listing(stopped_row(4800, machine_id=777), id=4800)
     result = refuse("permission")
     assert (outcomes(result), result["changed"]) == ([("duplicate", 4711)], True)
 
