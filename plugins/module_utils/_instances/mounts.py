@@ -87,7 +87,7 @@ def resolve(client: Client, wish: Wish, listing: Listing, deadline: Deadline, *,
     )
 
 
-def _meant(name: str, rows: c.Iterable[Row], criteria: Criteria) -> Row:
+def _meant(name: str, rows: c.Sequence[Row], criteria: Criteria) -> Row:
     """The one volume of a name on a machine that the criteria allow."""
     called = [row for row in rows if name in (row.get("label"), row.get("name"))]
     allowed = [row for row in called if not _forbidding(criteria, row.get("machine_id"))]
@@ -100,9 +100,13 @@ def _meant(name: str, rows: c.Iterable[Row], criteria: Criteria) -> Row:
             "machine is meant."
         )
     if not called:
+        # What only a name that is wrong needs.
+        from .._core.near import did_you_mean
+
+        known = (str(row.get("label") or row.get("name") or "") for row in rows)
         raise NotFound(
-            f"There is no volume {name} in this account (by a complete listing). Nothing was rented. Create it with "
-            "vast_volume first."
+            f"There is no volume {name} in this account (by a complete listing).{did_you_mean(known, name)} Nothing "
+            "was rented. Create it with vast_volume first."
         )
     options = ", ".join(sorted({each for row in called for each in _forbidding(criteria, row.get("machine_id"))}))
     raise Invalid(

@@ -102,11 +102,10 @@ def known(groups: c.Iterable[Endpoint]) -> list[dict[str, t.Any]]:
 
 def near_miss(groups: c.Iterable[Endpoint], name: str) -> str:
     """A question that names the endpoint groups whose names are nearly this one; empty when there are none."""
-    import difflib
+    # What only a name that is wrong needs.
+    from .._core.near import did_you_mean
 
-    by_name = {group.endpoint_name.lower(): group.endpoint_name for group in groups if group.endpoint_name}
-    near = difflib.get_close_matches(name.lower(), by_name, n=3, cutoff=0.75)
-    return f" Did you mean {' or '.join(repr(by_name[each]) for each in near)}?" if near else ""
+    return did_you_mean((group.endpoint_name for group in groups), name)
 
 
 def missing_from(groups: c.Sequence[Endpoint], ids: c.Iterable[int], names: c.Iterable[str]) -> list[str]:

@@ -118,7 +118,14 @@ def test_that_wait_has_an_end(api: Api) -> None:
 def test_one_that_does_not_exist(api: Api) -> None:
     listed(api)
     volumes(api, volume(label="other"))
-    refuse("not_found", "no volume data", "Nothing was rented", "vast_volume")
+    result = refuse("not_found", "no volume data", "Nothing was rented", "vast_volume")
+    assert "Did you mean" not in result["msg"]
+
+
+def test_one_that_is_nearly_called_so_is_named(api: Api) -> None:
+    listed(api)
+    volumes(api, volume(label="Data1"), volume(31, label=None, name="data_"))
+    refuse("not_found", "no volume data", "Did you mean 'data_' or 'Data1'?")
 
 
 def test_several_of_one_name(api: Api) -> None:
