@@ -153,7 +153,10 @@ class Rental:
 
     def quote(self) -> Offer:
         """The offer that would be rented; only reads. Raises what forbids it."""
-        return self.choose()[0]
+        try:
+            return self.choose()[0]
+        except VastError as error:
+            raise error.with_context(self.labelled(error.msg)) from error
 
     def run(self) -> Rented:
         """Rent, or find what an earlier or another task has rented. A failure says what is alive and bills."""
@@ -602,8 +605,11 @@ class Rental:
             )
         elif any(each.id is not None for each in self.attempts):
             sentences.append("Nothing that this task rented exists any more.")
-        msg = " ".join(sentences)
-        return error.with_context(msg if self.wish.label in msg else f"Renting {self.wish.label!r}: {msg}", **more)
+        return error.with_context(self.labelled(" ".join(sentences)), **more)
+
+    def labelled(self, msg: str) -> str:
+        """A message that says which rental it is about."""
+        return msg if self.wish.label in msg else f"Renting {self.wish.label!r}: {msg}"
 
     def bills(self, attempt: Attempt) -> str:
         """That a box exists and bills, and what to do."""

@@ -1129,7 +1129,7 @@ def test_check_mode_holds_the_budget_too(api: Api) -> None:
     listed(api)
     within(api, instance_row(1, dph_total=0.9))
     market(api, offer_row())
-    refuse("budget", "leaves 0.3", budget={"max_per_hour": 1.2}, check_mode=True)
+    refuse("budget", f"Renting {LABEL!r}: ", "leaves 0.3", budget={"max_per_hour": 1.2}, check_mode=True)
 
 
 KEY = "ssh-ed25519 AAAAC3Nz me@laptop"
