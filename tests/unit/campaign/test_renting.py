@@ -8,7 +8,9 @@ import typing as t
 
 import pytest
 
-from .campaign import a_world, play
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import mounts
+
+from .campaign import Broken, a_world, play
 from .registry import SUBJECTS
 from .steps import End, Event, Fault, Meanwhile, Nature, Step, Task
 from .world import Run, World
@@ -126,3 +128,18 @@ def test_a_box_that_cannot_be_destroyed_is_named(world: World) -> None:
 def test_a_deletion_whose_reply_is_lost_is_proven(world: World, kind: str) -> None:
     run = played(world, Step(absent("web"), (Fault(kind, "destroy"),)))
     assert boxes(run, "web") == [] or run.result.failed
+
+
+WITH_DATA: dict[str, t.Any] = {"offer": {**OFFER, "machine_id": [101]}, "volumes": [{"name": "data", "path": "/data"}]}
+
+
+@pytest.mark.parametrize("kind", ["drop-after", "502-after", "no-contract-told", "429-text"])
+def test_a_box_that_is_not_heard_of_has_its_volume(world: World, kind: str) -> None:
+    run = played(world, Step(rent(**WITH_DATA), (Fault(kind, "create"),)))
+    assert not run.result.failed, run.result.text
+
+
+def test_a_box_without_its_volume_does_not_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "attached", lambda *_arguments: {})
+    with pytest.raises(Broken, match="has no volume"):
+        play(world, [Step(rent(**WITH_DATA))])

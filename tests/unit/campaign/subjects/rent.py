@@ -14,12 +14,13 @@ from ansible_collections.vastai.cloud.plugins.modules import vast_instance
 from ..draws import checks, connection
 from ..steps import EVENTS, MARKET, NEWEST, Event, Task
 from ..subject import Subject, in_state, to_do
-from ..world import Run
+from ..world import ASKS, Run
 
 MAX_PRICE = 1.0
 BID = 0.6
 GPU = "1 x RTX 4090"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa me@here"
+VOLUME, ITS_MACHINE = "data", 101
 SETTLING = 300.0
 """Seconds beyond `wait_timeout` for a doubt, and for each dud."""
 
@@ -46,6 +47,9 @@ def tasks(draw: st.DrawFn) -> Task:
         offer["interruptible"], options["bid"] = True, BID
     if options["label"] == "taken" and options["wait"] and options["state"] == "running":
         options |= draw(st.sampled_from(({}, {"on_unavailable": "replace", "accept_data_loss": True})))
+    if draw(st.sampled_from((False, False, False, False, True))):
+        offer["machine_id"] = [ITS_MACHINE]
+        options |= {"attempts": 1, "volumes": [{"name": VOLUME, "path": "/data"}]}
     options = {name: value for name, value in options.items() if value is not None}
     return Task("vast_instance", {**options, "offer": offer}, draw(checks()))
 
@@ -102,6 +106,8 @@ class Rental(Subject):
                 yield f"instance {number} costs {fact.per_hour}"
             if fact.gpu != GPU:
                 yield f"instance {number} has {fact.gpu}"
+            if "volumes" in options and not linked(run):
+                yield f"instance {number} has no volume"
         others = {each for each in run.created & set(run.after) if each != number and not run.touched(each)}
         if others:
             yield f"{sorted(others)} were rented besides {number}"
@@ -119,7 +125,22 @@ class Rental(Subject):
             return len(self.chosen(run)) > 1
         if error_class in ("unavailable", "budget", "timeout", "server") and not run.market_is_sound:
             return True
+        if "volumes" in run.task.options and not self.chosen(run):
+            # Its one machine may be let, and the volume deleted.
+            return error_class in ("unavailable", "budget") or (error_class == "not_found" and not volumes(run))
         return self.excuses_hopeless(run, stubborn)
+
+
+def volumes(run: Run) -> list[int]:
+    """The volumes that are meant."""
+    rows = run.kept_before.get("volumes", {}).values()
+    return [row["id"] for row in rows if (row["label"], row["machine_id"]) == (VOLUME, ITS_MACHINE)]
+
+
+def linked(run: Run) -> bool:
+    """Whether each create said which volume the box is to have."""
+    link = {"create_new": False, "volume_id": volumes(run)[0], "mount_path": "/data"}
+    return all(sent.body.get("volume_info") == link for sent in run.sent if sent.path.startswith(ASKS))
 
 
 SUBJECT = Rental()
