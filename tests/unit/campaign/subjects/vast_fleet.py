@@ -100,6 +100,8 @@ def _complete(run: Run) -> c.Iterator[str]:
     there = {number for number in run.before if number in run.after and not run.touched(number)}
     workers = frozenset[int]().union(*WORKERS.values())
     chosen = there - workers if select.get("all") else there & set(select.get("ids", ()))
+    if any("could not be told for all" in warning for warning in run.result.warnings):
+        chosen -= {each["id"] for each in run.result["skipped_instances"] if not each["label"]}
     if missing := chosen - {member["id"] for member in run.result["instances"]}:
         yield f"{sorted(missing)} are not among the chosen ones"
 
