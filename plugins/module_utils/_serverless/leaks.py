@@ -115,7 +115,7 @@ class Memory:
                 content.save(dump(leaks))
         except OSError as error:
             self._warn(
-                f"What is not proven gone cannot be remembered in {self._path or 'a file'}: {error}. Note the ids of "
+                f"What is not proven gone cannot be remembered in {self._path}: {error}. Note the ids of "
                 "the workers, and name them in the option workers of later tasks."
             )
 

@@ -1067,6 +1067,15 @@ def test_a_deletion_that_cannot_be_looked_at_tells_its_workers(api: Api, home: p
     assert memory(home) == [leak(1001, 1002)]
 
 
+def test_a_listing_that_cannot_be_relied_on_after_the_deletion_leaves_the_workers_told(api: Api) -> None:
+    expect_begin(api)
+    expect_delete(api)
+    api.expect("GET", GROUPS, {"success": True, "results": [None]})
+    result = failure("protocol", f"accepted the deletion of {NAME}", "1001, 1002 may go on billing", id=77)
+    assert result["changed"] is True
+    assert [each["id"] for each in result["workers"]] == WORKERS
+
+
 def test_a_listing_that_is_down_after_the_deletion_holds_the_task_up_for_a_minute_at_most(
     api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

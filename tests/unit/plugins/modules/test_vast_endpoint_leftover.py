@@ -117,7 +117,7 @@ def test_drains_before_it_deletes(api: Api, clock: FakeClock) -> None:
     expect_setting(api, {"max_workers": 0})
     expect_groups(api, endpoint_row(max_workers=0))
     expect_engine(api, [{"id": 1001, "status": "busy"}, {"id": 1003, "status": "destroying"}])
-    expect_engine(api, [{"id": 1001, "status": "STOPPED"}])
+    expect_engine(api, [{"id": 1001, "status": "STOPPED"}, {"id": 1003, "status": "destroying"}])
     expect_delete(api)
     expect_groups(api)
     expect_rows(api, ids=[1001, 1002, 1003])

@@ -517,6 +517,7 @@ def test_a_purged_workergroup_goes_with_its_workers_proven_gone(api: Api, home: 
     assert result["actions"] == [f"delete workergroup 502 of {NAME} with its workers 1001, 1002 (0.840 $/h)"]
     assert (result["deleted_workers"], result["failed_workers"]) == ([1001, 1002], [])
     assert [each["id"] for each in result["workers"]] == [1001, 1002]
+    assert [each["worker_of"] for each in result["workers"]] == [77, 77]
     assert [each["id"] for each in result["workergroups"]] == [501]
     assert memory(home) == []
 
@@ -543,6 +544,28 @@ def test_a_worker_that_a_purge_leaves_over_is_leaked_and_remembered(api: Api, ho
     assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
     assert [each["id"] for each in result["leaked_workers"]] == [1002]
     assert memory(home) == [leak(1001, 1002, failed=[1002])]
+
+
+def test_a_purge_that_is_accepted_and_not_done_is_no_success(api: Api, home: pathlib.Path) -> None:
+    expect_purge_begin(api)
+    expect_purge(api)
+    for _look in range(4):
+        expect_groups(api, group_row(), purge_row())
+    says = f"accepted the deletion of workergroup 502 of {NAME}, but it is still listed after 12 s"
+    result = failure("server", says, "1001, 1002 may go on billing", **PURGE)
+    assert result["changed"] is True
+    assert memory(home) == [leak(1001, 1002)]
+
+
+def test_a_lost_purge_that_was_not_carried_out_is_sent_once_more(api: Api) -> None:
+    expect_purge_begin(api)
+    expect_purge(api, LOST)
+    for _look in range(4):
+        expect_groups(api, group_row(), purge_row())
+    expect_purge(api)
+    expect_groups(api, group_row())
+    api.expect_listing(id=[1001, 1002])
+    assert present(**PURGE)["changed"] is True
 
 
 def test_a_lost_purge_is_looked_up(api: Api) -> None:

@@ -122,3 +122,12 @@ def test_it_is_the_standard_output_that_somebody_has_to_read() -> None:
         os.close(kept)
         os.close(writer)
     assert abandoned is True
+
+
+def test_a_handler_that_is_not_of_python_becomes_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[t.Any] = []
+    # Python gives None for one that was set in C.
+    monkeypatch.setattr(signal, "signal", lambda _number, handler: given.append(handler))
+    with interruptible():
+        given.clear()
+    assert given == [signal.SIG_DFL] * len(SIGNALS)

@@ -141,6 +141,44 @@ def test_more_than_the_file_takes_is_told_and_keeps_what_it_has(memory: Memory, 
     assert memory.concerning(77, None) == [PROD]
 
 
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (b'[{"id": 1, "name": "x", "workers": ["5"], "failed": []}]', "it holds workers without ids"),
+        (b"{}", "it holds no list"),
+        (b"too large".ljust(leaks.MAX_BYTES + 1), "Expecting value: line 1 column 1 (char 0)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why_and_what_to_do(
+    memory: Memory, home: pathlib.Path, damage: bytes, reason: str
+) -> None:
+    memory.remember(PROD)
+    found(home).write_bytes(damage)
+    warnings: list[str] = []
+    assert Memory(make_client(warnings.append)).concerning(77, None) == []
+    assert warnings == [
+        f"Which workers earlier tasks could not prove gone is not known: {found(home)} cannot be used: {reason}. "
+        "Check the instances of the account, and name leftover ones in the option workers."
+    ]
+
+
+def test_without_a_home_what_cannot_be_remembered_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    warnings: list[str] = []
+    Memory(make_client(warnings.append)).remember(PROD)
+    (warning,) = warnings
+    assert warning.startswith("What is not proven gone cannot be remembered in endpoints-")
+    assert warning.endswith(
+        ".json: [Errno 2] no folder of this user. Note the ids of the workers, and name them in the option workers of "
+        "later tasks."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_changes_nothing_is_not_written(memory: Memory, home: pathlib.Path) -> None:
     memory.remember(PROD)
     before = found(home).stat().st_ino

@@ -70,6 +70,11 @@ def test_a_whole_number_is_a_price() -> None:
     assert (shown, type(shown)) == (2.0, float)
 
 
+def test_what_is_left_is_described_in_the_order_of_ids() -> None:
+    text = teardown._described([Instance(number, instance_row(number, label=None)) for number in (1002, 1001)])
+    assert text.index("1001") < text.index("1002")
+
+
 @pytest.mark.parametrize(
     ("text", "absent"),
     [
