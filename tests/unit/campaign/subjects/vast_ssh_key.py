@@ -51,9 +51,11 @@ class SshKey(Plain):
             number: sum(row["public_key"].split()[:2] == text for row in rows.get("ssh_keys", {}).values())
             for number, rows in enumerate((run.kept_before, run.kept))
         }
-        if run.task.options["state"] == "present" and not 1 <= count[1] <= max(1, count[0]):
+        # An empty list is what an account without keys answers; nobody can tell that it is not true.
+        lied_to = any(sent.fault == "list" for sent in run.sent)
+        if run.task.options["state"] == "present" and not 1 <= count[1] <= max(1, count[0] + lied_to):
             yield f"the account has the key {count[1]} times"
-        if run.task.options["state"] == "absent" and count[1]:
+        if run.task.options["state"] == "absent" and count[1] and not lied_to:
             yield "the account still has the key"
 
     def foreseen(self, run: Run) -> bool | None:

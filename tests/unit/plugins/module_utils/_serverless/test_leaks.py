@@ -10,6 +10,7 @@ import stat
 
 import pytest
 
+from ansible_collections.vastai.cloud.plugins.module_utils._api import private_files
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import leaks
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.leaks import Leak, Memory, dump, load
 
@@ -146,7 +147,7 @@ def test_more_than_the_file_takes_is_told_and_keeps_what_it_has(memory: Memory, 
     [
         (b'[{"id": 1, "name": "x", "workers": ["5"], "failed": []}]', "it holds workers without ids"),
         (b"{}", "it holds no list"),
-        (b"too large".ljust(leaks.MAX_BYTES + 1), "Expecting value: line 1 column 1 (char 0)"),
+        (b"too large".ljust(private_files.MAX_BYTES + 1), "Expecting value: line 1 column 1 (char 0)"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why_and_what_to_do(
@@ -156,10 +157,11 @@ def test_a_file_that_cannot_be_read_says_why_and_what_to_do(
     found(home).write_bytes(damage)
     warnings: list[str] = []
     assert Memory(make_client(warnings.append)).concerning(77, None) == []
-    assert warnings == [
+    (warning,) = warnings
+    assert warning == (
         f"Which workers earlier tasks could not prove gone is not known: {found(home)} cannot be used: {reason}. "
         "Check the instances of the account, and name leftover ones in the option workers."
-    ]
+    )
 
 
 def test_without_a_home_what_cannot_be_remembered_is_told(
