@@ -426,7 +426,10 @@ notes:
     that was left queued, and asks for it again or cancels it.
   - A create is sent once. When its reply is lost, listings are read for a minute for an instance with the label. If
     there is none the task fails with the class V(unknown_outcome) and rents nothing else; label, offer and time stay in
-    a private file, and the next task for that label within ten minutes looks once more before it rents.
+    a private file, and the next task for that label within ten minutes looks once more before it rents, or before
+    O(state=absent) says that there is nothing.
+  - What an instance that is there already costs and which GPU it has is compared with O(offer). A difference is told in
+    a warning; the instance is left as it is.
   - Tasks of one user that want the same label rent one instance. When two machines rent at the same time the younger
     instance is destroyed by the task that rented it.
   - When a task fails or is interrupted after it has rented something, the message says what exists and bills; its
@@ -814,8 +817,9 @@ attempts:
     outcome:
       description: >-
         V(rented); V(gone) when the offer was taken meanwhile; V(refused); V(not_started) when the contract was made but
-        did not start; V(differs) from what was asked for; V(failed) to come up; V(outbid); V(vanished); V(duplicate) of
-        an older one; V(adopted) when another task had rented; V(retained); V(unknown).
+        did not start; V(differs) from what was asked for; V(unlabelled) when it could not be given its label; V(failed)
+        to come up; V(outbid); V(vanished); V(duplicate) of an older one; V(adopted) when another task had rented;
+        V(retained); V(unknown).
       returned: always
       type: str
     reason:
@@ -1043,7 +1047,7 @@ def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:
         to_destroy,
     )
 
-    found = find_to_destroy(module.client, target)
+    found = find_to_destroy(module.client, target) or awaited(module, target)
     if found is None:
         named = f"instance {target.id}" if target.id is not None else f"instance with the label {target.label!r}"
         return {**Plan(named).result(), "instance": None, "destroyed": None}
@@ -1053,6 +1057,17 @@ def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:
     module.bring(destroy, [item])
     destroyed = {"id": found.id, "label": found.label or None}
     return {**outcome(item, "instance", planned=module.check_mode), "destroyed": destroyed}
+
+
+def awaited(module: VastModule, target: Ref) -> Instance | None:
+    """What another task may have rented under the label a moment ago, and no listing showed yet."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.memory import is_in_doubt
+
+    if target.id is not None or not is_in_doubt(module.client, str(target.label)):
+        return None
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.rent import await_doubtful
+
+    return await_doubtful(module.client, str(target.label), module.deadline)
 
 
 def check_no_worker(module: VastModule, found: Instance) -> None:

@@ -110,6 +110,9 @@ class _Engine(t.Generic[T]):
         self.send(todo, alone=len(todo) == 1)
         self.settle(todo)
         again = [item for item in todo if item.error is None and item.sent and item.open and not item.once]
+        for item in again:
+            item.error = self.kind.withheld(item)
+        again = [item for item in again if item.error is None]
         if again:
             self.send(again, alone=True)
             self.settle(again)

@@ -9,6 +9,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
+from .._api.errors import VastError
 from .plan import Change, Plan
 from .resource import Item, Ref, T
 
@@ -48,6 +49,10 @@ class Kind(t.Protocol[T]):
 
     def differs(self, item: Item[T], /) -> bool:
         """Whether it shows a change of what a plan can change."""
+
+    def withheld(self, _item: Item[T], /) -> VastError | None:
+        """Why it must not be sent once more, by what it was last seen as; None when it may."""
+        return None
 
     def judge(self, item: Item[T], now: float, /) -> bool:
         """Whether it is where it is to be. Raises a leaf of VastError when it can no longer get there."""

@@ -9,11 +9,14 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError
-from .._core.amounts import number
+from .._core.amounts import number, total
 from .._core.arguments import check_number
 from .cost import cost
 from .instance import read
 from .options import BUDGET_OPTIONS
+
+if t.TYPE_CHECKING:
+    from .memory import Sent
 
 SPENT = Route("GET", "/api/v0/users/spend-rate/", 2.0)
 """It counts volumes, which no listing of instances does."""
@@ -41,9 +44,10 @@ class Budget(t.NamedTuple):
         return self != Budget()
 
 
-def allowance(client: Client, budget: Budget) -> float | None:
+def allowance(client: Client, budget: Budget, pending: Sent | None = None) -> float | None:
     """How many US dollars an hour may be added; None for any number.
 
+    `pending`: what another task may have rented and no listing shows yet counts, too.
     Raises BudgetExceeded when the credit is too low or something is not known, and the leaves of VastError.
     """
     if budget.min_credit is not None:
@@ -52,13 +56,21 @@ def allowance(client: Client, budget: Budget) -> float | None:
         return None
     instances = [each for each in read(client, {}) if not each.is_unloaded]
     now = cost(instances)
-    spent: float | None = now["per_hour"]
+    # A start that waits for its GPU will bill once it has it.
+    waiting = cost(each for each in instances if each.is_queued and not each.has_gpu)
+    spent = total([now["per_hour"], waiting["if_started"]])
     if spent is None:
         ids = ", ".join(map(str, now["unknown"]))
         raise BudgetExceeded(
             f"budget.max_per_hour cannot be held: the listing does not tell what these instances cost: {ids}. Nothing "
             "was rented."
         )
+    if pending is not None and not any(each.label == pending.name for each in instances):
+        client.warn(
+            f"budget.max_per_hour: another task may have rented {pending.name!r} for {pending.price:g} US dollars an "
+            "hour, which no listing shows yet. It was counted."
+        )
+        spent += pending.price
     left: float = round(budget.max_per_hour - spent - _volumes(client), 6)
     return left
 
@@ -89,4 +101,4 @@ def _volumes(client: Client) -> float:
         told, reason = None, error.msg
     if told is None:
         client.warn(f"budget.max_per_hour: what volumes cost is not known and was not counted: {reason}.")
-    return told or 0.0
+    return max(0.0, told or 0.0)

@@ -110,6 +110,13 @@ class Destroy(Kind[Instance]):
         """What is still listed is not as planned."""
         return item.plan.changes
 
+    def withheld(self, item: Removal) -> VastError | None:
+        """One that somebody labelled anew meanwhile is not what was meant any more."""
+        if item.seen.label == item.before.label:
+            return None
+        carries = f"carries the label {item.seen.label!r}" if item.seen.label else "carries no label"
+        return Invalid(f"{item.name} {carries} now, by somebody else, so its destruction was not sent again.")
+
     def differs(self, item: Removal) -> bool:
         """A plain yes counts, since the contract may end later."""
         return item.accepted
@@ -124,6 +131,9 @@ def _explained(item: Removal, error: VastError) -> VastError:
     if item.gone:
         return error.with_context(f"{error.msg} {item.name} is destroyed: a complete listing does not contain it.")
     bills = f"bills {_per_hour(item.seen)}"
+    if item.seen.label != item.before.label and not item.absent:
+        said = f" {item.doubt.msg}" if item.doubt else ""
+        return error.with_context(f"{error.msg}{said} If it is not destroyed, it {bills}.")
     listed = item.sent and item.looked and not item.absent and not isinstance(error, WaitTimeout)
     if listed and (item.wrote or isinstance(error, NotFound)):
         reason = item.doubt or item.refused

@@ -15,13 +15,12 @@ import typing as t
 
 from .._api.client import Client
 from .._api.clock import Deadline, Waits
-from .._api.errors import BudgetExceeded, Invalid, NotFound, Unavailable, VastError, WaitTimeout
+from .._api.errors import Ambiguous, Invalid, NotFound, Unavailable, VastError, WaitTimeout
 from .._core.amounts import number
 from .._core.arguments import check_number
 from .._core.plan import Change, Plan
 from .._core.resource import Item, outcome
 from .contents import LEAST_SECRET, Contents
-from .cost import price
 from .find import Ref, carriers, find, one_of
 from .instance import Instance
 from .switch import switch, to_switch
@@ -110,9 +109,16 @@ class Lease:
     def oldest(self, client: Client, found: list[Instance], *, planned: bool) -> Instance:
         """The oldest of several; the younger ones are destroyed."""
         from .destroy import plan_destroy
-        from .rent import age, destroy_all
+        from .rent import destroy_all, oldest_of
 
-        oldest, *younger = sorted(found, key=age)
+        oldest = oldest_of(found)
+        if oldest is None:
+            ids = ", ".join(str(each.id) for each in found)
+            raise Ambiguous(
+                f"{len(found)} instances carry the label {self.target.label!r}: {ids}. Vast.ai does not tell of each "
+                "when it was rented, so none was destroyed as the younger one. Destroy what is too much by id."
+            )
+        younger = [each for each in found if each is not oldest]
         if not planned:
             destroy_all(client, younger)
         changes = [
@@ -123,8 +129,14 @@ class Lease:
 
     def foreseen(self, client: Client, wish: Wish, deadline: Deadline, since: float) -> dict[str, t.Any]:
         """What check mode says: which offer would be rented, and at what price. Only reads."""
-        from .rent import Rental
+        from .memory import is_in_doubt
+        from .rent import SETTLE_WITHIN, Rental
 
+        if is_in_doubt(client, wish.label):
+            client.warn(
+                f"Another task is renting, or may have rented, an instance as {wish.label!r}. A run looks for it for "
+                f"up to {SETTLE_WITHIN:g} s before it rents."
+            )
         offer = Rental(client, wish, self.waits, deadline, since).quote()
         plan = Plan(f"the instance {wish.label}", (_renting(offer.result(), wish.price_of(offer), wish),))
         return {**plan.result(), "instance": None, "drift": [], "attempts": []}
@@ -165,6 +177,8 @@ class Lease:
         names = self.drifting(found, drift)
         if drift:
             client.warn(f"{found.display_name} is not what the task says: {', '.join(names)}.")
+        if self.wish is not None and (unlike := self.wish.unlike(found)):
+            client.warn(f"{found.display_name} is not what offer asks for: {'; '.join(unlike)}. It was left as it is.")
         results = self.before
         try:
             results.extend(self.steps(client, found, drift, names, deadline, planned=planned))
@@ -185,7 +199,9 @@ class Lease:
     ) -> c.Iterator[dict[str, t.Any]]:
         """The results of the steps, one after the other; each shows the instance as it is then."""
         if self.bid is not None and found.row.get("is_bid"):
-            yield self.rebid(client, found, deadline, planned=planned)
+            from .bids import rebid
+
+            yield rebid(client, found, self.bid, self.wish, deadline, planned=planned)
         elif self.bid is not None:
             client.warn(f"{found.display_name} is not interruptible, so bid was ignored.")
         item = to_switch(found, self.state, None if self.target.id is None else self.target.label)
@@ -195,7 +211,9 @@ class Lease:
                 yield self.replace(client, item, deadline)
                 return
         if item.error is not None and found.row.get("is_bid"):
-            item.error = _maybe_outbid(item.error, found)
+            from .bids import maybe_outbid
+
+            item.error = maybe_outbid(item.error, found)
         last = outcome(item, "instance", planned=planned)
         yield last
         seen = item.seen
@@ -207,23 +225,6 @@ class Lease:
         runs = self.state == "running" or seen.wants_running
         if not planned and runs and self.waits.wait and self.options["wait_for"] == "ssh":
             last["instance"] = self.await_ssh(client, seen, deadline)
-
-    def rebid(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
-        """Give an interruptible instance the bid of the task."""
-        from .revise import BID, Stored, plan_bid, revise, shows_bid
-
-        bid = t.cast("float", self.bid)
-        disk = price(found, "storage_total_cost") or 0.0
-        if self.wish is not None and bid + disk > self.wish.max_price:
-            raise BudgetExceeded(
-                f"A bid of {bid:g} and {disk:g} for the disk of {found.display_name} are more than offer.max_price, "
-                f"which is {self.wish.max_price:g}. Nothing was changed.",
-                instance=found.result(),
-            )
-        item = Item(Ref(found.id), found, plan_bid(found, bid), follow=False)
-        if item.plan.changed and not planned:
-            revise(client, item, Stored(BID, lambda seen: shows_bid(seen, bid)), deadline)
-        return outcome(item, "instance", planned=planned)
 
     def recycle(
         self,
@@ -281,34 +282,10 @@ class Lease:
         return replaces and item.unavailable is not None and isinstance(item.error, Unavailable) and not item.gone
 
     def replace(self, client: Client, item: Leased, deadline: Deadline) -> dict[str, t.Any]:
-        """Destroy what cannot start, once the next offer, its price and the budget are found good, and rent anew."""
-        from .destroy import destroy_one, plan_destroy
-        from .rent import BEYOND, Rental
+        """Destroy what cannot start, and rent anew. Raises the leaves of VastError."""
+        from .replace import replace
 
-        error = t.cast("VastError", item.error)
-        since = time.time()
-        instance = {"instance": item.seen.result(), "attempts": []}
-        try:
-            wish = self.resolved(client, deadline, planned=False)
-            Rental(client, wish, self.waits, deadline, since).quote()
-        except VastError as reason:
-            raise reason.with_context(
-                f"{error.msg} {item.name} was kept, since nothing could be rented in its place: {reason.msg}",
-                changed=item.changed,
-                **instance,
-            ) from reason
-        client.warn(f"{error.msg} It is destroyed and rented anew, since on_unavailable=replace.")
-        plan = plan_destroy(item.seen)
-        try:
-            destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
-        except VastError as reason:
-            changed = item.changed or reason.result["changed"]
-            raise reason.with_context(f"{error.msg} {reason.msg}", changed=changed, **instance) from reason
-        destroyed = {"id": item.seen.id, "label": item.seen.label or None}
-        try:
-            return {**self.rent(client, wish, deadline, since, plan), "destroyed": destroyed}
-        except VastError as reason:
-            raise reason.with_context(f"{item.name} was destroyed. {reason.msg}", changed=True) from reason
+        return replace(self, client, item, deadline)
 
     def await_ssh(self, client: Client, found: Instance, deadline: Deadline) -> dict[str, t.Any]:
         """Wait until an SSH server answers, and show the instance as it is then. Raises the leaves of VastError."""
@@ -330,13 +307,6 @@ def _settable(drift: c.Iterable[str]) -> list[str]:
     from .revise import SETTABLE
 
     return [option for option in drift if option in SETTABLE]
-
-
-def _maybe_outbid(error: VastError, found: Instance) -> VastError:
-    return error.with_context(
-        f"{error.msg} It is interruptible, with a bid of {found.row.get('dph_base')} US dollars an hour: somebody may "
-        "have bid more. A higher bid may start it."
-    )
 
 
 def _merged(results: c.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:

@@ -25,11 +25,16 @@ DOUBT_LASTS = 600.0
 
 
 class Sent(t.NamedTuple):
-    """The last create for a label: which offer, when (seconds since 1970), and whether its outcome is known."""
+    """The last create under a lock: which offer, when (seconds since 1970), and whether its outcome is known.
+
+    `name`, `price`: the label of the instance, and what it costs in US dollars an hour; only a budget needs them.
+    """
 
     offer_id: int
     at: float
     settled: bool
+    name: str = ""
+    price: float = 0.0
 
     @property
     def is_doubtful(self) -> bool:
@@ -54,14 +59,15 @@ class Memory:
         with contextlib.suppress(ValueError, TypeError, KeyError):
             known = json.loads(self._content.data)
             if known["label"] == self._label:
-                return Sent(int(known["offer_id"]), float(known["at"]), known["settled"] is True)
+                told = str(known.get("name") or ""), float(known.get("price") or 0.0)
+                return Sent(int(known["offer_id"]), float(known["at"]), known["settled"] is True, *told)
         return None
 
-    def note(self, offer_id: int, *, settled: bool) -> None:
-        """Remember a create, before it is sent and when its outcome is known."""
+    def note(self, offer_id: int, *, settled: bool, **more: t.Any) -> None:
+        """Remember a create, before it is sent and when its outcome is known; `more`: its `name` and `price`."""
         if self._content is None:
             return
-        known = {"label": self._label, "offer_id": offer_id, "at": time.time(), "settled": settled}
+        known = {"label": self._label, "offer_id": offer_id, "at": time.time(), "settled": settled, **more}
         try:
             self._content.save(json.dumps(known).encode())
         except OSError as error:
@@ -71,6 +77,21 @@ class Memory:
             )
 
 
+def is_in_doubt(client: Client, label: str) -> bool:
+    """Whether a create for this label may still show up, or is being sent; by the file, if there is one."""
+    directory, name = shared_directory(os.environ), _file_name(client, "rent", label)
+    if directory is None or not os.path.lexists(os.path.join(directory, name)):
+        return False
+    try:
+        with PrivateFile(directory, name).locked() as content:
+            last = Memory(client, content, label, waited=False).last
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return last is not None and last.is_doubtful
+
+
 @contextlib.contextmanager
 def exclusive(client: Client, kind: str, label: str, what: str, deadline: Deadline) -> c.Iterator[Memory]:
     """Keep other tasks of this user out while the body runs; they wait, as this one does, up to the deadline.
@@ -78,9 +99,7 @@ def exclusive(client: Client, kind: str, label: str, what: str, deadline: Deadli
     `kind` and `label` name the lock, within the account; `what` says in a warning what is waited for. Where no file can
     be locked the body runs all the same, after a warning. Raises WaitTimeout.
     """
-    identity = f"{client.settings.api_url} {client.settings.api_key} {label}"
-    name = f"{kind}-" + hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest() + ".json"
-    file = PrivateFile(shared_directory(os.environ), name, durable=True)
+    file = PrivateFile(shared_directory(os.environ), _file_name(client, kind, label), durable=True)
     with contextlib.ExitStack() as until_left:
         waited = False
         while True:
@@ -98,6 +117,11 @@ def exclusive(client: Client, kind: str, label: str, what: str, deadline: Deadli
                 )
             break
         yield Memory(client, content, label, waited=waited)
+
+
+def _file_name(client: Client, kind: str, label: str) -> str:
+    identity = f"{client.settings.api_url} {client.settings.api_key} {label}"
+    return f"{kind}-" + hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest() + ".json"
 
 
 def _wait(client: Client, what: str, deadline: Deadline, *, first: bool) -> None:

@@ -25,6 +25,7 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
+from .._api.replies import says_no
 from .._core.amounts import number
 from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
 from .budget import allowance
@@ -85,6 +86,7 @@ class Attempt:
         self.reason: str | None = None
         self.log: str | None = None
         self.labelled = False
+        self.nameless: VastError | None = None
         self.absent = 0
         self.rivals: list[Instance] = []
         self.rivals_since = 0.0
@@ -149,6 +151,8 @@ class Rental:
         self.attempts: list[Attempt] = []
         self.destroyed: set[int] = set()
         self.pending: Attempt | None = None
+        self.left: float | None = None
+        self.spending: Memory | None = None
         self.memory: Memory
 
     def quote(self) -> Offer:
@@ -213,7 +217,7 @@ class Rental:
                 f"An earlier task sent a create for offer {last.offer_id} as {self.wish.label!r} and never learned "
                 f"what became of it. Looking for up to {SETTLE_WITHIN:g} s before anything is rented."
             )
-            found = one_of(self.look_for_label(None), self.wish.label)
+            found = one_of(late(self.client, self.carriers), self.wish.label)
             if found is None:
                 self.memory.note(last.offer_id, settled=True)
             return found
@@ -243,12 +247,17 @@ class Rental:
         if not self.wish.budget.is_set:
             yield
             return
-        with exclusive(self.client, "budget", "", "renting within a budget", self.deadline):
-            yield
+        with exclusive(self.client, "budget", "", "renting within a budget", self.deadline) as self.spending:
+            try:
+                yield
+            finally:
+                self.spending = None
 
     def choose(self) -> list[Offer]:
         """The offers that may be rented, best first: criteria, price and budget are held again. Only reads."""
-        left = allowance(self.client, self.wish.budget)
+        last = self.spending.last if self.spending else None
+        pending = last if last and last.is_doubtful and last.name != self.wish.label else None
+        left = self.left = allowance(self.client, self.wish.budget, pending)
         offers = self.one_offer() if self.wish.offer_id is not None else self.search()
         affordable = [offer for offer in offers if self.price_fits(offer, left)]
         if affordable:
@@ -313,7 +322,7 @@ class Rental:
         """Rent one offer, once, and see it in a listing; None when it is gone, taken, or did not start."""
         attempt = Attempt(offer, self.wish.price_of(offer), self.client.clock.now())
         self.attempts.append(attempt)
-        self.memory.note(offer.id, settled=False)
+        self.note(attempt, settled=False)
         self.pending = attempt
         try:
             reply = self.client.call(
@@ -333,7 +342,7 @@ class Rental:
             self.settle(attempt, UnknownOutcome(f"Vast.ai rented offer {offer.id} but did not name the instance."))
             return attempt
         attempt.id = contract
-        if reply.get("success") is not True:
+        if says_no(reply):
             self.remove_unstarted(attempt, reply)
             return None
         self.confirm(attempt)
@@ -342,16 +351,22 @@ class Rental:
     def settled(self, attempt: Attempt, outcome: str | None = None, reason: str | None = None) -> None:
         """What became of a create is known."""
         self.pending = None
-        self.memory.note(attempt.offer.id, settled=True)
+        self.note(attempt, settled=True)
         if outcome is not None:
             attempt.end(outcome, reason, self.client.clock.now())
+
+    def note(self, attempt: Attempt, *, settled: bool) -> None:
+        """Remember a create for the next task of this label, and of this account's budget."""
+        self.memory.note(attempt.offer.id, settled=settled)
+        if self.spending is not None:
+            self.spending.note(attempt.offer.id, settled=settled, name=self.wish.label, price=attempt.price)
 
     def settle(self, attempt: Attempt, doubt: VastError) -> None:
         """Find out what a create came to whose outcome is not known. Raises UnknownOutcome when listings do not say."""
         attempt.reason = doubt.msg
         machine = attempt.offer.machine_id
         try:
-            found = self.look_for_label(machine)
+            found = late(self.client, self.carriers, machine)
         except VastError as blind:
             raise self.unknown(f"{doubt.msg} {blind.msg}", doubt) from blind
         own = [each for each in found if each.row.get("machine_id") == machine]
@@ -360,6 +375,11 @@ class Rental:
         if not own:
             # The own one may still show: its note stays.
             older = t.cast("Instance", one_of(found, self.wish.label))
+            self.client.warn(
+                f"{doubt.msg} Another task rented {older.display_name} under the same label, which is used. Offer "
+                f"{attempt.offer.id} may have been rented as well, and then bills: look for a second instance "
+                f"{self.wish.label!r} in some minutes."
+            )
             self.pending = None
             attempt.end("adopted", "Another task has rented under this label.", self.client.clock.now())
             raise _Older(older)
@@ -374,26 +394,6 @@ class Rental:
         return UnknownOutcome(
             f"{why} No listing of {SETTLE_WITHIN:g} s showed an instance {self.wish.label!r}.", doubt.exchange
         )
-
-    def look_for_label(self, machine: int | None) -> list[Instance]:
-        """What listings show under the label, as soon as there is one, on the machine if one is named; for a minute.
-
-        Raises what kept the last listing from being read.
-        """
-        found: list[Instance] = []
-        blind: VastError | None = None
-        limit = Deadline(self.client.clock, SETTLE_WITHIN)
-        for _elapsed in rounds(self.client.clock, first=FIRST_LOOK, interval=2 * LOOK_EVERY, timeout=limit):
-            try:
-                found, blind = self.carriers(), None
-            except VastError as error:
-                blind = error
-                continue
-            if any(machine is None or each.row.get("machine_id") == machine for each in found):
-                return found
-        if blind is not None:
-            raise blind
-        return found
 
     def carriers(self) -> list[Instance]:
         """What carries the label, without what this task has destroyed."""
@@ -437,15 +437,14 @@ class Rental:
         attempt.labelled, attempt.seen = True, own
         item = to_switch(own, None, self.wish.label)
         switch(self.client, [item], None, self.waits._replace(wait=False), Deadline(self.client.clock, SETTLE_WITHIN))
-        if item.error is not None:
-            raise item.error.with_context(f"{own.display_name} was rented without its label. {item.error.msg}")
+        attempt.nameless = item.error
         return item.seen
 
     def race(self, attempt: Attempt, own: Instance, others: list[Instance]) -> None:
         """Two machines have rented: who owns the younger box destroys it, and goes on with the older."""
         now = self.client.clock.now()
-        oldest = min([own, *others], key=age)
-        if oldest is own:
+        oldest = oldest_of([own, *others])
+        if oldest is None or oldest is own:
             attempt.rivals_since = attempt.rivals_since if attempt.rivals else now
             attempt.rivals = others
             return
@@ -467,7 +466,10 @@ class Rental:
     def hold(self, attempt: Attempt, *, final: bool) -> None:
         """Raises _Dud for a box that is not what was asked for."""
         seen = t.cast("Instance", attempt.seen)
-        wrong = list(differences(seen, attempt.offer, self.wish, final=final))
+        if attempt.nameless is not None:
+            reason = f"{seen.display_name} was rented without its label, and cannot be found by it: "
+            raise _Dud("unlabelled", reason + attempt.nameless.msg, type(attempt.nameless))
+        wrong = list(differences(seen, attempt.offer, self.wish, self.left, final=final))
         if wrong:
             error = BudgetExceeded if all(kind == "price" for kind, _text in wrong) else Unavailable
             texts = "; ".join(text for _kind, text in wrong)
@@ -495,7 +497,7 @@ class Rental:
         if self.look(attempt) is not None:
             return False
         if attempt.absent >= ABSENT_LOOKS:
-            raise _Dud("vanished", f"{attempt.name} no longer exists: {ABSENT_LOOKS} complete listings lack it.")
+            raise _Dud("vanished", f"{attempt.name} vanished: {ABSENT_LOOKS} complete listings in a row lack it.")
         return True
 
     def is_up(self, attempt: Attempt, watch: Watch) -> bool:
@@ -533,7 +535,8 @@ class Rental:
 
     def settle_rivals(self, attempt: Attempt) -> None:
         """Younger boxes stay under the label: nobody destroys them, or the task may."""
-        if self.wish.on_duplicate != "destroy_younger":
+        oldest = oldest_of([t.cast("Instance", attempt.seen), *attempt.rivals])
+        if self.wish.on_duplicate != "destroy_younger" or oldest is None:
             ids = ", ".join(str(each.id) for each in attempt.rivals)
             raise Ambiguous(
                 f"{attempt.name} is not the only one that carries the label {self.wish.label!r}: {ids} does, too, and "
@@ -544,12 +547,13 @@ class Rental:
 
     def bury(self, attempt: Attempt, dud: _Dud, number_of: int) -> VastError:
         """Destroy a box that cannot be used, and prove it. Raises when that fails, or when it is to be kept."""
-        attempt.log = self.daemon_log(attempt) if dud.outcome == "failed" else None
         attempt.outcome, attempt.reason = dud.outcome, dud.reason
-        if dud.outcome == "vanished":
-            attempt.end(dud.outcome, dud.reason, self.client.clock.now())
-            return dud.error(dud.reason)
-        if self.wish.retain_failed:
+        label = attempt.seen.label if attempt.seen else ""
+        if label and label != self.wish.label:
+            raise dud.error(f"{dud.reason} Somebody gave it the label {label!r} meanwhile, so it was left alone.")
+        attempt.log = self.daemon_log(attempt) if dud.outcome == "failed" else None
+        # One that listings lack may come back, and would bill unseen.
+        if self.wish.retain_failed and dud.outcome != "vanished":
             attempt.outcome = "retained"
             raise dud.error(f"{dud.reason} It is kept for inspection, since retain_failed is set.")
         self.remove(attempt, dud.outcome, dud.reason)
@@ -613,15 +617,69 @@ class Rental:
 
     def bills(self, attempt: Attempt) -> str:
         """That a box exists and bills, and what to do."""
-        paid = "at a price that is not known" if attempt.price is None else f"{attempt.price:g} US dollars an hour"
+        cost = attempt.price if attempt.seen is None else price(attempt.seen, "dph_total")
+        paid = "at a price that is not known" if cost is None else f"{cost:g} US dollars an hour"
+        name = f"{attempt.name[:1].upper()}{attempt.name[1:]}"
+        if attempt.seen is not None and attempt.seen.label != self.wish.label:
+            return (
+                f"{name} exists without the label {self.wish.label!r} and bills {paid}. This task cannot find it any "
+                f"more: destroy it with state=absent and id={attempt.id}."
+            )
         return (
-            f"{attempt.name[:1].upper()}{attempt.name[1:]} exists under the label {self.wish.label!r} and bills {paid}."
-            " Run the task again to go on with it, or destroy it with state=absent."
+            f"{name} exists under the label {self.wish.label!r} and bills {paid}. Run the task again to go on with it, "
+            "or destroy it with state=absent."
         )
 
 
-def differences(seen: Instance, offer: Offer, wish: Wish, *, final: bool) -> c.Iterator[tuple[str, str]]:
-    """In what a box differs from what was asked; with `final` what it does not tell counts, too. Pure."""
+def late(client: Client, read: c.Callable[[], list[Instance]], machine: int | None = None) -> list[Instance]:
+    """What listings show, as soon as there is one, on the machine if one is named; for a minute.
+
+    Raises what kept the last listing from being read.
+    """
+    found: list[Instance] = []
+    blind: VastError | None = None
+    limit = Deadline(client.clock, SETTLE_WITHIN)
+    for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=2 * LOOK_EVERY, timeout=limit):
+        try:
+            found, blind = read(), None
+        except VastError as error:
+            blind = error
+            continue
+        if any(machine is None or each.row.get("machine_id") == machine for each in found):
+            return found
+    if blind is not None:
+        raise blind
+    return found
+
+
+def await_doubtful(client: Client, label: str, deadline: Deadline) -> Instance | None:
+    """What another task has rented, or may have, under a label that no listing shows yet; for a minute.
+
+    Raises Ambiguous, and what kept the last listing from being read.
+    """
+    with exclusive(client, "rent", label, f"renting {label!r}", deadline) as memory:
+        last = memory.last
+        if last is None or not (last.is_doubtful or memory.waited):
+            return None
+        if last.is_doubtful:
+            client.warn(
+                f"An earlier task sent a create for offer {last.offer_id} as {label!r} and never learned what became "
+                f"of it. Looking for up to {SETTLE_WITHIN:g} s."
+            )
+            found = one_of(late(client, lambda: carriers(client, label)), label)
+            if found is None:
+                client.warn(f"No listing of {SETTLE_WITHIN:g} s showed it. Look once more in some minutes.")
+            return found
+        return one_of(carriers(client, label), label)
+
+
+def differences(
+    seen: Instance, offer: Offer, wish: Wish, left: float | None = None, *, final: bool
+) -> c.Iterator[tuple[str, str]]:
+    """In what a box differs from what was asked; with `final` what it does not tell counts, too. Pure.
+
+    `left`: what the budget left for it, in US dollars an hour.
+    """
     wanted = gpu(str(offer.row.get("gpu_name") or ""))
     have = gpu(seen.text("gpu_name") or "")
     if have != wanted and (have or final):
@@ -635,6 +693,8 @@ def differences(seen: Instance, offer: Offer, wish: Wish, *, final: bool) -> c.I
     paid = price(seen, "dph_total")
     if (paid is None and final) or (paid is not None and paid > wish.max_price + CENT):
         yield "price", f"it costs {_shown(paid)} US dollars an hour, and offer.max_price is {wish.max_price:g}"
+    elif left is not None and paid is not None and paid > left + CENT:
+        yield "price", f"it costs {paid:g} US dollars an hour, and budget.max_per_hour left {left:g}"
 
 
 def _shown(value: float | None) -> str:
@@ -647,10 +707,12 @@ def floor_of(offer: Offer) -> float | None:
     return number(offer.row.get("dph_base")) if floor is None else floor
 
 
-def age(instance: Instance) -> tuple[float, int]:
-    """What the oldest has least of: the beginning of its contract, then its id."""
-    began = number(instance.row.get("start_date"))
-    return began or 0.0, instance.id
+def oldest_of(instances: c.Iterable[Instance]) -> Instance | None:
+    """The one whose contract began first, then that of the lowest id; None when one does not tell its beginning."""
+    ages = [(number(each.row.get("start_date")), each.id, each) for each in instances]
+    if any(began is None for began, _id, _each in ages):
+        return None
+    return min(ages, key=lambda age: age[:2])[2]
 
 
 def destroy_all(client: Client, instances: c.Iterable[Instance]) -> None:

@@ -11,11 +11,13 @@ from .._api.errors import Invalid
 from .._core.arguments import check_id
 from .budget import Budget
 from .contents import Contents
+from .cost import price
 from .criteria import Criteria
 from .find import Ref
 from .keys import checked_keys
 
 if t.TYPE_CHECKING:
+    from .instance import Instance
     from .mounts import Mount
     from .offers import Offer
 
@@ -49,6 +51,21 @@ class Wish(t.NamedTuple):
         if self.bid is None:
             return told["per_hour"]
         return None if told["disk"] is None else round(self.bid + told["disk"], 6)
+
+    def unlike(self, found: Instance) -> list[str]:
+        """In what an instance that exists differs from the offer that was asked for, as far as its row tells."""
+        wrong = []
+        paid = price(found, "dph_total")
+        if paid is not None and paid > self.max_price + 1e-6:
+            wrong.append(
+                f"it costs {paid:g} US dollars an hour when it runs, and offer.max_price is {self.max_price:g}"
+            )
+        for each in self.criteria.conditions:
+            told = found.row.get(each.field) if each.option in ("gpu_name", "num_gpus") else None
+            if told is not None and not each.fits(found.row, self.disk):
+                asked = " or ".join(each.value) if isinstance(each.value, list) else each.value
+                wrong.append(f"{each.option} is {told}, not {asked}")
+        return wrong
 
     def body(self) -> dict[str, t.Any]:
         """What a create sends."""

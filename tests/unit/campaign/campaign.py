@@ -242,6 +242,7 @@ def stubborn_ones(world: World) -> set[int]:
         each.id
         for each in world.account.instances.values()
         if not each.behaviour.gpu_available
+        or (each.row["cur_state"] == "stopped" and not world.account.has_gpu(each))
         or each.behaviour.stuck
         or each.behaviour.crash_on_start
         or each.behaviour.vanishes

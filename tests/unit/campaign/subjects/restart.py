@@ -45,9 +45,14 @@ class Restart(Subject):
         number, wait = run.result["instance"]["id"], run.task.options.get("wait", True)
         yield from in_state(run, number, "running", None, wait)
         fact, before = run.after.get(number), run.before[number]
-        if fact is not None and not run.touched(number) and before.cur_state == "running":
+        asked = (before.cur_state, before.intended_status) == ("running", "running")
+        if fact is not None and not run.touched(number) and asked:
             times = fact.reboots - before.reboots
-            if times > 1 or not (times or fact.generation != before.generation or before.actual_status != "running"):
+            # A request that the network doubles and that is answered with the refusal of its double is sent again.
+            doubled = sum(sent.fault == "twice" and sent.status == 429 for sent in run.sent)
+            if times > 1 + doubled or not (
+                times or fact.generation != before.generation or before.actual_status != "running"
+            ):
                 yield f"instance {number} was restarted {times} times"
 
     def foreseen(self, run: Run) -> bool | None:

@@ -158,6 +158,16 @@ def test_a_lost_reply_is_looked_up(api: Api) -> None:
     assert destroy(id=4711)["changed"] is True
 
 
+@pytest.mark.parametrize("reply", [LOST, {"success": True}])
+def test_what_somebody_labelled_anew_meanwhile_is_not_destroyed_by_a_second_request(api: Api, reply: t.Any) -> None:
+    api.expect_listing(instance_row(), label="train-01")
+    expect_delete(api, reply=reply)
+    expect_polls(api, *[instance_row(label="mine")] * 10)
+    says = f"{NAME} carries the label 'mine' now, by somebody else, so its destruction was not sent again"
+    result = not_destroyed("invalid", says, "If it is not destroyed, it bills 0.42 $/h", label="train-01")
+    assert result["instance"]["label"] == "mine"
+
+
 def test_somebody_else_was_faster(api: Api) -> None:
     api.expect_listing(instance_row(), id=4711)
     expect_delete(api, reply=GONE, status=404)

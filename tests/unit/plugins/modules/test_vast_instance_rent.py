@@ -629,15 +629,138 @@ def test_a_label_that_somebody_changes_meanwhile_is_left(api: Api) -> None:
     assert rent()["instance"]["label"] == "mine"
 
 
-def test_a_label_that_cannot_be_set_names_the_box(api: Api) -> None:
+def unlabelled(api: Api) -> None:
+    """Declare a rental whose label is ignored, and cannot be set."""
     start(api)
     create(api)
     listed(api)
     api.expect_listing(loading(label=None), id=4711)
     api.expect("PUT", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={"label": LABEL})
     api.expect_listing(loading(label=None), id=4711)
-    result = refuse("permission", "without its label", "Instance 4711")
-    assert result["instance"]["id"] == 4711
+
+
+def test_a_box_that_cannot_be_labelled_is_destroyed_since_no_later_task_would_find_it(api: Api) -> None:
+    unlabelled(api)
+    destroyed(api)
+    result = refuse("permission", "without its label", "It was destroyed", "Nothing that this task rented exists")
+    assert outcomes(result) == [("unlabelled", 4711)]
+
+
+def test_one_that_cannot_be_destroyed_either_is_named_with_what_finds_it(api: Api) -> None:
+    unlabelled(api)
+    api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
+    api.expect_listing(loading(label=None), id=4711)
+    result = refuse("permission", f"Instance 4711 exists without the label {LABEL!r}", "state=absent and id=4711")
+    assert "Run the task again to go on with it" not in result["msg"]
+    assert (result["instance"]["id"], result["changed"]) == (4711, True)
+
+
+def test_a_create_that_does_not_say_success_but_names_its_instance_has_rented(api: Api) -> None:
+    start(api)
+    create(api, reply={"new_contract": 4711})
+    listed(api, box())
+    assert outcomes(rent()) == [("rented", 4711)]
+
+
+def test_a_dud_that_somebody_labelled_anew_is_left_alone(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, loading())
+    listed(api)
+    api.expect_listing(loading(num_gpus=4, label="mine"), id=4711)
+    says = "Somebody gave it the label 'mine' meanwhile, so it was left alone", "state=absent and id=4711"
+    result = refuse("unavailable", *says, attempts=2)
+    assert result["instance_id"] == 4711
+
+
+def test_one_that_costs_more_than_the_budget_leaves_is_destroyed(api: Api) -> None:
+    listed(api)
+    within(api)
+    market(api, offer_row())
+    create(api)
+    listed(api, box(dph_total=0.49))
+    destroyed(api)
+    result = refuse("budget", "it costs 0.49 US dollars an hour", "left 0.35", budget={"max_per_hour": 0.35})
+    assert outcomes(result) == [("differs", 4711)]
+
+
+def test_a_start_that_waits_for_its_gpu_counts_in_the_budget(api: Api) -> None:
+    waiting = {"cur_state": "stopped", "intended_status": "running", "next_state": "running"}
+    listed(api)
+    within(api, instance_row(1, **waiting, dph_total=5.0, storage_total_cost=0.1, actual_status="exited"))
+    market(api, offer_row())
+    refuse("budget", "budget.max_per_hour leaves 0.2", budget={"max_per_hour": 5.3})
+
+
+def test_what_another_task_may_have_rented_counts_in_the_budget_until_it_shows(api: Api) -> None:
+    budget = {"max_per_hour": 0.5}
+    listed(api)
+    within(api)
+    market(api, offer_row())
+    create(api, reply=LOST)
+    for _look in range(LOOKS):
+        listed(api)
+    refuse("unknown_outcome", budget=budget)
+
+    api.expect_listing(label="other")
+    within(api)
+    market(api, offer_row(9002, machine_id=502))
+    result = refuse("budget", "budget.max_per_hour leaves 0.157778", label="other", budget=budget)
+    assert any("another task may have rented 'train-01' for 0.342222" in warning for warning in result.warnings)
+
+    api.expect_listing(label="other")
+    within(api, box(dph_total=0.1))
+    market(api, offer_row(9002, machine_id=502))
+    create(api, 9002, {"success": True, "new_contract": 4712}, label="other")
+    api.expect_listing(box(4712, machine_id=502, label="other"), label="other")
+    assert succeed("vast_instance", **{**WISH, "label": "other", "budget": budget})["changed"] is True
+
+
+def test_a_price_below_nothing_leaves_no_more_to_spend(api: Api) -> None:
+    listed(api)
+    within(api, volumes=-5.0)
+    market(api, offer_row())
+    refuse("budget", "leaves 0.1", budget={"max_per_hour": 0.1})
+
+
+def test_what_is_retained_is_told_with_the_price_that_it_has(api: Api) -> None:
+    start(api)
+    create(api)
+    listed(api, box(dph_total=9.9))
+    refuse("budget", "kept for inspection", "bills 9.9 US dollars an hour", retain_failed=True)
+
+
+@pytest.mark.parametrize("row", [box(), box(intended_status="stopped", cur_state="stopped", actual_status="exited")])
+def test_one_that_is_there_and_is_not_what_the_offer_asks_for_is_told(api: Api, row: dict[str, t.Any]) -> None:
+    listed(api, {**row, "dph_total": 9.9, "gpu_name": "RTX 3090", "num_gpus": 2})
+    offer = {"gpu_name": ["RTX_4090", "H100"], "num_gpus": 1, "max_price": 0.5}
+    (warning,) = rent(state="present", offer=offer).warnings
+    assert "costs 9.9 US dollars an hour when it runs, and offer.max_price is 0.5" in warning
+    assert "gpu_name is RTX 3090, not RTX 4090 or H100; num_gpus is 2, not 1" in warning
+
+
+def test_of_several_whose_age_is_not_told_none_is_destroyed(api: Api) -> None:
+    listed(api, box(4711, start_date=1000.0), box(4800, start_date=None))
+    refuse("ambiguous", "4711, 4800", "none was destroyed", on_duplicate="destroy_younger")
+
+
+def test_a_race_with_one_whose_age_is_not_told_destroys_nothing(api: Api) -> None:
+    start(api)
+    create(api)
+    for _look in range(13):
+        listed(api, box(4711, start_date=1000.0), box(4800, machine_id=777, start_date=None))
+    result = refuse("ambiguous", "4800 does, too, and bills", on_duplicate="destroy_younger")
+    assert result["instance_id"] == 4711
+
+
+def test_who_adopts_another_one_after_a_doubt_is_warned_of_its_own(api: Api) -> None:
+    start(api)
+    create(api, reply=LOST)
+    for _look in range(LOOKS):
+        listed(api, box(4800, machine_id=999))
+    result = rent()
+    assert result["changed"] is False
+    assert any("Offer 9001 may have been rented as well" in warning for warning in result.warnings)
 
 
 def test_the_younger_of_two_that_raced_is_destroyed_by_its_creator_who_adopts_the_older(api: Api) -> None:
@@ -720,13 +843,17 @@ def test_a_younger_one_that_stays_is_named(
     assert result["changed"] is changed
 
 
-def test_a_box_that_vanishes_is_followed_by_the_next(api: Api) -> None:
+def test_a_box_that_vanishes_is_destroyed_since_it_may_come_back_and_the_next_is_taken(api: Api) -> None:
     start(api)
     create(api)
     listed(api, loading())
     for _poll in range(3):
         listed(api)
         api.expect_listing(id=4711)
+    api.expect(
+        "DELETE", "/api/v0/instances/4711/", {"success": False, "error": "no_such_instance"}, status=404, body={}
+    )
+    api.expect_listing(id=4711)
     market(api, offer_row(9002, machine_id=502), machine_id={"notin": [501]})
     create(api, 9002, {"success": True, "new_contract": 4712})
     listed(api, box(4712, machine_id=502))
@@ -1275,6 +1402,20 @@ def bidding(**fields: t.Any) -> dict[str, t.Any]:
     return box(**{"is_bid": True, "dph_base": 0.25, "image_uuid": "pytorch/pytorch", **fields})
 
 
+def test_a_bid_is_not_changed_while_the_price_of_the_disk_is_not_told(api: Api) -> None:
+    listed(api, bidding(storage_total_cost=None))
+    result = refuse("budget", "What the disk of instance 4711", "Nothing was changed", offer=BIDDING, bid=0.49)
+    assert result["changed"] is False
+
+
+def test_a_higher_bid_is_held_to_the_budget(api: Api) -> None:
+    row = bidding(dph_total=0.26, storage_total_cost=0.01)
+    listed(api, row)
+    within(api, row)
+    says = "would cost 0.23 US dollars an hour more", "budget.max_per_hour leaves 0.14", "Nothing was changed"
+    refuse("budget", *says, offer=BIDDING, bid=0.48, budget={"max_per_hour": 0.4})
+
+
 def test_another_bid_is_changed(api: Api) -> None:
     listed(api, bidding())
     api.expect("PUT", BIDS, {"success": True}, body={"price": 0.3})
@@ -1334,6 +1475,7 @@ def test_one_that_was_outbid_is_told_as_that(api: Api) -> None:
 def test_a_box_without_its_gpu_is_replaced_once_the_next_one_is_found_good(api: Api) -> None:
     unavailable(api)
     market(api, offer_row(9002, machine_id=502))
+    api.expect_listing(STOPPED, id=4711)
     destroyed(api)
     market(api, offer_row(9002, machine_id=502))
     create(api, 9002, {"success": True, "new_contract": 4712})
@@ -1356,6 +1498,7 @@ def test_without_an_offer_the_box_is_kept(api: Api) -> None:
 def test_a_box_that_cannot_be_destroyed_is_not_replaced(api: Api) -> None:
     unavailable(api)
     market(api, offer_row(9002))
+    api.expect_listing(STOPPED, id=4711)
     api.expect("DELETE", "/api/v0/instances/4711/", {"success": False, "msg": "no"}, status=403, body={})
     api.expect_listing(STOPPED, id=4711)
     result = refuse("permission", "4711", **REPLACING)
@@ -1365,11 +1508,69 @@ def test_a_box_that_cannot_be_destroyed_is_not_replaced(api: Api) -> None:
 def test_what_was_destroyed_for_a_replacement_that_failed_is_told(api: Api) -> None:
     unavailable(api)
     market(api, offer_row(9002))
+    api.expect_listing(STOPPED, id=4711)
     destroyed(api)
     market(api, offer_row(9002))
     create(api, 9002, GONE, status=404)
     result = refuse("unavailable", "instance 4711 (train-01) was destroyed", **REPLACING)
     assert result["changed"] is True
+
+
+@pytest.mark.parametrize("now", [{"label": "mine"}, {"intended_status": "running", "cur_state": "running"}])
+def test_one_that_somebody_else_has_a_use_for_meanwhile_is_not_replaced(api: Api, now: dict[str, t.Any]) -> None:
+    unavailable(api)
+    market(api, offer_row(9002))
+    api.expect_listing({**STOPPED, **now}, id=4711)
+    result = refuse("unavailable", "was changed by someone else meanwhile, so it was kept", **REPLACING)
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+
+
+def gone(**options: t.Any) -> Result:
+    """Have no box of the label."""
+    return succeed("vast_instance", label=LABEL, state="absent", **options)
+
+
+def test_absent_waits_for_what_an_earlier_task_may_have_rented_and_destroys_it(api: Api) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    listed(api)
+    listed(api, loading())
+    destroyed(api)
+    result = gone()
+    assert result["destroyed"] == {"id": 4711, "label": LABEL}
+    assert any("never learned what became of it" in warning for warning in result.warnings)
+
+
+def test_absent_says_so_when_a_minute_does_not_show_it(api: Api, home: pathlib.Path) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    for _look in range(1 + LOOKS):
+        listed(api)
+    result = gone()
+    assert (result["changed"], result["destroyed"]) == (False, None)
+    assert any("No listing of 60 s showed it" in warning for warning in result.warnings)
+    assert note(home)["settled"] is False
+
+
+def test_absent_does_not_take_a_listing_that_fails_for_absence(api: Api) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    for _look in range(LOOKS):
+        api.expect("GET", "/api/v1/instances/", {"success": True}, query=list_query({"label": {"eq": LABEL}}))
+    fail_as("vast_instance", "protocol", "cannot be relied on", label=LABEL, state="absent")
+
+
+def test_after_what_is_settled_absent_asks_once(api: Api) -> None:
+    with_box(api)
+    rent()
+    listed(api)
+    assert gone()["changed"] is False
+
+
+def test_check_mode_tells_of_a_doubt(api: Api) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    start(api)
+    (warning,) = rent(check_mode=True).warnings
+    assert "may have rented, an instance as 'train-01'" in warning
 
 
 def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
