@@ -335,6 +335,9 @@ class Rental:
             self.settled(attempt, "gone", error.msg)
             return None
         except VastError as error:
+            if _is_unclear(error):
+                self.settle(attempt, error)
+                return attempt
             self.settled(attempt, "refused", error.msg)
             raise error.with_context(f"{error.msg} Nothing was rented by this request.") from error
         contract = reply.get("new_contract")
@@ -671,6 +674,12 @@ def await_doubtful(client: Client, label: str, deadline: Deadline) -> Instance |
                 client.warn(f"No listing of {SETTLE_WITHIN:g} s showed it. Look once more in some minutes.")
             return found
         return one_of(carriers(client, label), label)
+
+
+def _is_unclear(error: VastError) -> bool:
+    """Whether a refusal has no error of the API's own, so that it may have rented something nevertheless."""
+    exchange = error.exchange
+    return isinstance(error, Invalid) and exchange is not None and (exchange.status_code, exchange.error) == (200, None)
 
 
 def differences(

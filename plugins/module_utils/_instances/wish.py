@@ -84,6 +84,11 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
     offer = options["offer"]
     if target.id is not None or not target.label:
         raise Invalid("offer needs label and must not stand beside id: the label is what the instance is known by.")
+    if target.label != target.label.strip():
+        raise Invalid(
+            f"label must not begin or end with a blank to rent: {target.label!r}. Vast.ai may drop it, and no second "
+            "run would find the instance."
+        )
     if options["state"] not in ("present", "running"):
         raise Invalid("offer goes with state=running or state=present.")
     if offer["max_price"] is None:

@@ -377,6 +377,15 @@ def test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api
     refuse("unknown_outcome")
 
 
+@pytest.mark.parametrize("reply", [{"success": False}, {"success": False, "msg": "Try later"}])
+def test_a_no_without_a_reason_may_have_rented_all_the_same(api: Api, reply: t.Any) -> None:
+    start(api)
+    create(api, reply=reply)
+    listed(api)
+    listed(api, box())
+    assert outcomes(rent()) == [("rented", 4711)]
+
+
 def test_after_a_minute_without_it_the_next_run_rents(api: Api) -> None:
     test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
     listed(api)
@@ -1585,6 +1594,7 @@ def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
+        ({"label": " train-01"}, "label must not begin or end with a blank"),
         ({"offer": {"gpu_name": ["H100"]}}, "max_price is required"),
         ({"disk": None}, "disk is required"),
         ({"image": None}, "image or template_hash_id"),
