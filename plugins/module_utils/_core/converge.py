@@ -54,7 +54,7 @@ def converge(client: Client, kind: Kind[T], items: c.Sequence[Item[T]], waits: W
 
     What may come about later without being wanted any more is undone, also after a signal and any other failure.
     """
-    todo = [item for item in items if item.plan.changes]
+    todo = [item for item in items if item.plan.changes and item.error is None]
     engine = _Engine(client, kind, deadline)
     with interruptible() as part:
         try:
@@ -88,8 +88,17 @@ def rolling(
             group[0].error = _no_time(group[0])
             _skip(group[1:], group[0])
         else:
+            if any(item.sent for each in groups for item in each):
+                _look_again(client, kind, group, deadline)
             converge(client, kind, group, waits, deadline)
         failed = failed or next((item for item in group if item.error is not None), None)
+
+
+def _look_again(client: Client, kind: Kind[T], group: c.Sequence[Item[T]], deadline: Deadline) -> None:
+    """What was planned long before its turn may be something else by now; such items fail, and nothing is sent."""
+    _Engine(client, kind, deadline).poll(group)
+    for item in group:
+        item.error = item.error or kind.withheld(item)
 
 
 class _Engine(t.Generic[T]):

@@ -9,13 +9,13 @@ import collections.abc as c
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
-from .._api.errors import Invalid
+from .._api.errors import Invalid, VastError
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
 from .find import reread
 from .instance import Instance
-from .watch import Watch, fingerprint, warn_of_foreign
+from .watch import Watch, changed_meanwhile, fingerprint, warn_of_foreign
 
 RECYCLE = Route("PUT", "/api/v0/instances/recycle/{id}/", 1.0)
 SIGN_WITHIN = 20.0
@@ -105,6 +105,10 @@ class Recycle(Kind[Instance]):
         """Whether a sign has been seen, now or before."""
         departed = item.memory is not None and item.memory.departed
         return () if departed or fingerprint(item.seen) != fingerprint(item.before) else item.plan.changes
+
+    def withheld(self, item: Renewal) -> VastError | None:
+        """One that somebody labelled, stopped or healed meanwhile is not what was meant any more."""
+        return changed_meanwhile(item, "recycled")
 
     def differs(self, item: Renewal) -> bool:
         """A plain yes counts, since the sign may come later."""

@@ -9,14 +9,14 @@ import collections.abc as c
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
-from .._api.errors import Unavailable
+from .._api.errors import Unavailable, VastError
 from .._core.kind import Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
 from .instance import Instance
 from .switch import plan_switch
 from .switching import Move, Switch
-from .watch import fingerprint, warn_of_foreign
+from .watch import changed_meanwhile, fingerprint, warn_of_foreign
 
 REBOOT = Route("PUT", "/api/v0/instances/reboot/{id}/", 1.0)
 SIGN_WITHIN = 20.0
@@ -103,6 +103,10 @@ class Restart(Switch):
         if not _is_reboot(item):
             return super().missing(item)
         return () if fingerprint(item.seen) != fingerprint(item.before) else item.plan.changes
+
+    def withheld(self, item: Move) -> VastError | None:
+        """One that somebody labelled or stopped meanwhile is not what was meant any more."""
+        return changed_meanwhile(item, "restarted") if _is_reboot(item) else super().withheld(item)
 
     def differs(self, item: Move) -> bool:
         """A plain yes counts, since no sign may be seen."""

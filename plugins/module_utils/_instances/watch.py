@@ -87,6 +87,18 @@ class Watch:
         return None
 
 
+def changed_meanwhile(item: Item[Instance], what: str) -> Unavailable | None:
+    """Why an instance that was to get a container anew is to be left alone, by what it was planned as and shows now."""
+    before, now = item.before, item.seen
+    healed = now.is_running and not before.is_running
+    if now.label == before.label and now.wants_running and now.has_gpu and not healed:
+        return None
+    return Unavailable(
+        f"{item.name} was changed by someone else before its turn, so it was not {what}; nothing was sent to it. "
+        f"Last seen: label {now.label!r}, {now.described}."
+    )
+
+
 def fingerprint(instance: Instance) -> tuple[t.Any, ...]:
     """What tells one container from the next: its status, and the ports a recycle changes (F3.8)."""
     return (

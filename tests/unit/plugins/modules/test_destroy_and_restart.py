@@ -507,10 +507,20 @@ def test_a_fleet_restarts_one_after_the_other(api: Api) -> None:
     api.expect_listing(instance_row(1, label="a"), stopped_row(2, label="b"))
     expect_reboot(api, 1)
     expect_polls(api, rebooting(1, label="a"), instance_row(1, label="a"), number=1)
+    expect_polls(api, stopped_row(2, label="b"), number=2)
     api.expect("PUT", f"{PATH}2/", {"success": True}, body={"state": "running"})
     expect_polls(api, instance_row(2, label="b"), number=2)
     result = restart_fleet()
     assert result["counts"]["changed"] == 2
+
+
+def test_a_fleet_does_not_restart_what_somebody_stopped_before_its_turn(api: Api) -> None:
+    api.expect_listing(instance_row(1, label="a"), instance_row(2, label="b"))
+    expect_reboot(api, 1)
+    expect_polls(api, rebooting(1, label="a"), instance_row(1, label="a"), number=1)
+    expect_polls(api, stopped_row(2, label="b"), number=2)
+    says = "instance 2 (b) was changed by someone else before its turn, so it was not restarted"
+    fail_as("vast_fleet", "unavailable", says, **FLEET, state="restarted")
 
 
 def test_a_fleet_restarts_in_batches(api: Api) -> None:

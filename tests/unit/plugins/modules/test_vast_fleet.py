@@ -1034,6 +1034,8 @@ def test_a_status_of_tomorrow_is_waited_on_and_warned_of_once(api: Api) -> None:
 def test_a_status_of_tomorrow_is_warned_of_once_over_all_batches(api: Api) -> None:
     api.expect_listing(up(1), up(2))
     for number in (1, 2):
+        if number == 2:
+            expect_look(api, [2], up(2))
         expect_recycle(api, number)
         expect_look(api, [number], up(number, actual_status="thawing"))
         expect_look(api, [number], renewed(number))
@@ -1194,6 +1196,7 @@ def test_recycles_one_after_the_other_each_only_when_the_last_one_runs(api: Api,
     expect_look(api, [1], recycling(1))
     expect_look(api, [1], loading(1))
     expect_look(api, [1], renewed(1))
+    expect_look(api, [2], up(2))
     expect_recycle(api, 2)
     expect_look(api, [2], renewed(2))
     result = recycle()
@@ -1201,7 +1204,33 @@ def test_recycles_one_after_the_other_each_only_when_the_last_one_runs(api: Api,
     assert [action.partition(":")[0] for action in result["actions"]] == [f"recycle {name(1)}", f"recycle {name(2)}"]
     assert all("its file system is lost" in action for action in result["actions"])
     assert messages(result) == {1: "", 2: ""}
-    assert clock.slept == pytest.approx([1.06, 5.0, 5.0, 1.06])
+    assert clock.slept == pytest.approx([1.06, 5.0, 5.0, 1.05, 1.06])
+
+
+@pytest.mark.parametrize(
+    "now",
+    [up(2, label="alice-keep"), off(2), stopping(2), up(2)],
+    ids=["labelled", "stopped", "being stopped", "healed"],
+)
+def test_what_somebody_changed_before_its_turn_is_not_recycled(api: Api, now: Row) -> None:
+    healed = now["label"] == "dev-2" and now["intended_status"] == "running"
+    api.expect_listing(up(1), up(2, actual_status="unknown") if healed else up(2), up(3))
+    expect_recycle(api, 1)
+    expect_look(api, [1], renewed(1))
+    expect_look(api, [2], now)
+    says = f"{name(2)} was changed by someone else before its turn, so it was not recycled; nothing was sent to it"
+    result = failure("unavailable", says, state="recycled")
+    assert changed(result) == [1]
+    assert messages(result)[3] == f"Skipped: {name(2)} failed."
+
+
+def test_one_that_is_gone_before_its_turn_is_told_and_stops_the_rest(api: Api) -> None:
+    api.expect_listing(up(1), up(2), up(3))
+    expect_recycle(api, 1)
+    expect_look(api, [1], renewed(1))
+    expect_look(api, [2])
+    result = failure("not_found", f"{name(2)} no longer exists", state="recycled")
+    assert messages(result)[3] == f"Skipped: {name(2)} failed."
 
 
 def test_a_batch_is_recycled_together_and_polled_together(api: Api) -> None:
@@ -1210,6 +1239,7 @@ def test_a_batch_is_recycled_together_and_polled_together(api: Api) -> None:
     expect_recycle(api, 3)
     expect_look(api, [1, 3], recycling(1), renewed(3))
     expect_look(api, [1], renewed(1))
+    expect_look(api, [4], up(4))
     expect_recycle(api, 4)
     expect_look(api, [4], renewed(4))
     assert changed(recycle(batch=2)) == [1, 3, 4]
@@ -1231,6 +1261,7 @@ def test_a_recycle_that_is_refused_stops_the_rest(api: Api) -> None:
     api.expect_listing(up(1), up(2), up(3))
     expect_recycle(api, 1)
     expect_look(api, [1], renewed(1))
+    expect_look(api, [2], up(2))
     expect_recycle(api, 2, REFUSED, status=400)
     expect_look(api, [2], up(2))
     result = failure("not_found", f"1 of 3 instances failed. {name(2)}: ", "Invalid instance id", state="recycled")
@@ -1283,6 +1314,7 @@ def test_a_lost_recycle_with_a_sign_counts_and_is_not_sent_again(api: Api, sign:
     expect_look(api, [1], sign)
     if sign["actual_status"] == "recycling":
         expect_look(api, [1], renewed(1))
+    expect_look(api, [2], up(2))
     expect_recycle(api, 2)
     expect_look(api, [2], renewed(2))
     result = recycle()
