@@ -181,6 +181,8 @@ options:
     description:
       - How many to recycle or restart at once. The next ones follow when the last ones run again, and none after a
         failure. O(wait_timeout) bounds all batches together.
+      - Each later batch is looked at once more; one that somebody labelled, stopped or healed meanwhile is left alone
+        and fails the task.
       - It is one at a time if not given, and refused unless O(state=recycled) or O(state=restarted).
     type: int
   include_workers:
