@@ -1,25 +1,21 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE: for the plugins of this collection only; it changes without notice.
-"""What the tasks of one user know of each other's renting: a lock for each label, and what was sent last for it."""
+"""What the tasks of one user know of each other's renting: under a lock for each label, what was sent last for it."""
 
 from __future__ import annotations
 
 import collections.abc as c
 import contextlib
-import hashlib
 import json
-import os
 import time
 import typing as t
 
 from .._api.client import Client
 from .._api.clock import Deadline
-from .._api.errors import WaitTimeout
-from .._api.private_files import Content, PrivateFile, shared_directory
+from .._api.private_files import Content
+from .._core.lock import exclusive
 
-LOCK_POLL = 1.0
-"""Seconds between two tries to get a lock that another task has."""
 DOUBT_LASTS = 600.0
 """For how many seconds a create of which nothing was heard may still show up."""
 
@@ -72,37 +68,9 @@ class Memory:
 
 
 @contextlib.contextmanager
-def exclusive(client: Client, kind: str, label: str, what: str, deadline: Deadline) -> c.Iterator[Memory]:
-    """Keep other tasks of this user out while the body runs; they wait, as this one does, up to the deadline.
-
-    `kind` and `label` name the lock, within the account; `what` says in a warning what is waited for. Where no file can
-    be locked the body runs all the same, after a warning. Raises WaitTimeout.
-    """
-    identity = f"{client.settings.api_url} {client.settings.api_key} {label}"
-    name = f"{kind}-" + hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest() + ".json"
-    file = PrivateFile(shared_directory(os.environ), name, durable=True)
-    with contextlib.ExitStack() as until_left:
-        waited = False
-        while True:
-            content = None
-            try:
-                content = until_left.enter_context(file.locked())
-            except BlockingIOError:
-                _wait(client, what, deadline, first=not waited)
-                waited = True
-                continue
-            except OSError as error:
-                client.warn(
-                    f"Other tasks cannot be kept from {what} at the same time, and a create whose reply is lost cannot "
-                    f"be remembered: {error}."
-                )
-            break
-        yield Memory(client, content, label, waited=waited)
-
-
-def _wait(client: Client, what: str, deadline: Deadline, *, first: bool) -> None:
-    if deadline.expired:
-        raise WaitTimeout(f"Another task of this user kept {what} for longer than wait_timeout. Nothing was rented.")
-    if first:
-        client.warn(f"Another task of this user is {what}. Waiting for it, at most {deadline.remaining:.0f} s.")
-    client.clock.sleep(min(LOCK_POLL, deadline.remaining))
+def remembering(client: Client, label: str, what: str, deadline: Deadline) -> c.Iterator[Memory]:
+    """What was sent last for a label, while no other task of this user rents under it. Raises WaitTimeout."""
+    with exclusive(client, "rent", label, what, deadline) as held:
+        if held.content is None:
+            client.warn("A create whose reply is lost cannot be remembered either.")
+        yield Memory(client, held.content, label, waited=held.waited)

@@ -27,13 +27,14 @@ from .._api.errors import (
 )
 from .._core.amounts import number
 from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
+from .._core.lock import exclusive
 from .budget import allowance
 from .cost import price
 from .criteria import Criteria, gpu
 from .destroy import destroy_one
 from .find import carriers, one_of
 from .instance import Instance, read
-from .memory import Memory, exclusive
+from .memory import Memory, remembering
 from .offers import Offer, explained, find_offer, relax, search
 from .switch import switch, to_switch
 from .watch import Watch
@@ -179,7 +180,7 @@ class Rental:
     def walk(self) -> Rented:
         """One label after the other, one attempt after the other."""
         what = f"renting {self.wish.label!r}"
-        with exclusive(self.client, "rent", self.wish.label, what, self.deadline) as self.memory:
+        with remembering(self.client, self.wish.label, what, self.deadline) as self.memory:
             known = self.known()
             if known is not None:
                 return Rented(known, None, [])

@@ -161,6 +161,7 @@ RENTING_ONLY = (
     "mounts.py",
     "offers.py",
     "memory.py",
+    "lock.py",
     "destroy.py",
     "converge.py",
     "revise.py",
@@ -174,6 +175,12 @@ def test_a_second_run_of_a_rented_instance_imports_nothing_that_only_renting_nee
     names = {path.name for file in ("lease.py", "wish.py") for path in imported_at_once(instances / file)}
     assert {"criteria.py", "contents.py", "switch.py", "client.py"} <= names
     assert names & set(RENTING_ONLY) == set()
+
+
+def test_a_second_run_of_a_deployed_endpoint_imports_no_lock() -> None:
+    names = {path.name for path in imported_at_once(PLUGINS / "module_utils" / "_serverless" / "present.py")}
+    assert {"converge.py", "wanted.py"} <= names
+    assert "lock.py" not in names
 
 
 def test_each_integration_target_is_in_a_group_that_is_played() -> None:
