@@ -318,6 +318,8 @@ options:
         those that earlier tasks left over.
       - V(destroy) destroys them as instances and proves that they are gone, which takes up to 60 seconds more.
         V(fail) names them. What exists in the end fails the task with V(leaked) either way.
+      - A worker carries no label. One that somebody has labelled meanwhile is left alone, and fails the task with
+        V(leaked), which names it.
       - With O(wait=false) nothing is destroyed.
     type: str
     choices:

@@ -94,6 +94,17 @@ def test_a_teardown_may_be_killed_anywhere_and_leaves_no_worker(world: World, at
     assert there(world) == (0, 0)
 
 
+def test_a_leftover_worker_that_somebody_labelled_is_left_alone(world: World) -> None:
+    absent = {"name": "leaky", "state": "absent", "wait_timeout": 30}
+    first, _others = world.run(Task("vast_endpoint", {**absent, "on_leftover": "fail"}))
+    (worker,) = [each["id"] for each in first.result["leaked_workers"]]
+    world.account.instances[worker].update({"label": "alice-keep"}, world.account.clock.now())
+    for _run in range(2):
+        run, _others = world.run(Task("vast_endpoint", absent))
+        assert run.result["error_class"] == "leaked"
+        assert (run.result["destroyed_workers"], worker in run.after) == ([], True)
+
+
 @pytest.mark.parametrize("names", ["accepted", "refused"])
 @pytest.mark.parametrize("at", range(2, 9))
 def test_a_second_task_on_the_same_machine_creates_nothing_twice(world: World, at: int, names: str) -> None:
