@@ -14,6 +14,10 @@ description:
   - An endpoint and each workergroup is created by one request. When its reply is lost, listings decide for 30 seconds
     whether it was carried out, and nothing is sent a second time. When a later part fails, the failure names the
     endpoint, and a second run completes it.
+  - Tasks of one user on one machine that create something for the same endpoint do so one after the other, and each
+    creates what is missing then. Tasks on other machines cannot be kept apart. When the listing after the creation
+    shows a second endpoint of that name, the task fails with the RV(error_class) V(ambiguous) before it creates a
+    workergroup. A second workergroup like a new one is warned of.
   - V(absent) deletes an endpoint with its workergroups, and waits until none of its workers exists any more.
   - Which workers there are is read before the deletion. A worker that Vast.ai failed to delete, or that still exists in
     the end, goes on billing. Then the task fails with the RV(error_class) V(leaked) and names it with its price.
@@ -314,6 +318,8 @@ options:
         those that earlier tasks left over.
       - V(destroy) destroys them as instances and proves that they are gone, which takes up to 60 seconds more.
         V(fail) names them. What exists in the end fails the task with V(leaked) either way.
+      - A worker carries no label. One that somebody has labelled meanwhile is left alone, and fails the task with
+        V(leaked), which names it.
       - With O(wait=false) nothing is destroyed.
     type: str
     choices:
@@ -846,7 +852,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
     leaks = memory.concerning(None if endpoint is None else endpoint.id, module.params["name"])
     if (plan.changed or wanted.ready) and not module.check_mode:
         done = bring(module.client, situation, memory, waits, deadline)
-        situation = situation._replace(purged=done.purged)
+        plan, situation = done.plan, done.situation
         endpoint, rows, changed = done.endpoint, [dict(group.row) for group in done.groups], done.changed
         for group in done.moved:
             module.warn(f"The search of {group.display_name} was changed; workers that run stay where they are.")

@@ -1,13 +1,12 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE: for the plugins of this collection only; it changes without notice.
-"""What the tasks of one user know of each other's renting: a lock for each label, and what was sent last for it."""
+"""What the tasks of one user know of each other's renting: under a lock for each label, what was sent last for it."""
 
 from __future__ import annotations
 
 import collections.abc as c
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -15,11 +14,9 @@ import typing as t
 
 from .._api.client import Client
 from .._api.clock import Deadline
-from .._api.errors import WaitTimeout
 from .._api.private_files import Content, PrivateFile, shared_directory
+from .._core.lock import exclusive, file_name
 
-LOCK_POLL = 1.0
-"""Seconds between two tries to get a lock that another task has."""
 DOUBT_LASTS = 600.0
 """For how many seconds a create of which nothing was heard may still show up."""
 
@@ -79,7 +76,7 @@ class Memory:
 
 def is_in_doubt(client: Client, label: str) -> bool:
     """Whether a create for this label may still show up, or is being sent; by the file, if there is one."""
-    directory, name = shared_directory(os.environ), _file_name(client, "rent", label)
+    directory, name = shared_directory(os.environ), file_name(client, "rent", label)
     if directory is None or not os.path.lexists(os.path.join(directory, name)):
         return False
     try:
@@ -93,40 +90,12 @@ def is_in_doubt(client: Client, label: str) -> bool:
 
 
 @contextlib.contextmanager
-def exclusive(client: Client, kind: str, label: str, what: str, deadline: Deadline) -> c.Iterator[Memory]:
-    """Keep other tasks of this user out while the body runs; they wait, as this one does, up to the deadline.
+def remembering(client: Client, kind: str, label: str, what: str, deadline: Deadline) -> c.Iterator[Memory]:
+    """What was sent last for a label, while no other task of this user rents under it. Raises WaitTimeout.
 
-    `kind` and `label` name the lock, within the account; `what` says in a warning what is waited for. Where no file can
-    be locked the body runs all the same, after a warning. Raises WaitTimeout.
+    `kind` and `label` name the lock; `what` says what is waited for.
     """
-    file = PrivateFile(shared_directory(os.environ), _file_name(client, kind, label), durable=True)
-    with contextlib.ExitStack() as until_left:
-        waited = False
-        while True:
-            content = None
-            try:
-                content = until_left.enter_context(file.locked())
-            except BlockingIOError:
-                _wait(client, what, deadline, first=not waited)
-                waited = True
-                continue
-            except OSError as error:
-                client.warn(
-                    f"Other tasks cannot be kept from {what} at the same time, and a create whose reply is lost cannot "
-                    f"be remembered: {error}."
-                )
-            break
-        yield Memory(client, content, label, waited=waited)
-
-
-def _file_name(client: Client, kind: str, label: str) -> str:
-    identity = f"{client.settings.api_url} {client.settings.api_key} {label}"
-    return f"{kind}-" + hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest() + ".json"
-
-
-def _wait(client: Client, what: str, deadline: Deadline, *, first: bool) -> None:
-    if deadline.expired:
-        raise WaitTimeout(f"Another task of this user kept {what} for longer than wait_timeout. Nothing was rented.")
-    if first:
-        client.warn(f"Another task of this user is {what}. Waiting for it, at most {deadline.remaining:.0f} s.")
-    client.clock.sleep(min(LOCK_POLL, deadline.remaining))
+    with exclusive(client, kind, label, what, deadline) as held:
+        if held.content is None:
+            client.warn("A create whose reply is lost cannot be remembered either.")
+        yield Memory(client, held.content, label, waited=held.waited)

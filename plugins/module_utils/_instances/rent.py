@@ -34,7 +34,7 @@ from .criteria import Criteria, gpu
 from .destroy import destroy_one
 from .find import carriers, one_of
 from .instance import Instance, read
-from .memory import Memory, exclusive
+from .memory import Memory, remembering
 from .offers import Offer, explained, find_offer, relax, search
 from .switch import switch, to_switch
 from .watch import Watch
@@ -183,7 +183,7 @@ class Rental:
     def walk(self) -> Rented:
         """One label after the other, one attempt after the other."""
         what = f"renting {self.wish.label!r}"
-        with exclusive(self.client, "rent", self.wish.label, what, self.deadline) as self.memory:
+        with remembering(self.client, "rent", self.wish.label, what, self.deadline) as self.memory:
             known = self.known()
             if known is not None:
                 return Rented(known, None, [])
@@ -247,7 +247,7 @@ class Rental:
         if not self.wish.budget.is_set:
             yield
             return
-        with exclusive(self.client, "budget", "", "renting within a budget", self.deadline) as self.spending:
+        with remembering(self.client, "budget", "", "renting within a budget", self.deadline) as self.spending:
             try:
                 yield
             finally:
@@ -660,7 +660,7 @@ def await_doubtful(client: Client, label: str, deadline: Deadline) -> Instance |
 
     Raises Ambiguous, and what kept the last listing from being read.
     """
-    with exclusive(client, "rent", label, f"renting {label!r}", deadline) as memory:
+    with remembering(client, "rent", label, f"renting {label!r}", deadline) as memory:
         last = memory.last
         if last is None or not (last.is_doubtful or memory.waited):
             return None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections.abc as c
+import contextlib
 import json
 import re
 import typing as t
@@ -63,6 +64,11 @@ class Situation(t.NamedTuple):
     listing: workergroups.Listing
     pairs: Pairs
     purged: list[tuple[Group, Case]]
+
+    @property
+    def creates(self) -> bool:
+        """Whether an endpoint or a workergroup is missing."""
+        return self.found is None or bool(self.pairs.new)
 
     @property
     def changing(self) -> list[Item[Group]]:
@@ -213,13 +219,15 @@ class Groups(Kind[Group]):
 class Outcome(t.NamedTuple):
     """What a task did: the endpoint and its workergroups as they are now, and whether anything was changed.
 
-    `moved` are the workergroups with another search and nothing else that replaces workers, `purged` those that went.
+    `moved` are the workergroups with another search and nothing else that replaces workers. `plan` and `situation` are
+    what it went by in the end: what others created before it is none of its plan any more.
     """
 
     endpoint: Endpoint
     groups: list[Group]
     moved: list[Group]
-    purged: list[tuple[Group, Case]]
+    plan: Plan
+    situation: Situation
     changed: bool
 
 
@@ -234,23 +242,20 @@ class Created(t.NamedTuple):
 def bring(client: Client, situation: Situation, memory: Memory, waits: Waits, deadline: Deadline) -> Outcome:
     """Create or change the endpoint, then its workergroups, and see them in the listings; purge the others last.
 
-    Raises with the endpoint, what was changed and what to do when a later part fails: a second run completes it.
+    While something is created, other tasks of this user that would create something for the same endpoint wait. Raises
+    with the endpoint, what was changed and what to do when a later part fails: a second run completes it.
     """
     run = _Run(client, situation, waits, deadline)
     try:
-        run.bring_endpoint()
-        run.bring_groups()
-        run.create_groups()
-        run.roll_out()
-        run.purge_groups(memory)
-        run.await_workers()
+        run.walk(memory)
     except VastError as error:
         if run.endpoint is None:
             raise
         changed = run.changed or bool(error.result.get("changed"))
         shown = {**error.result, "endpoint": run.endpoint.result(), "changed": changed}
-        hint = f" {run.endpoint.display_name} exists. {AGAIN}" if run.created else ""
-        raise error.with_context(error.msg + hint, **shown) from error
+        hint = f" {run.endpoint.display_name} exists. {AGAIN}"
+        told = error.msg + (hint if run.created and not isinstance(error, Ambiguous) else "")
+        raise error.with_context(told, **shown) from error
     return run.outcome()
 
 
@@ -260,6 +265,7 @@ class _Run:
     def __init__(self, client: Client, situation: Situation, waits: Waits, deadline: Deadline) -> None:
         self.client = client
         self.situation = situation
+        self.plan = plan_present(situation)
         self.waits = waits
         self.deadline = deadline
         self.endpoint = situation.found
@@ -272,6 +278,33 @@ class _Run:
         """The endpoint, which there is from `bring_endpoint` on."""
         return t.cast("Endpoint", self.endpoint)
 
+    def walk(self, memory: Memory) -> None:
+        """One part after the other."""
+        with self.alone():
+            self.bring_endpoint()
+            self.bring_groups()
+            self.create_groups()
+        self.roll_out()
+        self.purge_groups(memory)
+        self.await_workers()
+
+    @contextlib.contextmanager
+    def alone(self) -> c.Iterator[None]:
+        """While something is missing, keep other tasks from creating it, and plan by what they have created before."""
+        wanted, found = self.situation.wanted, self.situation.found
+        if not self.situation.creates:
+            yield
+            return
+        # Only who creates needs it.
+        from .._core.lock import exclusive
+
+        # An id and a name may mean the same endpoint.
+        name = str(wanted.name) if found is None else found.endpoint_name
+        with exclusive(self.client, "deploy", name, f"deploying endpoint {name!r}", self.deadline):
+            self.situation = survey(self.client, wanted, self.deadline)
+            self.endpoint, self.plan = self.situation.found, plan_present(self.situation)
+            yield
+
     def bring_endpoint(self) -> None:
         """Create it, or change what differs."""
         wanted = self.situation.wanted
@@ -279,9 +312,11 @@ class _Run:
             made = create(self.client, wanted, self.situation.groups, self.deadline)
             self.endpoint, self.changed, self.created = made.endpoint, made.own, made.own
             self.situation = self.situation._replace(found=made.endpoint)
-            if made.listed:
-                wanted.check(made.endpoint)
-                self.situation = _compare(self.client, wanted, self.situation.groups, made.endpoint, self.deadline)
+            if not made.listed:
+                self.endpoint = proven_endpoint(self.client, made.endpoint)
+                return
+            wanted.check(made.endpoint)
+            self.situation = _compare(self.client, wanted, self.situation.groups, made.endpoint, self.deadline)
         item = Item(Ref(self.found.id), self.found, plan_endpoint(self.found, wanted))
         if item.plan.changes:
             converge(self.client, Endpoints(), [item], self.waits, self.deadline)
@@ -309,8 +344,19 @@ class _Run:
             self.changed = True
         if self.situation.pairs.new:
             self.there = proven_groups(self.client, self.found, ids)
-        if self.created:
-            self.endpoint = proven_endpoint(self.client, self.found)
+            self.warn_of_twins(ids)
+
+    def warn_of_twins(self, ids: c.Set[int]) -> None:
+        """Tell of workergroups that came about meanwhile, and are like those that this task created."""
+        new = self.situation.pairs.new
+        others = [group for group in self.there if group.id not in ids]
+        twins = [group for group in others if any(one.is_like(group, by_template=True) for one in new)]
+        if twins:
+            self.client.warn(
+                f"Another task has created the same for {self.found.display_name} meanwhile: "
+                f"{', '.join(group.display_name for group in twins)}. Both rent workers. Delete what is too much: with "
+                "purge_workergroups=true and the id of the one that is to stay."
+            )
 
     @property
     def renewed(self) -> list[Group]:
@@ -340,7 +386,7 @@ class _Run:
         """What became of it."""
         renewed = {group.id for group in self.renewed}
         moved = [each.seen for each in self.items if _has(each, "search_params") and each.before.id not in renewed]
-        return Outcome(self.found, self.there, moved, self.situation.purged, self.changed)
+        return Outcome(self.found, self.there, moved, self.plan, self.situation, self.changed)
 
 
 def _has(item: Item[Group], *fields: str) -> bool:
@@ -429,8 +475,22 @@ def proven_groups(client: Client, endpoint: Endpoint, ids: c.Set[int]) -> list[G
 
 
 def proven_endpoint(client: Client, endpoint: Endpoint) -> Endpoint:
-    """A new endpoint, as the listing shows it. Raises ServerError when it does not show."""
+    """A new endpoint, as the listing shows it.
+
+    Raises ServerError when it does not show, and Ambiguous when another one has its name.
+    """
+
+    def look(limit: Deadline) -> Endpoint | None:
+        listed = read_endpoints(client, limit)
+        found = find(listed, endpoint.id, None)
+        same = [each.id for each in listed if each.endpoint_name == endpoint.endpoint_name]
+        if found is not None and len(same) > 1:
+            raise Ambiguous(
+                f"{len(same)} endpoints are named {endpoint.endpoint_name!r} now: {', '.join(map(str, same))}. This "
+                f"task has created {endpoint.id}, without a workergroup, and another one the same at that time. Delete "
+                "what is too much by its id with state=absent, then run the task again."
+            )
+        return found
+
     doubt = ServerError(f"Vast.ai accepted the creation of {endpoint.display_name}.")
-    return _settled(
-        client, lambda limit: find(read_endpoints(client, limit), endpoint.id, None), doubt, endpoint.display_name
-    )
+    return _settled(client, look, doubt, endpoint.display_name)

@@ -72,6 +72,10 @@ class Suspects:
         """All of them."""
         return self.workers | self.owed
 
+    def is_stuck(self, instance: Instance) -> bool:
+        """Whether it does not go by waiting: Vast.ai failed to delete it, or it was left over and somebody took it."""
+        return instance.id in self.failed or (instance.id in self.owed and bool(instance.label))
+
     def results(self) -> list[dict[str, t.Any]] | None:
         """The documented key `workers`; None while it is not known which ones there are."""
         return None if self.gap else self.describe(self.ids)
@@ -142,8 +146,9 @@ class Case:
 
     @property
     def leftover(self) -> list[int]:
-        """What was left over and still exists, as last seen."""
-        return sorted(self.suspects.owed & self.suspects.seen.keys())
+        """What was left over and still exists, as last seen; a worker carries no label, so what has one is none."""
+        seen = self.suspects.seen
+        return sorted(each for each in self.suspects.owed if each in seen and not seen[each].label)
 
     @property
     def others(self) -> list[Endpoint]:
@@ -438,10 +443,12 @@ def settle_leaks(
     if not check_mode:
         prove(client, case, waits, deadline)
         memory.forget({group.id}, owed, unknown=True)
-    elif waits.wait and case.destroys:
+        return
+    if waits.wait and case.destroys:
         case.suspects.seen = {instance.id: instance for instance in look(client, case.suspects.owed)}
-    else:
-        prove(client, case, waits._replace(wait=False), deadline)
+        if case.leftover or not case.suspects.seen:
+            return
+    prove(client, case, waits._replace(wait=False), deadline)
 
 
 def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
@@ -619,8 +626,7 @@ def prove(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
 def _poll(client: Client, case: Case, ids: c.Set[int], interval: float, limit: Deadline) -> list[Instance]:
     """Those of the workers that do not go; empty when they are proven gone.
 
-    What only listings speak for must be missing from two in a row. What Vast.ai failed to delete does not go by
-    waiting.
+    What only listings speak for must be missing from two in a row. Nothing is waited for beside one that is stuck.
     """
     looks = 1 if case.deletion.done and case.deletion.doubt is None and not ids & case.suspects.owed else 2
     pause = min(FIRST_LOOK, interval)
@@ -631,7 +637,7 @@ def _poll(client: Client, case: Case, ids: c.Set[int], interval: float, limit: D
         listed = look(client, ids)
         case.suspects.seen.update((instance.id, instance) for instance in listed)
         clean = 0 if listed else clean + 1
-        stuck = any(instance.id in case.suspects.failed for instance in listed)
+        stuck = any(case.suspects.is_stuck(instance) for instance in listed)
         if clean == looks or stuck or (listed and limit.expired):
             return listed
         client.clock.sleep(min(interval, limit.remaining) if listed else pause)
@@ -641,26 +647,27 @@ def _destroy(
     client: Client, case: Case, still: c.Sequence[Instance], interval: float, limit: Deadline
 ) -> list[Instance]:
     """Destroy what Vast.ai failed to delete at once, the others when their time is up; those that exist in the end."""
-    failed = [instance for instance in still if instance.id in case.suspects.failed]
-    others = {instance.id for instance in still} - {instance.id for instance in failed}
-    left = _destroyed(client, case, failed)
+    stuck = [instance for instance in still if case.suspects.is_stuck(instance)]
+    others = {instance.id for instance in still} - {instance.id for instance in stuck}
+    left = _destroyed(client, case, stuck)
     if others:
         left += _destroyed(client, case, _poll(client, case, others, interval, limit))
     return left
 
 
 def _destroyed(client: Client, case: Case, instances: c.Sequence[Instance]) -> list[Instance]:
-    """Destroy these as instances, and return those that are not proven gone."""
-    if not instances:
-        return []
+    """Destroy these as instances, but none that carries a label, and return those that are not proven gone."""
+    labelled = [instance for instance in instances if instance.label]
+    if len(labelled) == len(instances):
+        return labelled
     # Only what is left over needs it.
     from .._instances.destroy import destroy, to_destroy
 
-    items = [to_destroy(instance) for instance in instances]
+    items = [to_destroy(instance) for instance in instances if not instance.label]
     destroy(client, items, Deadline(client.clock, BEYOND))
     case.suspects.seen.update((item.before.id, item.seen) for item in items)
     case.deletion.destroyed_workers += [item.before.id for item in items if item.gone]
-    return [item.seen for item in items if not item.gone]
+    return [*labelled, *(item.seen for item in items if not item.gone)]
 
 
 def _nameless(client: Client, case: Case) -> list[Instance]:
@@ -676,12 +683,17 @@ def _nameless(client: Client, case: Case) -> list[Instance]:
 
 def _leaked(case: Case, still: c.Sequence[Instance], waits: Waits) -> Leaked:
     failed = [instance.id for instance in still if instance.id in case.suspects.failed]
-    after = f" after wait_timeout ({waits.timeout:g} s)" if waits.wait and not failed else ""
+    stuck = any(case.suspects.is_stuck(instance) for instance in still)
+    after = f" after wait_timeout ({waits.timeout:g} s)" if waits.wait and not stuck else ""
     reported = f"Vast.ai reported that it failed to delete {_named(failed)}. " if failed else ""
     ids = [instance.id for instance in still]
+    labelled = [instance.display_name for instance in still if instance.label]
+    it = "it" if len(labelled) == 1 else "them"
+    kept = f"Left alone, since somebody labelled {it} and a worker carries no label of its own: {'; '.join(labelled)}. "
+    by_task = len(labelled) < len(still) and not (waits.wait and case.destroys)
     return Leaked(
         f"{case.state}, but its workers {_named(ids)} still exist{after} and bill {_cost(still)}: {_described(still)}. "
-        f"{reported}{TODO if waits.wait and case.destroys else BY_TASK}",
+        f"{reported}{kept if labelled else ''}{BY_TASK if by_task else TODO}",
         leaked_workers=case.suspects.describe(ids),
         **case.failure(),
     )

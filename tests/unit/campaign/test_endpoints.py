@@ -94,11 +94,36 @@ def test_a_teardown_may_be_killed_anywhere_and_leaves_no_worker(world: World, at
     assert there(world) == (0, 0)
 
 
-@pytest.mark.parametrize("at", range(2, 6))
-def test_a_second_task_that_deploys_meanwhile_is_told(world: World, at: int) -> None:
+def test_a_leftover_worker_that_somebody_labelled_is_left_alone(world: World) -> None:
+    absent = {"name": "leaky", "state": "absent", "wait_timeout": 30}
+    first, _others = world.run(Task("vast_endpoint", {**absent, "on_leftover": "fail"}))
+    (worker,) = [each["id"] for each in first.result["leaked_workers"]]
+    world.account.instances[worker].update({"label": "alice-keep"}, world.account.clock.now())
+    for _run in range(2):
+        run, _others = world.run(Task("vast_endpoint", absent))
+        assert run.result["error_class"] == "leaked"
+        assert (run.result["destroyed_workers"], worker in run.after) == ([], True)
+
+
+@pytest.mark.parametrize("names", ["accepted", "refused"])
+@pytest.mark.parametrize("at", range(2, 9))
+def test_a_second_task_on_the_same_machine_creates_nothing_twice(world: World, at: int, names: str) -> None:
+    world.begin(Nature({"duplicate_names": names}))
+    first, (other,) = world.run(deploy(), meanwhile=[Meanwhile(deploy(wait_timeout=20), at)])
+    assert not first.result.failed, first.result.values
+    # The first one cannot go on before the other ends.
+    assert not other.result.failed or other.result["error_class"] == "timeout"
+    assert there(world) == (1, 1)
+    third, _others = world.run(deploy())
+    assert third.result["changed"] is False
+
+
+@pytest.mark.parametrize("at", range(2, 9))
+def test_a_second_task_on_another_machine_is_told(world: World, at: int) -> None:
     """Without a token two tasks may both create: never silently."""
-    first, others = world.run(deploy(), meanwhile=[Meanwhile(deploy(), at)])
-    endpoints, _groups = there(world)
-    results = [first.result, *(other.result for other in others)]
-    again, _others = world.run(deploy())
-    assert endpoints == 1 or again.result["error_class"] == "ambiguous", results
+    first, (other,) = world.run(deploy(), meanwhile=[Meanwhile(deploy(), at, elsewhere=True)])
+    endpoints, groups = there(world)
+    warned = any("Another task has created" in each for each in (*first.result.warnings, *other.result.warnings))
+    assert groups == 1 or warned
+    if endpoints > 1:
+        assert "ambiguous" in [run.result.values.get("error_class") for run in (first, other)]

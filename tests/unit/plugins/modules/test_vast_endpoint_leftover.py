@@ -103,6 +103,81 @@ def test_a_later_run_destroys_what_an_earlier_one_left_over_and_is_changed(api: 
     assert memory(home) == []
 
 
+def claimed(number: int) -> dict[str, t.Any]:
+    """A leftover worker that somebody has labelled meanwhile."""
+    return {**worker(number), "label": "alice-keep"}
+
+
+LEFT_ALONE = (
+    "Left alone, since somebody labelled it and a worker carries no label of its own: instance 1001 (alice-keep)."
+)
+
+
+def test_what_somebody_labelled_meanwhile_is_left_alone_and_stays_owed(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1001, 1002, failed=[1001, 1002]))
+    expect_groups(api)
+    expect_rows(api, worker(1001), worker(1002))
+    expect_rows(api, claimed(1001), worker(1002))
+    expect_destroy(api, 1002)
+    result = failure("leaked", LEFT_ALONE, "workers 1001 still exist", "Destroy what is left in the console", id=77)
+    assert "on_leftover" not in result["msg"]
+    assert (result["changed"], result["destroyed_workers"]) == (True, [1002])
+    assert [each["id"] for each in result["leaked_workers"]] == [1001]
+    assert memory(home) == [leak(1001, 1002, failed=[1001, 1002])]
+
+
+def test_it_is_not_waited_for(api: Api, home: pathlib.Path, clock: FakeClock) -> None:
+    leave(home, leak(1001))
+    expect_groups(api)
+    expect_rows(api, claimed(1001), ids=[1001])
+    expect_rows(api, claimed(1001), ids=[1001])
+    result = failure("leaked", LEFT_ALONE, id=77)
+    assert result["changed"] is False
+    assert "after wait_timeout" not in result["msg"]
+    assert sum(clock.slept) < 30
+
+
+def test_what_is_labelled_while_others_are_waited_for_is_left_alone_too(api: Api) -> None:
+    expect_begin(api)
+    expect_delete(api, PARTLY)
+    expect_groups(api)
+    expect_rows(api, worker(1001), worker(1002))
+    expect_destroy(api, 1002)
+    for row in (worker(1001), worker(1001), claimed(1001)):
+        api.expect_listing(row, id=[1001])
+    result = failure("leaked", LEFT_ALONE, id=77, wait_timeout=10)
+    assert (result["destroyed_workers"], [each["id"] for each in result["leaked_workers"]]) == ([1002], [1001])
+
+
+@pytest.mark.parametrize("options", [{"wait": False}, {"on_leftover": "fail"}])
+def test_nor_is_anybody_told_to_have_it_destroyed_by_the_task(
+    api: Api, home: pathlib.Path, options: dict[str, t.Any]
+) -> None:
+    leave(home, leak(1001))
+    expect_groups(api)
+    expect_rows(api, claimed(1001), ids=[1001])
+    expect_rows(api, claimed(1001), ids=[1001])
+    assert "on_leftover" not in failure("leaked", LEFT_ALONE, id=77, **options)["msg"]
+
+
+def test_check_mode_foretells_that_it_is_left_alone(api: Api, home: pathlib.Path) -> None:
+    leave(home, leak(1001))
+    expect_groups(api)
+    expect_rows(api, claimed(1001), ids=[1001])
+    expect_rows(api, claimed(1001), ids=[1001])
+    failure("leaked", LEFT_ALONE, id=77, check_mode=True)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_an_endpoint_that_stays_leaves_it_alone_too(api: Api, home: pathlib.Path, check_mode: bool) -> None:
+    leave(home, leak(1001, failed=[1001]))
+    expect_there(api)
+    expect_engine(api, [])
+    for _look in range(1 + check_mode):
+        expect_rows(api, claimed(1001), ids=[1001])
+    fail_as("vast_endpoint", "leaked", LEFT_ALONE, id=77, state="present", check_mode=check_mode)
+
+
 def test_check_mode_foretells_that(api: Api, home: pathlib.Path) -> None:
     leave(home, leak(1001, failed=[1001]))
     expect_groups(api)

@@ -12,6 +12,8 @@ import typing as t
 import pytest
 import requests
 
+from ansible_collections.vastai.cloud.plugins.module_utils._api import private_files
+
 from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, succeed
 from .test_vast_endpoint import leak, leave, memory
 
@@ -83,17 +85,24 @@ def expect_there(api: Api, *groups: dict[str, t.Any], **fields: t.Any) -> None:
     expect_groups(api, *(groups or [group_row()]), group_row(600, endpoint_id=78))
 
 
-def expect_nothing(api: Api) -> None:
-    expect_endpoints(api)
-    expect_groups(api)
+def expect_nothing(api: Api, *, times: int = 2) -> None:
+    """Declare what is read before a creation: to plan and, once no other task creates the same, again."""
+    for _time in range(times):
+        expect_endpoints(api)
+        expect_groups(api)
+
+
+def expect_created(api: Api, **fields: t.Any) -> None:
+    """Declare the creation of an endpoint, and the listing that shows it."""
+    expect_create(api)
+    expect_endpoints(api, endpoint_row(**fields))
 
 
 def test_creates_the_endpoint_with_its_workergroup_and_sees_both(api: Api) -> None:
     expect_nothing(api)
-    expect_create(api)
+    expect_created(api)
     expect_create_group(api)
     expect_groups(api, group_row())
-    expect_endpoints(api, endpoint_row())
     result = present(**NEW)
     assert result["changed"] is True
     assert result["actions"] == [
@@ -107,14 +116,124 @@ def test_creates_the_endpoint_with_its_workergroup_and_sees_both(api: Api) -> No
 
 
 def test_check_mode_foretells_the_creation_and_sends_no_write(api: Api) -> None:
-    expect_nothing(api)
+    expect_nothing(api, times=1)
     result = present(**NEW, check_mode=True)
     assert (result["changed"], result["endpoint"], result["workergroups"]) == (True, None, [])
     assert result["diff"]["after"]["endpoint"] == CREATE
 
 
-def test_launch_args_are_not_shown(api: Api) -> None:
+@pytest.fixture
+def locks(home: pathlib.Path) -> t.Callable[[], int]:
+    """How many locks of deployments were taken so far."""
+    return lambda: len(list(home.rglob("deploy-*")))
+
+
+def busy_for(monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
+    """Let another task have the lock for so many tries."""
+    left = iter(range(tries))
+    real = private_files.PrivateFile.locked
+
+    def locked(self: private_files.PrivateFile) -> t.Any:
+        if self._name.startswith("deploy-") and next(left, None) is not None:
+            raise BlockingIOError(11, "busy")
+        return real(self)
+
+    monkeypatch.setattr(private_files.PrivateFile, "locked", locked)
+
+
+def test_the_second_of_two_tasks_waits_for_the_first_and_creates_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy_for(monkeypatch, 2)
+    expect_nothing(api, times=1)
+    expect_there(api, cold_workers=1)
+    result = present(**NEW)
+    assert (result["changed"], result["actions"]) == (False, [])
+    assert [group["id"] for group in result["workergroups"]] == [501]
+    (warning,) = result.warnings
+    assert warning.startswith("Another task of this user is deploying endpoint 'llama-prod'. Waiting for it, at most ")
+
+
+def test_what_the_first_one_left_out_the_second_one_does(api: Api) -> None:
+    expect_nothing(api, times=1)
+    expect_there(api, cold_workers=2)
+    expect_change(api, body={"cold_workers": 1})
+    expect_endpoints(api, endpoint_row(cold_workers=1))
+    result = present(**NEW)
+    assert result["actions"] == [f"set cold_workers of {NAME} to 1"]
+    assert result["diff"]["before"] == {"cold_workers": 2}
+
+
+def test_the_second_of_two_tasks_waits_no_longer_than_wait_timeout(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy_for(monkeypatch, 1000)
+    expect_nothing(api, times=1)
+    says = "Another task of this user was still deploying endpoint 'llama-prod'", "Nothing was created."
+    failure("timeout", *says, **NEW, wait_timeout=20)
+
+
+@pytest.mark.parametrize("options", [{"id": 77}, {"name": "llama-prod"}, {"id": 77, "name": "llama-next"}])
+def test_an_id_and_the_name_of_one_endpoint_are_one_lock(
+    api: Api, locks: t.Callable[[], int], options: dict[str, t.Any]
+) -> None:
     expect_nothing(api)
+    expect_create(api, {"success": False, "msg": "no"}, status=400)
+    failure("invalid", "no", **NEW)
+    for _reading in range(2):
+        expect_endpoints(api, endpoint_row())
+        expect_groups(api)
+    if len(options) > 1:
+        expect_change(api, body={"endpoint_name": "llama-next"})
+        expect_endpoints(api, endpoint_row(endpoint_name="llama-next"))
+    expect_create_group(api, {"success": False, "msg": "no"}, status=400)
+    failure("invalid", "no", **options, workergroups=[GROUP])
+    assert locks() == 1
+
+
+def test_nothing_is_locked_by_a_task_that_creates_nothing(api: Api, locks: t.Callable[[], int]) -> None:
+    expect_nothing(api, times=1)
+    present(**NEW, check_mode=True)
+    expect_there(api, cold_workers=2)
+    expect_change(api, body={"cold_workers": 1})
+    expect_endpoints(api, endpoint_row(cold_workers=1))
+    present(**NEW)
+    expect_there(api, cold_workers=1)
+    assert present(**NEW)["changed"] is False
+    assert locks() == 0
+
+
+def test_where_nothing_can_be_locked_it_creates_with_a_warning(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "")
+    expect_nothing(api)
+    expect_created(api)
+    expect_create_group(api)
+    expect_groups(api, group_row())
+    says = "Other tasks cannot be kept from deploying endpoint 'llama-prod' at the same time: "
+    assert [each for each in present(**NEW).warnings if each.startswith(says)] != []
+
+
+def test_a_second_endpoint_of_the_name_that_shows_after_the_creation_is_told(api: Api) -> None:
+    expect_nothing(api)
+    expect_create(api)
+    expect_endpoints(api, endpoint_row(), endpoint_row(79), endpoint_row(80, endpoint_name="other"))
+    says = "2 endpoints are named 'llama-prod' now: 77, 79", "This task has created 77, without a workergroup"
+    result = failure("ambiguous", *says, **NEW)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+    assert "continues from what exists" not in result["msg"]
+
+
+@pytest.mark.parametrize(("template", "is_told"), [("abc", True), ("other", False)])
+def test_a_second_workergroup_like_the_new_one_is_warned_of(api: Api, template: str, is_told: bool) -> None:
+    expect_nothing(api)
+    expect_created(api)
+    expect_create_group(api)
+    expect_groups(api, group_row(), group_row(502, template_hash=template))
+    warnings = present(**NEW).warnings
+    says = f"Another task has created the same for {NAME} meanwhile: workergroup 502. Both rent workers."
+    assert [each.startswith(says) for each in warnings] == [True] * is_told
+
+
+def test_launch_args_are_not_shown(api: Api) -> None:
+    expect_nothing(api, times=1)
     result = present(**{**NEW, "workergroups": [{**GROUP, "launch_args": "--env A=SECRET"}]}, check_mode=True)
     assert result["diff"]["after"]["workergroups[0]"]["launch_args"] == "********"
 
@@ -135,10 +254,9 @@ def test_criteria_are_sent_as_conditions_in_the_units_of_the_api(api: Api) -> No
         "dph_total": {"lte": 0.5},
     }
     expect_nothing(api)
-    expect_create(api)
+    expect_created(api)
     expect_create_group(api, body={"endpoint_id": 77, "template_id": 9, "search_params": conditions})
     expect_groups(api, group_row())
-    expect_endpoints(api, endpoint_row())
     present(**{**NEW, "workergroups": [{"template_id": 9, "search": search}]})
 
 
@@ -239,18 +357,17 @@ def test_no_workergroup_is_created_when_they_cannot_be_listed(
 def test_creations_refused_for_their_pace_are_sent_again(api: Api, clock: FakeClock) -> None:
     expect_nothing(api)
     expect_create(api, "API requests too frequent endpoint threshold=4.0", status=429)
-    expect_create(api)
+    expect_created(api)
     expect_create_group(api, "API requests too frequent endpoint threshold=4.0", status=429)
     expect_create_group(api)
     expect_groups(api, group_row())
-    expect_endpoints(api, endpoint_row())
     assert present(**NEW)["changed"] is True
     assert len([pause for pause in clock.slept if pause >= 4.0]) >= 2
 
 
 def test_a_key_that_is_revoked_meanwhile_is_told_with_what_was_done(api: Api) -> None:
     expect_nothing(api)
-    expect_create(api)
+    expect_created(api)
     expect_create_group(api, BAD_KEY, status=404)
     result = failure("auth", f"{NAME} exists", **NEW)
     assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
@@ -307,6 +424,7 @@ def test_a_changed_search_says_that_workers_stay(api: Api) -> None:
 def test_a_further_workergroup_is_created_and_the_other_left_alone(api: Api) -> None:
     second = {"template_hash": "def", "search_params": "gpu_name=H100"}
     expect_there(api)
+    expect_there(api)
     expect_create_group(api, {"success": True, "id": 502}, body={"endpoint_id": 77, **second})
     expect_groups(api, group_row(), group_row(502, template_hash="def"))
     result = present(id=77, workergroups=[GROUP, second])
@@ -322,7 +440,6 @@ def test_a_lost_create_is_looked_up_and_not_sent_again(api: Api, reply: t.Any) -
     expect_groups(api)
     expect_create_group(api)
     expect_groups(api, group_row())
-    expect_endpoints(api, endpoint_row(cold_workers=1))
     assert present(**NEW)["changed"] is True
 
 
@@ -372,15 +489,16 @@ def test_a_refused_create_is_a_failure_unless_the_name_is_there(api: Api, msg: s
 
 def test_an_endpoint_whose_workergroup_failed_is_named(api: Api) -> None:
     expect_nothing(api)
-    expect_create(api)
+    expect_created(api)
     expect_create_group(api, {"success": False, "error": "invalid_args", "msg": "bad template"}, status=400)
     result = failure("invalid", f"bad template. {NAME} exists. Run the task again", **NEW)
     assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
 
 
 def test_and_a_second_run_completes_it(api: Api) -> None:
-    expect_endpoints(api, endpoint_row(cold_workers=1, auto_delete_in_seconds=300.0))
-    expect_groups(api)
+    for _reading in range(2):
+        expect_endpoints(api, endpoint_row(cold_workers=1, auto_delete_in_seconds=300.0))
+        expect_groups(api)
     expect_create_group(api)
     expect_groups(api, group_row())
     result = present(**NEW)
@@ -390,6 +508,7 @@ def test_and_a_second_run_completes_it(api: Api) -> None:
 
 @pytest.mark.parametrize("reply", [LOST, {"success": True}])
 def test_a_lost_create_of_a_workergroup_is_looked_up_and_not_sent_again(api: Api, reply: t.Any) -> None:
+    expect_there(api)
     expect_there(api)
     second = {"template_hash": "def", "search_params": "gpu_name=H100"}
     new = group_row(502, template_hash="def", search_query={"gpu_name": {"eq": "H100"}})
@@ -402,7 +521,7 @@ def test_a_lost_create_of_a_workergroup_is_looked_up_and_not_sent_again(api: Api
 
 def test_workergroups_that_do_not_show_are_a_failure(api: Api) -> None:
     expect_nothing(api)
-    expect_create(api)
+    expect_created(api)
     expect_create_group(api)
     for _poll in range(10):
         expect_groups(api)
@@ -814,15 +933,14 @@ def test_workers_that_do_not_get_ready_are_told_with_the_log(api: Api, reply: t.
 
 def test_a_new_endpoint_whose_workers_do_not_get_ready_is_told_in_sentences(api: Api) -> None:
     expect_nothing(api)
-    expect_create(api)
+    expect_created(api)
     expect_create_group(api)
     expect_groups(api, group_row())
-    expect_endpoints(api, endpoint_row())
     expect_states(api, "error", route="endpoint")
     expect_states(api, "error", route="endpoint")
     api.expect("POST", "/get_endpoint_logs/", {"logs": "worker 1001: error"}, body={"id": 77, "tail": 20})
     says = f"The log of the endpoint ends: worker 1001: error. {NAME} exists. Run the task again"
-    result = failure("timeout", says, **NEW, wait_for_workers=1, wait_timeout=8)
+    result = failure("timeout", says, **NEW, wait_for_workers=1, wait_timeout=14)
     assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
 
 

@@ -1071,7 +1071,7 @@ def test_the_second_of_two_tasks_waits_no_longer_than_wait_timeout(api: Api, mon
 
     monkeypatch.setattr(private_files.PrivateFile, "locked", locked)
     listed(api)
-    refuse("timeout", "Another task", "Nothing was rented", wait_timeout=5, api_pacing=False)
+    refuse("timeout", "Another task", "Nothing was created", wait_timeout=5, api_pacing=False)
 
 
 def test_what_the_first_task_rented_since_the_listing_is_seen(api: Api, clock: FakeClock, home: pathlib.Path) -> None:
