@@ -18,6 +18,8 @@ description:
     creates what is missing then. Tasks on other machines cannot be kept apart. When the listing after the creation
     shows a second endpoint of that name, the task fails with the RV(error_class) V(ambiguous) before it creates a
     workergroup. A second workergroup like a new one is warned of.
+  - A task that is ended by SIGINT, SIGTERM or SIGHUP fails with the RV(error_class) V(timeout), and says what it had
+    created, and what it had sent without awaiting the reply. The next run goes on with it.
   - V(absent) deletes an endpoint with its workergroups, and waits until none of its workers exists any more.
   - Which workers there are is read before the deletion. A worker that Vast.ai failed to delete, or that still exists in
     the end, goes on billing. Then the task fails with the RV(error_class) V(leaked) and names it with its price.
@@ -576,7 +578,7 @@ workers:
     The workers that went, or would go in check mode, and the leftover ones that were held to the proof, as they were
     last seen. Null when it is not known which there are. With O(state=present), those of workergroups that are purged,
     and leftover ones that are destroyed.
-  returned: success, and on failure when the deletion is in doubt
+  returned: success, and on failure when the deletion is in doubt, or was interrupted
   type: list
   elements: dict
   sample:

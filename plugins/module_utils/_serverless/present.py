@@ -15,6 +15,7 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Ambiguous, NotFound, ServerError, UnknownOutcome, VastError
 from .._core.converge import converge
+from .._core.interrupts import TaskInterrupted
 from .._core.kind import Kind, Write
 from .._core.plan import HIDDEN, Change, Plan
 from .._core.resource import Item, Ref
@@ -25,7 +26,7 @@ from .endpoints import Endpoint, find, known
 from .endpoints import read as read_endpoints
 from .leaks import Memory
 from .rollout import await_ready, roll
-from .teardown import Case, plan_purge, purge, survey_group
+from .teardown import Case, failing_at_signals, plan_purge, purge, survey_group
 from .wanted import (
     Group,
     Pairs,
@@ -243,24 +244,23 @@ def bring(client: Client, situation: Situation, memory: Memory, waits: Waits, de
     """Create or change the endpoint, then its workergroups, and see them in the listings; purge the others last.
 
     While something is created, other tasks of this user that would create something for the same endpoint wait. Raises
-    with the endpoint, what was changed and what to do when a later part fails: a second run completes it.
+    with the endpoint, what was changed and what to do when a later part fails, or a signal ends the task: a second run
+    completes it.
     """
     run = _Run(client, situation, waits, deadline)
     try:
-        run.walk(memory)
+        with failing_at_signals():
+            run.walk(memory)
     except VastError as error:
-        if run.endpoint is None:
-            raise
-        changed = run.changed or bool(error.result.get("changed"))
-        shown = {**error.result, "endpoint": run.endpoint.result(), "changed": changed}
-        hint = f" {run.endpoint.display_name} exists. {AGAIN}"
-        told = error.msg + (hint if run.created and not isinstance(error, Ambiguous) else "")
-        raise error.with_context(told, **shown) from error
+        raise run.told(error) from error
     return run.outcome()
 
 
 class _Run:
-    """One task on its way: what there is by now, and whether anything was changed."""
+    """One task on its way: what there is by now, and whether anything was changed.
+
+    `pending` is what was sent last and may have been carried out, `made` what this task has created.
+    """
 
     def __init__(self, client: Client, situation: Situation, waits: Waits, deadline: Deadline) -> None:
         self.client = client
@@ -270,6 +270,8 @@ class _Run:
         self.deadline = deadline
         self.endpoint = situation.found
         self.changed = self.created = False
+        self.pending = ""
+        self.made: list[str] = []
         self.items: list[Item[Group]] = []
         self.there: list[Group] = []
 
@@ -309,8 +311,10 @@ class _Run:
         """Create it, or change what differs."""
         wanted = self.situation.wanted
         if self.endpoint is None:
+            self.pending = f"creation of endpoint {wanted.name!r}"
             made = create(self.client, wanted, self.situation.groups, self.deadline)
             self.endpoint, self.changed, self.created = made.endpoint, made.own, made.own
+            self.pending, self.made = "", [made.endpoint.display_name] * made.own
             self.situation = self.situation._replace(found=made.endpoint)
             if not made.listed:
                 self.endpoint = proven_endpoint(self.client, made.endpoint)
@@ -340,8 +344,12 @@ class _Run:
         """Create the new ones, each once, and see them all."""
         ids = {group.id for group in self.there}
         for one in self.situation.pairs.new:
-            ids.add(create_group(self.client, one, self.found, self.situation.listing.path, ids, self.deadline))
-            self.changed = True
+            template = " ".join(f"{name} {value}" for name, value in one.template.items())
+            self.pending = f"creation of a workergroup of {self.found.display_name} with {template}"
+            number = create_group(self.client, one, self.found, self.situation.listing.path, ids, self.deadline)
+            ids.add(number)
+            self.made.append(f"workergroup {number}")
+            self.changed, self.pending = True, ""
         if self.situation.pairs.new:
             self.there = proven_groups(self.client, self.found, ids)
             self.warn_of_twins(ids)
@@ -377,10 +385,29 @@ class _Run:
         """Delete those that are not wanted, with their workers proven gone."""
         for group, case in self.situation.purged:
             path = self.situation.listing.path
+            self.pending = f"deletion of {case.wanted}"
             purge(self.client, self.found, group.id, path, case, memory, self.waits, self.deadline)
-            self.changed = self.changed or case.changed
+            self.changed, self.pending = self.changed or case.changed, ""
         gone = {group.id for group, _case in self.situation.purged}
         self.there = [group for group in self.there if group.id not in gone]
+
+    def told(self, error: VastError) -> VastError:
+        """The failure with what there is now, and what to do."""
+        changed = self.changed or bool(error.result.get("changed"))
+        more: dict[str, t.Any] = {} if self.endpoint is None else {"endpoint": self.endpoint.result()}
+        sentences = [error.msg]
+        if isinstance(error, TaskInterrupted):
+            changed = changed or bool(self.pending)
+            if self.pending:
+                sentences.append(f"The {self.pending} may have been carried out; its reply was not awaited.")
+            if self.made:
+                sentences.append(f"Created before: {', '.join(self.made)}.")
+            sentences += [AGAIN] * changed
+        elif self.created and not isinstance(error, Ambiguous):
+            sentences.append(f"{self.found.display_name} exists. {AGAIN}")
+        if more or changed:
+            more["changed"] = changed
+        return error.with_context(" ".join(sentences), **more)
 
     def outcome(self) -> Outcome:
         """What became of it."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections.abc as c
+import contextlib
 import dataclasses
 import re
 import typing as t
@@ -13,6 +14,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome, VastError
+from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
 from .._core.plan import Change, Plan
 from .._core.rows import is_id
 from .._instances.instance import Instance
@@ -124,8 +126,9 @@ class Case:
     """One task for one endpoint group: what is there, what earlier tasks left over, and what becomes of it.
 
     `groups` are all of the account, `named` the ids that the user calls leftover workers. `destroys`: what is left over
-    is destroyed as instances. `drain`: for how many seconds running workers may end before the deletion. `verdict` says
-    for messages what became of the group.
+    is destroyed as instances. `drain`: for how many seconds running workers may end before the deletion; `drained` is
+    what was changed for that. `sent`: the deletion may have been carried out. `verdict` says for messages what became
+    of the group.
     """
 
     wanted: str
@@ -135,6 +138,8 @@ class Case:
     named: frozenset[int] = frozenset()
     destroys: bool = False
     drain: float = 0.0
+    drained: Change | None = None
+    sent: bool = False
     suspects: Suspects = dataclasses.field(default_factory=Suspects)
     deletion: Deletion = dataclasses.field(default_factory=Deletion)
     verdict: str = ""
@@ -173,6 +178,17 @@ class Case:
         """The keys of a failure after the deletion."""
         endpoint = None if self.found is None else self.found.result()
         return {"endpoint": endpoint, "changed": self.changed, **self.deletion.result()}
+
+
+@contextlib.contextmanager
+def failing_at_signals() -> c.Iterator[None]:
+    """Have a signal that asks the task to end raise TaskInterrupted."""
+    with interruptible() as part:
+        try:
+            with part():
+                yield
+        except Interrupted as signal:
+            raise TaskInterrupted(f"Interrupted by {signal.name}.") from None
 
 
 def survey(client: Client, case: Case, deadline: Deadline) -> None:
@@ -331,17 +347,24 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
     group = case.found
     if group is not None:
         remember(memory, group, case.suspects)
-        drained = None
+
+        def on_reply(named: Deletion) -> None:
+            case.deletion = named
+            note(memory, group, case.suspects, named)
+
         try:
-            drained = drain(client, case, waits, deadline) if case.drain else None
-            case.deletion = delete(
-                client, _doomed(client, group), lambda named: note(memory, group, case.suspects, named), deadline
-            )
+            with failing_at_signals():
+                if case.drain:
+                    drain(client, case, waits, deadline)
+                case.sent = True
+                case.deletion = delete(client, _doomed(client, group), on_reply, deadline)
+        except TaskInterrupted as error:
+            raise _interrupted(case, error) from error
         except VastError as error:
             told = {"endpoint": group.result(), **error.result}
             if error.result.get("changed") or _is_doubt(error) or _says_absent(error):
                 told["workers"] = case.suspects.results()
-            back = set_back(client, group, drained, waits) if drained and not told.get("changed") else ""
+            back = set_back(client, group, case.drained, waits) if case.drained and not told.get("changed") else ""
             raise error.with_context(error.msg + _may_bill(case.suspects, told) + back, **told) from error
         if case.deletion.gap:
             note(memory, group, case.suspects, case.deletion)
@@ -351,17 +374,34 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
         memory.forget(settled, case.suspects.ids if waits.wait else case.suspects.owed)
 
 
+def _interrupted(case: Case, error: TaskInterrupted) -> VastError:
+    """That the deletion, or the drain before it, was interrupted, with what was sent."""
+    told = {**error.result, **case.failure(), "workers": case.suspects.results()}
+    if case.deletion.done:
+        said = f"Vast.ai accepted the deletion of {case.display_name}; that it is gone was not seen."
+    elif case.sent:
+        said = f"Whether {case.display_name} is deleted is not known."
+    else:
+        said = f"{case.display_name} was not deleted."
+    if case.drained is not None and not case.deletion.done:
+        field, before, after = case.drained[:3]
+        said += f" {field} was set to {after} for the drain; before it was {before}."
+    told["changed"] = case.sent or case.drained is not None
+    bills = _may_bill(case.suspects, told) if case.sent else ""
+    return error.with_context(f"{error.msg} {said}{bills} Run the task again.", **told)
+
+
 ENDED = frozenset(("stopped", "destroying", "inactive"))
 """In these states a worker serves no request any more (F4.3)."""
 
 
-def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> Change | None:
-    """Let no new worker start, and wait for running ones to end; what was changed, to be set back.
+def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
+    """Let no new worker start, and wait for running ones to end; `drained` is what was changed, to be set back.
 
     Raises the error of the change when the API refuses both ways.
     """
     group = t.cast("Endpoint", case.found)
-    change = _close(client, group, waits, deadline)
+    case.drained = _close(client, group, waits, deadline)
     limit = deadline.bounded(case.drain)
     for _elapsed in rounds(client.clock, first=waits.interval, interval=waits.interval, timeout=limit):
         told = _ask_engine(group.id, lambda ends: engine.ask(client, group, ends), limit)
@@ -371,7 +411,6 @@ def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> Chang
         running = [each for each in told.workers if told.statuses.get(each, "").lower() not in ENDED]
         if not told.gap and not running:
             break
-    return change
 
 
 def _close(client: Client, group: Endpoint, waits: Waits, deadline: Deadline) -> Change | None:
@@ -604,10 +643,11 @@ def prove(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
     ids = suspects.ids if waits.wait else suspects.owed
     limit = Deadline(client.clock, max(PROVING, deadline.remaining) if waits.wait else 0.0)
     try:
-        still = _poll(client, case, ids, waits.interval, limit) if ids else []
-        if still and waits.wait and case.destroys:
-            still = _destroy(client, case, still, waits.interval, limit)
-        nameless = _nameless(client, case) if suspects.gap or suspects.older else []
+        with failing_at_signals():
+            still = _poll(client, case, ids, waits.interval, limit) if ids else []
+            if still and waits.wait and case.destroys:
+                still = _destroy(client, case, still, waits.interval, limit)
+            nameless = _nameless(client, case) if suspects.gap or suspects.older else []
         suspects.seen.update((instance.id, instance) for instance in nameless)
     except VastError as error:
         raise error.with_context(
@@ -667,6 +707,8 @@ def _destroyed(client: Client, case: Case, instances: c.Sequence[Instance]) -> l
     destroy(client, items, Deadline(client.clock, BEYOND))
     case.suspects.seen.update((item.before.id, item.seen) for item in items)
     case.deletion.destroyed_workers += [item.before.id for item in items if item.gone]
+    if interrupted := next((item.error for item in items if isinstance(item.error, TaskInterrupted)), None):
+        raise interrupted
     return [*labelled, *(item.seen for item in items if not item.gone)]
 
 

@@ -79,6 +79,32 @@ def test_a_deployment_may_be_killed_anywhere(world: World, at: int, after: bool)
     complete(world, deploy())
 
 
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("at", range(3, 10))
+@pytest.mark.parametrize("after", [False, True])
+def test_a_signal_in_a_deployment_is_told_with_what_was_sent(world: World, how: str, at: int, after: bool) -> None:
+    run, _others = world.run(deploy(), end=End(how, at, after))
+    if any(sent.done for sent in run.writes) and run.result.failed:
+        assert (run.result["error_class"], run.result["changed"]) == ("timeout", True)
+        assert f"Interrupted by {how}" in run.result["msg"]
+        assert "fresh" in run.result["msg"]
+        assert "Run the task again" in run.result["msg"]
+    once(world)
+    complete(world, deploy())
+
+
+@pytest.mark.parametrize("at", range(4, 8))
+def test_a_signal_in_a_teardown_is_told(world: World, at: int) -> None:
+    world.run(deploy(wait_for_workers=1))
+    run, _others = world.run(ABSENT, end=End("SIGTERM", at, True))
+    assert any(sent.done for sent in run.writes)
+    if run.result.failed:
+        assert (run.result["error_class"], run.result["changed"]) == ("timeout", True)
+    second, _others = world.run(ABSENT)
+    assert not second.result.failed, second.result.values
+    assert there(world) == (0, 0)
+
+
 @pytest.mark.parametrize("at", range(1, 10))
 @pytest.mark.parametrize("after", [False, True])
 def test_a_teardown_may_be_killed_anywhere_and_leaves_no_worker(world: World, at: int, after: bool) -> None:

@@ -24,6 +24,7 @@ from .test_vast_endpoint import (
     memory,
     worker,
 )
+from .test_vast_endpoint_present import LOST, interrupt_after
 
 failure = functools.partial(fail_as, "vast_endpoint", state="absent")
 remove = functools.partial(succeed, "vast_endpoint", state="absent")
@@ -263,6 +264,63 @@ def test_a_drain_is_set_back_when_the_deletion_is_refused(api: Api, status: int,
     expect_setting(api, {"max_workers": 8}, {"success": status == 200, "error": "invalid_args"}, status=status)
     expect_groups(api, endpoint_row(max_workers=8 if status == 200 else 0))
     failure("permission", says, id=77, drain=10)
+
+
+def test_an_interrupted_drain_says_what_it_has_set(api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_after(api, clock, monkeypatch, 6)
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0})
+    expect_groups(api, endpoint_row(max_workers=0))
+    expect_engine(api, [{"id": 1001, "status": "busy"}])
+    says = f"Interrupted by SIGTERM. {NAME} was not deleted. max_workers was set to 0 for the drain; before it was 8."
+    result = failure("timeout", says, id=77, drain=60)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (LOST, f"Whether {NAME} is deleted is not known."),
+        (None, f"Vast.ai accepted the deletion of {NAME}; that it is gone was not seen."),
+    ],
+)
+def test_an_interrupted_deletion_is_told_with_its_workers(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, home: pathlib.Path, reply: t.Any, says: str
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 4)
+    expect_begin(api)
+    expect_delete(api, reply)
+    result = failure("timeout", "Interrupted by SIGTERM.", says, "Its workers 1001, 1002 may go on billing", id=77)
+    assert (result["changed"], [each["id"] for each in result["workers"]]) == (True, [1001, 1002])
+    assert memory(home) == [leak(1001, 1002)]
+
+
+def test_an_interrupted_proof_is_told(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, home: pathlib.Path
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 6)
+    expect_begin(api)
+    expect_delete(api)
+    expect_groups(api)
+    expect_rows(api, worker(1001))
+    says = f"Interrupted by SIGTERM. {NAME} is deleted; whether its workers 1001, 1002 are gone is not proven."
+    result = failure("timeout", says, "Run the task again.", id=77)
+    assert (result["changed"], result["deleted_workers"]) == (True, [1001, 1002])
+    assert memory(home) == [leak(1001, 1002)]
+
+
+def test_a_destruction_that_is_interrupted_ends_the_task(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not go on to wait for the others."""
+    interrupt_after(api, clock, monkeypatch, 7)
+    expect_begin(api)
+    expect_delete(api, PARTLY)
+    expect_groups(api)
+    expect_rows(api, worker(1001), worker(1002))
+    expect_destroy(api, 1002, goes=False)
+    result = failure("timeout", "Interrupted by SIGTERM", "1001, 1002 are gone is not proven", id=77)
+    assert result["destroyed_workers"] == []
 
 
 @pytest.mark.parametrize(

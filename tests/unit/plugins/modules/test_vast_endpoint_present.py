@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import pathlib
 import random
+import signal
 import typing as t
 
 import pytest
@@ -230,6 +231,93 @@ def test_a_second_workergroup_like_the_new_one_is_warned_of(api: Api, template: 
     warnings = present(**NEW).warnings
     says = f"Another task has created the same for {NAME} meanwhile: workergroup 502. Both rent workers."
     assert [each.startswith(says) for each in warnings] == [True] * is_told
+
+
+def interrupt_after(api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, requests_before: int) -> None:
+    """Send SIGTERM to the task when it sleeps for the first time after so many requests."""
+    jump, left = clock.sleep, iter([True])
+
+    def sleep(seconds: float) -> None:
+        jump(seconds)
+        if len(api.calls) == requests_before and next(left, False):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+
+
+MAY_BE = "may have been carried out; its reply was not awaited."
+
+
+@pytest.mark.parametrize("reply", [LOST, {"success": True}])
+def test_an_interrupted_task_says_that_the_endpoint_may_have_been_created(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, reply: t.Any
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 5)
+    expect_nothing(api)
+    expect_create(api, reply)
+    says = f"Interrupted by SIGTERM. The creation of endpoint 'llama-prod' {MAY_BE} Run the task again"
+    result = failure("timeout", says, **NEW)
+    assert result["changed"] is True
+    assert "endpoint" not in result.values
+
+
+def test_an_interrupted_task_names_the_endpoint_that_it_has_created(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 5)
+    expect_nothing(api)
+    expect_create(api)
+    result = failure("timeout", f"Interrupted by SIGTERM. Created before: {NAME}. Run the task again", **NEW)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (LOST, f"The creation of a workergroup of {NAME} with template_hash abc {MAY_BE} Created before: {NAME}."),
+        (None, f"Interrupted by SIGTERM. Created before: {NAME}, workergroup 501. Run the task again"),
+    ],
+)
+def test_an_interrupted_task_tells_of_the_workergroup_too(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, reply: t.Any, says: str
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 7)
+    expect_nothing(api)
+    expect_created(api)
+    expect_create_group(api, reply)
+    assert failure("timeout", says, **NEW)["changed"] is True
+
+
+def test_a_task_that_is_interrupted_before_it_sends_anything_has_changed_nothing(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy_for(monkeypatch, 5)
+    interrupt_after(api, clock, monkeypatch, 2)
+    expect_nothing(api, times=1)
+    result = failure("timeout", "Interrupted by SIGTERM.", **NEW)
+    assert result.values.get("changed", False) is False
+    assert "Run the task again" not in result["msg"]
+
+
+def test_a_task_that_is_interrupted_while_it_waits_for_workers_names_the_endpoint(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 3)
+    expect_there(api)
+    expect_states(api, "loading", route="endpoint")
+    result = failure("timeout", "Interrupted by SIGTERM.", id=77, wait_for_workers=1)
+    assert (result["changed"], result["endpoint"]["id"]) == (False, 77)
+
+
+def test_a_task_that_is_interrupted_in_a_purge_says_so(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, home: pathlib.Path
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 5)
+    expect_purge_begin(api)
+    expect_purge(api)
+    result = failure("timeout", f"The deletion of workergroup 502 of {NAME} may have been carried out", **PURGE)
+    assert (result["changed"], result["endpoint"]["id"]) == (True, 77)
+    assert memory(home) == [leak(1001, 1002)]
 
 
 def test_launch_args_are_not_shown(api: Api) -> None:
