@@ -275,7 +275,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._account import volum
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_id, check_number
-from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, bring, outcome
+from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._core.rows import is_id
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import conditions
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
@@ -386,7 +386,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
             module.bring(volumes.remove, kind, items, users)
     else:
         items = [volumes.to_have(client, kind, options["max_price"])]
-        module.bring(bring, kind, items)
+        module.bring(volumes.rent, kind, items)
     row = items[0].seen.row
     if items[0].wrote and row is not None and options["state"] == "present":
         for deviation in volumes.deviations(row, kind, options["max_price"]):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import collections
 import collections.abc as c
+import contextlib
 import re
+import time
 import typing as t
 
 from .._api.client import Client, Route
@@ -21,6 +23,9 @@ from .._core.resource import Ref
 from .._core.rows import Row, checked_rows, is_id
 from .volume_listing import volumes
 from .volume_rows import DELETE
+
+if t.TYPE_CHECKING:
+    from .._api.private_files import Content
 
 SEARCH = Route("POST", "/api/v0/volumes/search/", 2.0, reads=True)
 RENT = Route("PUT", "/api/v0/volumes/", 5.5)
@@ -68,6 +73,7 @@ class Volumes(Crud):
         self.where = where if machine_id is None else Where.on_machine(machine_id)
         self.offer_id = 0
         self.rented_on: int | None = None
+        self.looked_at = 0.0
 
     @property
     def display(self) -> str:
@@ -76,6 +82,7 @@ class Volumes(Crud):
 
     def find(self, client: Client, entry: Entry) -> Entry:
         """The only one; once it was found, the one with its id. Raises Ambiguous for several."""
+        self.looked_at = time.time()
         rows = [row for row in volumes(client) if self.is_meant(row, entry)]
         if len(rows) > 1:
             places = ", ".join(f"{row['id']} on machine {row.get('machine_id')}" for row in rows)
@@ -137,6 +144,36 @@ def _renting(client: Client, kind: Volumes, entry: Entry, change: Change, max_pr
         )
     place = f" on machine {kind.rented_on}" if kind.machine_id is None else ""
     return change._replace(action=f"create {entry.display_name}{place} with {size} GB for {price:g} $ a month")
+
+
+def rent(client: Client, kind: Volumes, items: list[Move], deadline: Deadline) -> None:
+    """Rent what is still missing once no other task of this user rents a volume of that name.
+
+    What becomes of it is noted in the item. Raises WaitTimeout, and the errors of a listing.
+    """
+    if not items[0].plan.changes:
+        return
+    # Only who rents needs it.
+    from .._core.lock import exclusive
+
+    since = kind.looked_at
+    with exclusive(client, "volume", kind.name, f"creating the volume {kind.name!r}", deadline) as held:
+        if held.waited or _last_rented(held.content) > since:
+            entry = kind.find(client, Entry(kind.noun, kind.display))
+            if entry.row is not None:
+                items[0] = to_bring(entry, (), Ref(id=entry.id, label=kind.name))
+                return
+        bring(client, kind, items, deadline)
+        if held.content is not None:
+            with contextlib.suppress(OSError):
+                held.content.save(str(time.time()).encode())
+
+
+def _last_rented(content: Content | None) -> float:
+    """When a task of this user last rented a volume of the name, in seconds since 1970."""
+    with contextlib.suppress(ValueError):
+        return float(content.data) if content is not None and content.data.strip() else 0.0
+    return 0.0
 
 
 def _cheapest(client: Client, entry: Entry, where: Where, size: int) -> tuple[float, int, int]:

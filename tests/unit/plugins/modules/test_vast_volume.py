@@ -9,6 +9,8 @@ import typing as t
 import pytest
 import requests
 
+from ansible_collections.vastai.cloud.plugins.module_utils._account import volumes
+
 from ..harness import Api, Result, fail_as, instance_row, run_module, succeed
 
 MODULE = "vast_volume"
@@ -163,6 +165,28 @@ def test_check_mode_rents_nothing_and_tells_the_price(api: Api) -> None:
     result = succeed(MODULE, **GIVEN, check_mode=True)
     assert (result["changed"], result["volume"]) == (True, None)
     assert "for 15 $ a month" in result["actions"][0]
+
+
+def test_what_another_task_rented_meanwhile_is_taken(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed(api)
+    search(api, offer())
+    rent(api)
+    listed(api, row())
+    succeed(MODULE, **GIVEN)
+    # Its first look was before that.
+    listed(api)
+    search(api, offer())
+    listed(api, row())
+    looked = volumes.Volumes.find
+
+    def find(self: volumes.Volumes, client: t.Any, entry: t.Any) -> t.Any:
+        found = looked(self, client, entry)
+        self.looked_at -= 60.0
+        return found
+
+    monkeypatch.setattr(volumes.Volumes, "find", find)
+    result = succeed(MODULE, **GIVEN)
+    assert (result["changed"], result["volume"]["id"], result["actions"]) == (False, 900, [])
 
 
 def test_a_lost_rent_is_settled_by_the_listing(api: Api) -> None:
