@@ -9,7 +9,7 @@ import collections.abc as c
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
-from .._api.errors import Unavailable, VastError
+from .._api.errors import Unavailable, VastError, WaitTimeout
 from .._core.kind import Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
@@ -60,15 +60,23 @@ def restart(
     warn_of_foreign(client, items)
     for item in items:
         if _is_reboot(item) and item.sent and item.error is None:
-            _check(client, item)
+            _check(client, item, cut_short=waits.wait and deadline.expired)
 
 
-def _check(client: Client, item: Move) -> None:
-    """Fail a reboot that somebody's stop has overtaken, also where nothing was waited for; warn of one unseen."""
+def _check(client: Client, item: Move, *, cut_short: bool) -> None:
+    """Fail a reboot that somebody's stop has overtaken, also where nothing was waited for; warn of one unseen.
+
+    `cut_short`: there was no time to look for its sign.
+    """
     if item.seen.word("intended_status") == "stopped":
         item.error = Unavailable(
             f"{item.name} cannot become running: it was set to stopped by someone else. "
             f"Last seen: {item.seen.described}."
+        )
+    elif not item.shown and cut_short:
+        item.error = WaitTimeout(
+            f"Vast.ai accepted the restart of {item.name}, but wait_timeout left no time to see it come and go. It may "
+            f"be under way. Last seen: {item.seen.described}."
         )
     elif not item.shown:
         client.warn(

@@ -427,6 +427,14 @@ def test_a_restart_that_is_accepted_and_never_seen_is_done_with_a_warning(api: A
     assert [warning for warning in result.warnings if "no listing showed it within 20 s" in warning] != []
 
 
+def test_a_restart_that_there_is_no_time_to_see_is_not_said_to_be_over(api: Api) -> None:
+    api.expect_listing(instance_row(), id=4711)
+    expect_reboot(api)
+    expect_polls(api, instance_row(), instance_row())
+    result = not_restarted("timeout", "wait_timeout left no time to see it come and go", wait_timeout=2)
+    assert result["changed"] is True
+
+
 @pytest.mark.parametrize("wait", [True, False])
 def test_a_restart_that_a_stop_by_somebody_overtakes_is_no_success(api: Api, wait: bool) -> None:
     api.expect_listing(instance_row(), id=4711)
