@@ -13,7 +13,7 @@ description:
     counts.
   - Check mode is the preview. It returns the same RV(victims), who, by which rule, why, and what it saves.
   - It acts on complete listings and known ages only. Whatever falls under a rule is seen once more right before it is
-    stopped or destroyed, and spared when its label has changed or when it falls under that rule no longer.
+    stopped or destroyed, and spared when its label has changed, or when it is not chosen or falls under that rule no longer.
   - Each destruction is proven by a complete listing. A failure of one does not stop the others; the task fails in the
     end.
   - Workers of endpoints are never touched. When it cannot be found out which instances are workers, the task fails
@@ -726,11 +726,11 @@ def gather(module: VastModule, task: Task) -> Found:
     return Found(things, history.record(candidates, limits, now, task.max_gap), costs)
 
 
-def is_chosen(volume: Volume, task: Task) -> bool:
-    """Whether a volume fits the criteria that volumes can fit."""
-    row = {"label": volume.label, "machine_id": volume.row.get("machine_id")}
-    as_instance = Instance(volume.id, row)
-    return task.select.matches(as_instance) and not task.exclude.matches_any(as_instance)
+def is_chosen(thing: Thing, task: Task) -> bool:
+    """Whether it fits the criteria; of a volume those count that volumes can fit."""
+    if isinstance(thing, Volume):
+        thing = Instance(thing.id, {"label": thing.label, "machine_id": thing.row.get("machine_id")})
+    return task.select.matches(thing) and not task.exclude.matches_any(thing)
 
 
 def candidate(thing: Thing, costs: t.Mapping[str, float | None], now: float) -> Candidate:
@@ -888,6 +888,8 @@ def changed_mind(task: Task, found: Found, verdict: Verdict, before: Thing, now:
     """Why a thing is spared that has been seen again; '' when nothing speaks for it."""
     if now.label != before.label:
         return f"{verdict.rule}: its label is {now.label!r} now"
+    if not is_chosen(now, task):
+        return f"{verdict.rule}: it is not among what is chosen any more"
     again = verdict_of(task, found, now, time.time())
     if (again.rule, again.action) != (verdict.rule, verdict.action):
         return f"{verdict.rule}: it does not fall under that rule any more"

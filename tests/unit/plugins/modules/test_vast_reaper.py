@@ -13,7 +13,7 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, stopped_row, succeed
+from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
 
 NOW = 1_000_000
 HOUR = 3600
@@ -495,6 +495,37 @@ def test_what_has_changed_meanwhile_is_spared_and_that_is_green(api: Api, now: t
     seen_again(api, *now, ids=[1])
     result = succeed("vast_reaper", **OLD)
     assert (reasons(result), result["changed"], result["victims"]) == ({1: says}, False, [])
+
+
+@pytest.mark.parametrize(
+    ("criteria", "now"),
+    [
+        ({"select": {"status": ["exited"]}}, old(1, label="ci-1")),
+        ({"select": {"all": True}, "exclude": {"status": ["running"]}}, old(1, label="ci-1")),
+        ({"select": {"machine_id": [7]}}, stopped_row(1, label="ci-1", machine_id=8)),
+    ],
+)
+def test_what_is_not_chosen_any_more_is_spared(api: Api, criteria: dict[str, t.Any], now: dict[str, t.Any]) -> None:
+    filters = {"actual_status": {"in": ["exited"]}} if "status" in criteria["select"] else {}
+    page = listing(stopped_row(1, label="ci-1", machine_id=7))
+    api.expect("GET", "/api/v1/instances/", page, query=list_query(filters))
+    no_workers(api)
+    seen_again(api, now)
+    result = succeed("vast_reaper", **{**rules({"label_prefix": "ci-"}), **criteria, "missing": "ignore"})
+    assert reasons(result) == {1: "rule 0: it is not among what is chosen any more"}
+    assert (result["changed"], result["victims"]) == (False, [])
+
+
+def test_a_volume_that_is_not_chosen_any_more_is_spared(api: Api, clock: FakeClock) -> None:
+    options = {**LOOSE, "select": {"machine_id": [7]}, "missing": "ignore"}
+    for _run in range(2):
+        chosen(api)
+        volumes(api, volume(machine_id=7))
+        if _run:
+            volumes(api, volume(machine_id=8))
+        result = succeed("vast_reaper", **options)
+        clock.seconds += 25 * HOUR
+    assert reasons(result) == {900: "rule 0: it is not among what is chosen any more"}
 
 
 def test_many_are_seen_by_one_listing_and_destroyed_by_one_request(api: Api) -> None:
