@@ -13,7 +13,8 @@ description:
     counts.
   - Check mode is the preview. It returns the same RV(victims), who, by which rule, why, and what it saves.
   - It acts on complete listings and known ages only. Whatever falls under a rule is seen once more right before it is
-    stopped or destroyed, and spared when its label has changed, or when it is not chosen or falls under that rule no longer.
+    stopped or destroyed. It is spared when its label has changed, or when it is not chosen any more or does not fall
+    under that rule any more. The same holds before a request is sent a second time; then it fails.
   - Each destruction is proven by a complete listing. A failure of one does not stop the others; the task fails in the
     end.
   - Workers of endpoints are never touched. When it cannot be found out which instances are workers, the task fails
@@ -564,7 +565,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper imp
     rule_from_options,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper_state import History
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaping import reap
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaping import Held, reap
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     MISSING,
     SELECTION_OPTIONS,
@@ -608,6 +609,8 @@ OPTIONS: Spec = {
     "state_file": {"type": "path"},
 }
 YEAR = 366 * 86400.0
+FRESH = 12.0
+"""For so many seconds after it was seen a volume may be destroyed; its requests have longer intervals (F2.4)."""
 NAMED_AT_MOST = 20
 
 Thing: t.TypeAlias = "Instance | Volume"
@@ -901,6 +904,7 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
     client, thing = module.client, each.thing
     if module.deadline.expired:
         return left(each, "no time was left to destroy it")
+    read_at = client.clock.now()
     try:
         now = next((row for row in volume_rows.read(client) if row.id == thing.id), None)
     except VastError as error:
@@ -910,7 +914,13 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
     if spared or now is None:
         return each._replace(spared=spared)
     item = volume_rows.to_delete(now)
-    volume_rows.delete(client, [item], module.deadline)
+
+    def still_falls(before: Volume, seen: Volume) -> str:
+        return changed_mind(task, found, each.verdict, before, seen)
+
+    held = Held(client, [item], still_falls, read_at, FRESH)
+    volume_rows.delete(held.as_client, [item], module.deadline)
+    held.explain()
     return each._replace(item=item)
 
 

@@ -596,6 +596,95 @@ def test_a_lost_reply_is_looked_up(api: Api) -> None:
     assert succeed("vast_reaper", **OLD)["changed"] is True
 
 
+def polls(api: Api, times: int, *rows: dict[str, t.Any], **by: t.Any) -> None:
+    """Declare as many polls that show the same."""
+    for _poll in range(times):
+        api.expect_listing(*rows, **by)
+
+
+BAD_GATEWAY = {"success": False, "msg": "bad gateway"}
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        (old(1, start_date=NOW - HOUR), "too old: it does not fall under that rule any more"),
+        (old(1, machine_id=8), "too old: it is not among what is chosen any more"),
+    ],
+)
+def test_a_request_is_not_repeated_for_what_does_not_fall_under_the_rule_any_more(
+    api: Api, now: dict[str, t.Any], says: str
+) -> None:
+    options = {**OLD, "select": {"machine_id": [7]}, "missing": "ignore"}
+    first = old(1, machine_id=7)
+    chosen(api, first)
+    no_workers(api)
+    seen_again(api, first)
+    api.expect("DELETE", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={})
+    polls(api, 11, {"machine_id": 7, **now}, id=1)
+    unsure = "What was sent before may have been carried out."
+    fail_as("vast_reaper", "invalid", "instance 1 (train-01) was left as it is", says, unsure, "bad gateway", **options)
+
+
+def test_a_request_is_repeated_for_what_still_falls_under_the_rule(api: Api) -> None:
+    chosen(api, old(1))
+    no_workers(api)
+    seen_again(api, old(1))
+    api.expect("DELETE", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={})
+    polls(api, 10, old(1), id=1)
+    api.expect("DELETE", "/api/v0/instances/1/", {"success": True}, body={})
+    polls(api, 2, id=1)
+    assert succeed("vast_reaper", **OLD)["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (old(1, dph_total=0.1), "it does not fall under that rule any more"),
+        (old(1, label="mine"), "its label is 'mine' now"),
+    ],
+)
+def test_a_stop_is_not_repeated_for_what_does_not_fall_under_the_rule_any_more(
+    api: Api, now: dict[str, t.Any], why: str
+) -> None:
+    chosen(api, old(1))
+    no_workers(api)
+    seen_again(api, old(1))
+    api.expect("PUT", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={"state": "stopped"})
+    polls(api, 4, now, id=1)
+    says = f"rule 0: {why}. Nothing more was sent to it."
+    fail_as("vast_reaper", "invalid", says, **rules({"price_above": 0.4, "action": "stop"}))
+
+
+def test_the_destruction_of_a_volume_is_not_repeated_once_it_is_used(api: Api, clock: FakeClock) -> None:
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, volume())
+    volumes(api, volume())
+    api.expect("DELETE", "/api/v0/volumes/", BAD_GATEWAY, status=502, body={"id": 900})
+    for _poll in range(5):
+        volumes(api, volume(instances=[7]))
+    says = "volume 900 (models) was left as it is: rule 0: it does not fall under that rule any more"
+    fail_as("vast_reaper", "invalid", says, **LOOSE)
+
+
+def test_a_volume_is_not_destroyed_long_after_it_was_seen(api: Api, clock: FakeClock) -> None:
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, volume())
+    volumes(api, volume())
+    busy = {"Retry-After": "30"}
+    api.expect("DELETE", "/api/v0/volumes/", "Too many", status=429, body={"id": 900}, headers=busy)
+    volumes(api, volume())
+    assert fail_as("vast_reaper", "rate_limited", "volume", **LOOSE)["changed"] is False
+
+
 def test_without_time_nothing_is_destroyed(api: Api) -> None:
     api.expect("GET", "/api/v1/instances/", "too frequent", status=429, query=list_query({}))
     chosen(api, old(1))
