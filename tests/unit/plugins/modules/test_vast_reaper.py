@@ -626,6 +626,17 @@ def test_a_request_is_not_repeated_for_what_does_not_fall_under_the_rule_any_mor
     fail_as("vast_reaper", "invalid", "instance 1 (train-01) was left as it is", says, unsure, "bad gateway", **options)
 
 
+def test_what_is_gone_after_all_is_destroyed_though_nothing_was_sent_again(api: Api) -> None:
+    chosen(api, old(1))
+    no_workers(api)
+    seen_again(api, old(1))
+    api.expect("DELETE", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={})
+    polls(api, 10, stopped_row(1), id=1)
+    polls(api, 2, id=1)
+    result = succeed("vast_reaper", **OLD)
+    assert (result["changed"], result["counts"]["changed"]) == (True, 1)
+
+
 def test_a_request_is_repeated_for_what_still_falls_under_the_rule(api: Api) -> None:
     chosen(api, old(1))
     no_workers(api)
