@@ -688,11 +688,15 @@ class Victim(t.NamedTuple):
 
 
 class Found(t.NamedTuple):
-    """What was chosen, as it was seen, with its history and what was charged. `is_timed`: the clock counts."""
+    """What was chosen, as it was seen, with its history and what was charged.
+
+    `now`: when it was seen, by which everything is judged, whatever the clock does meanwhile; `is_timed`: it counts.
+    """
 
     things: list[Thing]
     seen: dict[str, Seen]
     costs: t.Mapping[str, float | None]
+    now: float
     is_timed: bool
 
 
@@ -758,7 +762,7 @@ def gather(module: VastModule, task: Task) -> Found:
     history = History(client, module.params["state_file"])
     candidates = [candidate(each, costs, now) for each in things]
     seen = history.record(candidates, limits, now, task.max_gap)
-    return Found(things, seen, costs, history.is_timed)
+    return Found(things, seen, costs, now, history.is_timed)
 
 
 def is_chosen(thing: Thing, task: Task) -> bool:
@@ -785,7 +789,7 @@ def candidate(thing: Thing, costs: t.Mapping[str, float | None], now: float) -> 
         status=status(thing),
         running=is_running(thing),
         stopped=is_stopped(thing),
-        price=bill(thing).per_hour,
+        price=None if status(thing) is None else bill(thing).per_hour,
         cost=known_cost(costs, f"instance-{thing.id}", start, now),
         gpu_util=amount(row.get("gpu_util")),
         start_date=start,
@@ -828,14 +832,13 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
 
     Raises Invalid when it is more than the limits allow.
     """
-    now = time.time()
     victims: list[Victim] = []
     skipped: list[Skipped] = []
     owned = workers.UNKNOWN
     unprotected = 0
     for thing in found.things:
-        verdict = verdict_of(task, found, thing, now)
-        unprotected += not task.protects(thing)
+        verdict = verdict_of(task, found, thing)
+        unprotected += not task.spares(thing)
         if verdict.rule is None:
             skipped += [(thing, reason) for reason in verdict.unknown]
         elif verdict.action != "report" and (why := task.spares(thing)):
@@ -846,9 +849,7 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
     if acting:
         owned = owners(module, acting)
         unprotected -= sum(
-            each.id in owned.endpoints and not task.protects(each)
-            for each in found.things
-            if isinstance(each, Instance)
+            each.id in owned.endpoints and not task.spares(each) for each in found.things if isinstance(each, Instance)
         )
         for each in [*victims]:
             endpoint = owned.endpoints.get(each.thing.id)
@@ -859,11 +860,11 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
     return victims, skipped, owned
 
 
-def verdict_of(task: Task, found: Found, thing: Thing, now: float) -> Verdict:
+def verdict_of(task: Task, found: Found, thing: Thing) -> Verdict:
     """Which rule a thing falls under."""
-    seen = candidate(thing, found.costs, now)
+    seen = candidate(thing, found.costs, found.now)
     known = found.seen.get(seen.key)
-    return judge(seen, known, task.rules, now if found.is_timed else None, deadlines=task.deadlines)
+    return judge(seen, known, task.rules, found.now if found.is_timed else None, deadlines=task.deadlines)
 
 
 def named(thing: Thing, owned: workers.Owners) -> dict[str, t.Any]:
@@ -955,7 +956,7 @@ def changed_mind(task: Task, found: Found, verdict: Verdict, before: Thing, now:
         return f"{verdict.rule}: {spared}"
     if not is_chosen(now, task):
         return f"{verdict.rule}: it is not among what is chosen any more"
-    again = verdict_of(task, found, now, time.time())
+    again = verdict_of(task, found, now)
     if (again.rule, again.action) != (verdict.rule, verdict.action):
         return f"{verdict.rule}: it does not fall under that rule any more"
     return ""

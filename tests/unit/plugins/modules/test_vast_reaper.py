@@ -13,6 +13,9 @@ import typing as t
 import pytest
 import requests
 
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import reaper_state
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Seen
+
 from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
 
 NOW = 1_000_000
@@ -981,11 +984,42 @@ def test_a_beginning_that_cannot_be_is_not_known(api: Api, start: t.Any) -> None
         ({"exclude": {"machine_id": [7]}}, old(1, machine_id="7"), "machine_id"),
         ({"exclude": {"gpu_name": ["H100"]}}, old(1, gpu_name=None), "gpu_name"),
         ({"exclude": {"status": ["loading"]}}, without(old(1), "actual_status"), "actual_status"),
+        ({"exclude": {"status": ["loading"]}}, old(1, actual_status=5), "actual_status"),
     ],
 )
 def test_what_may_be_spared_is_spared(api: Api, criteria: dict[str, t.Any], row: dict[str, t.Any], field: str) -> None:
-    options = {**rules({"price_above": 0.001}), **criteria, "missing": "ignore"}
+    options = {**rules({"contract_left_below": "1d"}), **criteria, "missing": "ignore"}
+    row = {**row, "end_date": NOW + HOUR}
     assert reasons(look(api, row, **options)) == {1: f"rule 0: its {field} is not known, which may spare it"}
+
+
+def test_what_may_be_spared_counts_for_no_fraction(api: Api) -> None:
+    rows = [old(1), old(2), *(without(old(number), "label") for number in range(3, 7))]
+    chosen(api, *rows)
+    no_workers(api)
+    options = {**OLD, "max_fraction": 0.5, "protect": {"label": ["prod"]}}
+    fail_as("vast_reaper", "invalid", "2 of 2", "allows 1", **options)
+
+
+def test_without_a_status_no_price_counts(api: Api) -> None:
+    result = look(api, without(old(1), "actual_status"), **rules({"price_above": 0.001}))
+    assert reasons(result) == {1: "rule 0: not known yet, its price is not known"}
+
+
+def test_a_clock_that_jumps_in_a_run_makes_nothing_older(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(api, stopped_row(1), **rules({"stopped_for": "24h"}))
+    clock.seconds += HOUR
+    record = reaper_state.History.record
+
+    def and_jump(history: reaper_state.History, *given: t.Any) -> dict[str, Seen]:
+        recorded = record(history, *given)
+        monkeypatch.setattr("time.time", lambda: clock.seconds + 30 * HOUR)
+        return recorded
+
+    monkeypatch.setattr(reaper_state.History, "record", and_jump)
+    assert victims(look(api, stopped_row(1), **rules({"stopped_for": "24h"}))) == []
 
 
 def test_what_tells_no_label_is_not_unlabelled(api: Api) -> None:
