@@ -487,7 +487,7 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
     user = charges.optional(client, "The credit of the account is", lambda: user_row(client))
     pending = charges.optional(client, "Which price increases are pending is", lambda: price_increases.read(client))
     raised = {row.get("contract_id") for row in (pending.rows if pending else ())}
-    seen = History(client, None).known()
+    seen = History(client, None).known(now)
     items = [*(item(each, owners, now, each.id in raised, seen) for each in rows), *boxes]
     window = charges.optional(client, "What was charged is", lambda: charges.charges(client, since, now))
     lifetime = whole_life(module, items, window, now)

@@ -13,7 +13,8 @@ description:
     counts.
   - Check mode is the preview. It returns the same RV(victims), who, by which rule, why, and what it saves.
   - It acts on complete listings and known ages only. Whatever falls under a rule is seen once more right before it is
-    stopped or destroyed, and spared when its label has changed or when it falls under that rule no longer.
+    stopped or destroyed. It is spared when its label has changed, or when it is not chosen any more or does not fall
+    under that rule any more. The same holds before a request is sent a second time; then it fails.
   - Each destruction is proven by a complete listing. A failure of one does not stop the others; the task fails in the
     end.
   - Workers of endpoints are never touched. When it cannot be found out which instances are workers, the task fails
@@ -154,6 +155,8 @@ options:
   rules:
     description:
       - The rules, in order. All conditions of a rule must hold, and a rule needs at least one.
+      - A condition never holds because of what is not known. RV(skipped_resources) tells which rules cannot be decided
+        since a field is missing, is of another type or cannot be, such as a negative price.
       - Spans of time are written like V(45m), V(6h) or V(3d).
       - O(rules) may be left out with O(use_deadlines=true).
     type: list
@@ -180,7 +183,7 @@ options:
       running_for:
         description:
           - It has run for as long, since the last start that an earlier run saw; since it was rented, if no run saw it
-            down.
+            down. Where an earlier run may have seen it down, and that was lost, it counts from now.
         type: str
       stopped_for:
         description:
@@ -288,6 +291,12 @@ options:
         C(~/.cache) without it. Its folder must belong to the user and be closed to others. Accounts, told apart by
         address and key, have a part each.
       - Previews are recorded, too. What was not seen for 14 days is forgotten, and so is the oldest beyond 64 KiB.
+      - A damaged file is told with a warning and written anew. The ages of all spans in O(rules) count from then on.
+        Deadlines such as C(ttl=6h) need no history; they count from when an instance was rented, as before.
+      - Ages are told by the clock of the machine that runs the module. When a run comes more than 14 days after the
+        last one of this file, or more than 5 minutes before it, it warns, and rules and deadlines that need the time do
+        not fire in that run. A wrong clock is not noticed otherwise, such as in the first run. A state that was seen
+        more than a day before the instance was rented, or in the future, counts from now.
     type: path
 attributes:
   check_mode:
@@ -523,6 +532,7 @@ response:
 # end
 """
 
+import collections.abc as c
 import time
 import typing as t
 
@@ -542,7 +552,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     VastError,
     WaitTimeout,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, number, total
+from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, total
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.durations import seconds
 from ansible_collections.vastai.cloud.plugins.module_utils._core.interrupts import TaskInterrupted
@@ -564,7 +574,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper imp
     rule_from_options,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper_state import History
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaping import reap
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaping import Held, reap
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     MISSING,
     SELECTION_OPTIONS,
@@ -608,6 +618,8 @@ OPTIONS: Spec = {
     "state_file": {"type": "path"},
 }
 YEAR = 366 * 86400.0
+FRESH = 12.0
+"""For so many seconds after it was seen a volume may be destroyed; its requests have longer intervals (F2.4)."""
 NAMED_AT_MOST = 20
 
 Thing: t.TypeAlias = "Instance | Volume"
@@ -630,6 +642,27 @@ class Task(t.NamedTuple):
     def protects(self, thing: Thing) -> bool:
         """Whether it may not be touched."""
         return thing.id in self.ids or thing.label in self.labels or thing.label.startswith(self.prefixes or ("\0",))
+
+    def spares(self, thing: Thing) -> str:
+        """Why it may not be touched: it is protected, or its row does not tell whether it is; '' when it may."""
+        if self.protects(thing):
+            return "it is protected"
+        unknown = next(
+            (field for field, kinds in self.needs(thing) if not isinstance(thing.row.get(field, ...), kinds)), ""
+        )
+        return f"its {unknown} is not known, which may spare it" if unknown else ""
+
+    def needs(self, thing: Thing) -> c.Iterator[tuple[str, tuple[type, ...]]]:
+        """The fields that decide whether it is protected, excluded or without a label, and their types."""
+        exclude = self.exclude
+        if self.labels or self.prefixes or exclude.label or exclude.label_prefix or self.select.unlabelled:
+            yield "label", (str, type(None))
+        if exclude.machine_id:
+            yield "machine_id", (int,)
+        if exclude.status and isinstance(thing, Instance):
+            yield "actual_status", (str, type(None))
+        if exclude.gpu_name and isinstance(thing, Instance):
+            yield "gpu_name", (str,)
 
 
 class Victim(t.NamedTuple):
@@ -655,11 +688,16 @@ class Victim(t.NamedTuple):
 
 
 class Found(t.NamedTuple):
-    """What was chosen, as it was seen, with its history and what was charged."""
+    """What was chosen, as it was seen, with its history and what was charged.
+
+    `now`: when it was seen, by which everything is judged, whatever the clock does meanwhile; `is_timed`: it counts.
+    """
 
     things: list[Thing]
     seen: dict[str, Seen]
     costs: t.Mapping[str, float | None]
+    now: float
+    is_timed: bool
 
 
 def run(module: VastModule) -> dict[str, t.Any]:
@@ -723,20 +761,23 @@ def gather(module: VastModule, task: Task) -> Found:
     limits = [rule.gpu_util_below for rule in task.rules if rule.gpu_util_below is not None]
     history = History(client, module.params["state_file"])
     candidates = [candidate(each, costs, now) for each in things]
-    return Found(things, history.record(candidates, limits, now, task.max_gap), costs)
+    seen = history.record(candidates, limits, now, task.max_gap)
+    return Found(things, seen, costs, now, history.is_timed)
 
 
-def is_chosen(volume: Volume, task: Task) -> bool:
-    """Whether a volume fits the criteria that volumes can fit."""
-    row = {"label": volume.label, "machine_id": volume.row.get("machine_id")}
-    as_instance = Instance(volume.id, row)
-    return task.select.matches(as_instance) and not task.exclude.matches_any(as_instance)
+def is_chosen(thing: Thing, task: Task) -> bool:
+    """Whether it fits the criteria; of a volume those count that volumes can fit."""
+    if isinstance(thing, Volume):
+        thing = Instance(thing.id, {"label": thing.label, "machine_id": thing.row.get("machine_id")})
+    return task.select.matches(thing) and not task.exclude.matches_any(thing)
 
 
 def candidate(thing: Thing, costs: t.Mapping[str, float | None], now: float) -> Candidate:
     """A thing as rules look at it."""
     row = thing.row
-    start, end = number(row.get("start_date")), number(row.get("end_date"))
+    start, end = amount(row.get("start_date")) or None, amount(row.get("end_date")) or None
+    if end is not None and start is not None and end < start:
+        end = None
     if isinstance(thing, Volume):
         attached, price = charges.is_attached(row), amount(row.get("storage_total_cost"))
         cost = known_cost(costs, f"volume-{thing.id}", start, now)
@@ -745,15 +786,40 @@ def candidate(thing: Thing, costs: t.Mapping[str, float | None], now: float) -> 
         kind="instance",
         id=thing.id,
         label=thing.label,
-        status=thing.actual_status,
-        running=thing.is_running,
-        stopped=thing.is_stopped,
-        price=bill(thing).per_hour,
+        status=status(thing),
+        running=is_running(thing),
+        stopped=is_stopped(thing),
+        price=None if status(thing) is None else bill(thing).per_hour,
         cost=known_cost(costs, f"instance-{thing.id}", start, now),
-        gpu_util=number(row.get("gpu_util")),
+        gpu_util=amount(row.get("gpu_util")),
         start_date=start,
         end_date=end,
     )
+
+
+def word(instance: Instance, field: str) -> str | None:
+    """A word of the API; None for what is none: missing, null, empty, another type."""
+    return instance.word(field) if isinstance(instance.row.get(field), str) else None
+
+
+def status(instance: Instance) -> str | None:
+    """Its status as rules write it; None when the row does not tell it."""
+    is_null = "actual_status" in instance.row and instance.row["actual_status"] is None
+    return NULL if is_null else word(instance, "actual_status")
+
+
+def is_running(instance: Instance) -> bool | None:
+    """Whether it runs; None while the row lacks a field that tells it (F3.4)."""
+    told = (status(instance), word(instance, "intended_status"), word(instance, "cur_state"))
+    return None if None in told else instance.is_running
+
+
+def is_stopped(instance: Instance) -> bool | None:
+    """Whether it is stopped and is to stay so; None while the row lacks a field that tells it (F3.7)."""
+    told = [word(instance, field) for field in ("cur_state", "intended_status", "next_state")]
+    if any(each not in (None, "stopped") for each in told[:2]):
+        return False
+    return None if None in told else instance.is_stopped
 
 
 def known_cost(costs: t.Mapping[str, float | None], source: str, start: float | None, now: float) -> float | None:
@@ -766,27 +832,24 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
 
     Raises Invalid when it is more than the limits allow.
     """
-    now = time.time()
     victims: list[Victim] = []
     skipped: list[Skipped] = []
     owned = workers.UNKNOWN
     unprotected = 0
     for thing in found.things:
-        verdict = verdict_of(task, found, thing, now)
-        unprotected += not task.protects(thing)
+        verdict = verdict_of(task, found, thing)
+        unprotected += not task.spares(thing)
         if verdict.rule is None:
             skipped += [(thing, reason) for reason in verdict.unknown]
-        elif verdict.action != "report" and task.protects(thing):
-            skipped.append((thing, f"{verdict.rule}: it is protected"))
+        elif verdict.action != "report" and (why := task.spares(thing)):
+            skipped.append((thing, f"{verdict.rule}: {why}"))
         else:
             victims.append(victim(thing, verdict))
     acting = [each.thing.display_name for each in victims if each.acts and isinstance(each.thing, Instance)]
     if acting:
         owned = owners(module, acting)
         unprotected -= sum(
-            each.id in owned.endpoints and not task.protects(each)
-            for each in found.things
-            if isinstance(each, Instance)
+            each.id in owned.endpoints and not task.spares(each) for each in found.things if isinstance(each, Instance)
         )
         for each in [*victims]:
             endpoint = owned.endpoints.get(each.thing.id)
@@ -797,10 +860,11 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
     return victims, skipped, owned
 
 
-def verdict_of(task: Task, found: Found, thing: Thing, now: float) -> Verdict:
+def verdict_of(task: Task, found: Found, thing: Thing) -> Verdict:
     """Which rule a thing falls under."""
-    seen = candidate(thing, found.costs, now)
-    return judge(seen, found.seen.get(seen.key), task.rules, now, deadlines=task.deadlines)
+    seen = candidate(thing, found.costs, found.now)
+    known = found.seen.get(seen.key)
+    return judge(seen, known, task.rules, found.now if found.is_timed else None, deadlines=task.deadlines)
 
 
 def named(thing: Thing, owned: workers.Owners) -> dict[str, t.Any]:
@@ -888,7 +952,11 @@ def changed_mind(task: Task, found: Found, verdict: Verdict, before: Thing, now:
     """Why a thing is spared that has been seen again; '' when nothing speaks for it."""
     if now.label != before.label:
         return f"{verdict.rule}: its label is {now.label!r} now"
-    again = verdict_of(task, found, now, time.time())
+    if spared := task.spares(now):
+        return f"{verdict.rule}: {spared}"
+    if not is_chosen(now, task):
+        return f"{verdict.rule}: it is not among what is chosen any more"
+    again = verdict_of(task, found, now)
     if (again.rule, again.action) != (verdict.rule, verdict.action):
         return f"{verdict.rule}: it does not fall under that rule any more"
     return ""
@@ -899,6 +967,7 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
     client, thing = module.client, each.thing
     if module.deadline.expired:
         return left(each, "no time was left to destroy it")
+    read_at = client.clock.now()
     try:
         now = next((row for row in volume_rows.read(client) if row.id == thing.id), None)
     except VastError as error:
@@ -908,7 +977,13 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
     if spared or now is None:
         return each._replace(spared=spared)
     item = volume_rows.to_delete(now)
-    volume_rows.delete(client, [item], module.deadline)
+
+    def still_falls(before: Volume, seen: Volume) -> str:
+        return changed_mind(task, found, each.verdict, before, seen)
+
+    held = Held(client, [item], still_falls, read_at, FRESH)
+    volume_rows.delete(held.as_client, [item], module.deadline)
+    held.explain()
     return each._replace(item=item)
 
 

@@ -28,6 +28,8 @@ STATES = {
     "not_running_for": "not running",
 }
 LARGEST_PRICE = 1e6
+TOLERANCE = 86400.0
+"""So many seconds before it was rented the clock may have been wrong by; what is earlier was seen by a wrong clock."""
 NULL = "null"
 """How a rule writes the status of an instance that is still provisioned."""
 DEADLINE = "deadline"
@@ -35,14 +37,14 @@ DEADLINE = "deadline"
 
 
 class Candidate(t.NamedTuple):
-    """An instance or a volume, as far as rules look at it. None: not known."""
+    """An instance or a volume, as far as rules look at it. None: not known. `status` is NULL for one that has none."""
 
     kind: str
     id: int
     label: str
     status: str | None
-    running: bool = False
-    stopped: bool = False
+    running: bool | None = False
+    stopped: bool | None = False
     attached: bool = False
     price: float | None = None
     cost: float | None = None
@@ -57,7 +59,10 @@ class Candidate(t.NamedTuple):
 
 
 class Seen(t.NamedTuple):
-    """Since when each state was seen without a break, in seconds since 1970; None: it is not in that state."""
+    """Since when each state was seen without a break, in seconds since 1970; None: it is not in that state.
+
+    `was_down`: it was seen not running, or that it never was is not known, so that it may have started since the rent.
+    """
 
     last: float
     running: float | None = None
@@ -150,13 +155,15 @@ def _wrong_kind(rule: Rule) -> c.Iterator[str]:
 
 
 def judge(
-    candidate: Candidate, seen: Seen | None, rules: c.Iterable[Rule], now: float, *, deadlines: bool = False
+    candidate: Candidate, seen: Seen | None, rules: c.Iterable[Rule], now: float | None, *, deadlines: bool = False
 ) -> Verdict:
-    """The first rule that holds; one that cannot be decided does not fire."""
+    """The first rule that holds; one that cannot be decided does not fire. Without `now` the time is not known."""
     unknown: list[str] = []
     if deadlines and candidate.kind == "instance":
         due, why = deadline(candidate.label, candidate.start_date)
-        if due is not None and due <= now:
+        if due is not None and now is None:
+            unknown.append(f"{DEADLINE}: {NO_TIME}, for {why}")
+        elif due is not None and now is not None and due <= now:
             return Verdict(DEADLINE, "destroy", f"{why}, passed {spoken(now - due)} ago")
         if due is None and why:
             unknown.append(f"{DEADLINE}: {why}")
@@ -173,15 +180,21 @@ def judge(
     return Verdict(unknown=tuple(unknown))
 
 
+NO_TIME = "the time is not known"
+
 Held: t.TypeAlias = "tuple[bool | None, str]"
 """Whether a condition holds, None for not known, and what to say of it."""
 
 
-def _conditions(rule: Rule, candidate: Candidate, seen: Seen | None, now: float) -> c.Iterator[Held]:
+def _conditions(rule: Rule, candidate: Candidate, seen: Seen | None, now: float | None) -> c.Iterator[Held]:
     if rule.label_prefix:
         yield candidate.label.startswith(rule.label_prefix), f"its label begins with {rule.label_prefix}"
     if rule.status:
-        yield (candidate.status or NULL) in rule.status, f"its status is {candidate.status or NULL}"
+        known = candidate.status is not None
+        yield (
+            candidate.status in rule.status if known else None,
+            f"its status is {candidate.status if known else 'not known'}",
+        )
     if "price_above" in rule.amounts:
         yield _above(candidate.price, rule.amounts["price_above"], "it costs", "$/h", "its price")
     if "cost_above" in rule.amounts:
@@ -199,36 +212,48 @@ def _above(value: float | None, limit: float, verb: str, unit: str, noun: str) -
     return value > limit, f"{verb} {value:g} {unit}"
 
 
-def _ends(candidate: Candidate, length: float, now: float) -> Held:
+def _ends(candidate: Candidate, length: float, now: float | None) -> Held:
     if candidate.end_date is None:
         return None, "the end of its contract is not known"
+    if now is None:
+        return None, NO_TIME
     left = candidate.end_date - now
     return left < length, f"its contract ends in {spoken(left)}"
 
 
-def _lasts(field: str, length: float, rule: Rule, candidate: Candidate, seen: Seen | None, now: float) -> Held:
+def _lasts(field: str, length: float, rule: Rule, candidate: Candidate, seen: Seen | None, now: float | None) -> Held:
     is_so, since, words = _state(field, rule, candidate, seen)
+    if is_so is None:
+        return None, f"whether it is {words}"
     if not is_so:
         return False, ""
     if since is None or seen is None or since == seen.last:
         return None, f"since when it is {words}"
+    if now is None:
+        return None, NO_TIME
     return now - since >= length, f"it is {words} for {spoken(now - since)}"
 
 
-def _state(field: str, rule: Rule, candidate: Candidate, seen: Seen | None) -> tuple[bool, float | None, str]:
+def _state(field: str, rule: Rule, candidate: Candidate, seen: Seen | None) -> tuple[bool | None, float | None, str]:
     """Whether it is in the state now, since when, and the state in words."""
     if field == "running_for":
         return candidate.running, running_since(candidate, seen), "running"
     if field == "stopped_for":
         return candidate.stopped, seen.stopped if seen else None, "stopped"
     if field == "not_running_for":
-        return not candidate.running, seen.not_running if seen else None, "not running"
+        is_down = None if candidate.running is None else not candidate.running
+        return is_down, seen.not_running if seen else None, "not running"
     if field == "unattached_for":
         return not candidate.attached, seen.unattached if seen else None, "unattached"
     below = t.cast("float", rule.gpu_util_below)
-    known = candidate.gpu_util is not None and candidate.gpu_util < below
     words = f"below {below:g} % of its GPU"
-    return candidate.running and known, seen.idle.get(idle_key(below)) if seen else None, words
+    return _is_idle(candidate, below), seen.idle.get(idle_key(below)) if seen else None, words
+
+
+def _is_idle(candidate: Candidate, below: float) -> bool | None:
+    if candidate.running is False or (candidate.gpu_util is not None and candidate.gpu_util >= below):
+        return False
+    return None if candidate.running is None or candidate.gpu_util is None else True
 
 
 def running_since(candidate: Candidate, seen: Seen | None) -> float | None:
@@ -243,24 +268,51 @@ def idle_key(below: float) -> str:
     return f"{below:g}"
 
 
-def observe(candidate: Candidate, seen: Seen | None, limits: c.Iterable[float], now: float, max_gap: float) -> Seen:
-    """The history with what is seen now. A state that goes on keeps its beginning; another begins now."""
-    before = seen or Seen(now)
-    kept = {key: since for key, since in before.idle.items() if now - before.last <= max_gap}
+def observe(
+    candidate: Candidate,
+    seen: Seen | None,
+    limits: c.Iterable[float],
+    now: float,
+    max_gap: float,
+    lost: float | None = None,
+) -> Seen:
+    """The history with what is seen now. A state that goes on keeps its beginning; another begins now.
+
+    So does one that is not known, and one whose beginning a wrong clock told. `lost`: what was rented before that time
+    may have been forgotten.
+    """
+    before = _believed(candidate, seen, now) if seen else Seen(now, was_down=_is_forgotten(candidate, lost))
+    kept = {key: since for key, since in before.idle.items() if abs(now - before.last) <= max_gap}
     use = candidate.gpu_util if candidate.running else None
     keys = {**{float(key): key for key in kept}, **{limit: idle_key(limit) for limit in limits}}
     return Seen(
         last=now,
         running=_since(candidate.running, before.running, now),
         stopped=_since(candidate.stopped, before.stopped, now),
-        not_running=_since(not candidate.running, before.not_running, now),
+        not_running=_since(candidate.running is False, before.not_running, now),
         unattached=_since(candidate.kind == "volume" and not candidate.attached, before.unattached, now),
         was_down=before.was_down or not candidate.running,
         idle={key: kept.get(key, now) for limit, key in keys.items() if use is not None and use < limit},
     )
 
 
-def _since(is_so: bool, before: float | None, now: float) -> float | None:
+def _believed(candidate: Candidate, seen: Seen, now: float) -> Seen:
+    """The history without times that cannot be: in the future, or before it was rented."""
+    earliest = None if candidate.start_date is None else candidate.start_date - TOLERANCE
+
+    def fits(since: float | None) -> bool:
+        return since is not None and since <= now and (earliest is None or since >= earliest)
+
+    running, stopped, not_running, unattached = (since if fits(since) else None for since in seen[1:5])
+    idle = {key: since for key, since in seen.idle.items() if fits(since)}
+    return Seen(seen.last, running, stopped, not_running, unattached, seen.was_down, idle)
+
+
+def _is_forgotten(candidate: Candidate, lost: float | None) -> bool:
+    return lost is not None and (candidate.start_date is None or candidate.start_date <= lost)
+
+
+def _since(is_so: bool | None, before: float | None, now: float) -> float | None:
     return None if not is_so else now if before is None else before
 
 

@@ -10,9 +10,9 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
-from .._api.errors import RateLimited, VastError, WaitTimeout
+from .._api.errors import Invalid, RateLimited, VastError, WaitTimeout
 from .._core.interrupts import TaskInterrupted
-from .._core.resource import Item
+from .._core.resource import Item, T
 from .destroy import destroy, to_destroy
 from .instance import Instance
 from .selection import read_all
@@ -92,10 +92,12 @@ def _seen_again(
         else:
             items.append(to_destroy(seen) if action == "destroy" else to_switch(seen, "stopped", None))
             fates.append(Fate(each, items[-1]))
+    held = Held(client, items, still_falls, read_at, FRESH if action == "destroy" else None)
     if action == "destroy":
-        destroy(t.cast("Client", _Fresh(client, read_at)), items, deadline)
+        destroy(held.as_client, items, deadline)
     else:
-        switch(client, items, "stopped", waits, deadline)
+        switch(held.as_client, items, "stopped", waits, deadline)
+    held.explain()
     return fates
 
 
@@ -106,35 +108,81 @@ def _was_late(fate: Fate) -> bool:
     return late and item is not None and isinstance(item.error, (WaitTimeout, RateLimited)) and not _interrupted(fate)
 
 
-class _Fresh:
-    """The client, but what destroys is sent only while the last listing is fresh, and not again after that."""
+class Held(t.Generic[T]):
+    """The client, but nothing is sent to what does not fall under its rule any more, by the last poll.
 
-    def __init__(self, client: Client, read_at: float) -> None:
+    `fresh`: for so many seconds after it was seen something may be sent to it; None for any time.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        items: c.Iterable[Item[T]],
+        still_falls: c.Callable[[T, T], str],
+        read_at: float,
+        fresh: float | None,
+    ) -> None:
         self._client = client
+        self._items = {item.ref.id: item for item in items}
+        self._still_falls = still_falls
         self._read_at = read_at
+        self._fresh = fresh
         self._free: dict[str, float] = {}
+        self._withheld: list[tuple[Item[T], str]] = []
 
     def __getattr__(self, name: str) -> t.Any:
         return getattr(self._client, name)
 
+    @property
+    def as_client(self) -> Client:
+        """The same for those who send."""
+        return t.cast("Client", self)
+
     def call(self, route: Route, *, deadline: Deadline | None = None, **request: t.Any) -> dict[str, t.Any]:
-        """As the client does. Raises WaitTimeout instead of destroying what was last seen too long ago."""
-        clock = self._client.clock
+        """As the client does. Raises Invalid and WaitTimeout instead of sending."""
         if route.safe:
             # What was polled is fresh again.
-            self._read_at = clock.now()
-        else:
-            # The request has to wait for its turn after the last one.
-            leaves = max(clock.now(), self._free.get(route.name, 0.0))
-            if leaves - self._read_at > FRESH:
-                raise WaitTimeout("Nothing was sent: too long ago that it was seen last. Run the task again.")
-            self._free[route.name] = leaves + (route.interval if self._client.settings.api_pacing else 0.0)
-            deadline = Deadline(clock, self._read_at + FRESH - clock.now())
-        return self._client.call(route, deadline=deadline, **request)
+            self._read_at = self._client.clock.now()
+            return self._client.call(route, deadline=deadline, **request)
+        # A request for many has no id of its own, and is sent only right after the listing.
+        item = self._items.get((request.get("ids") or request.get("body") or {}).get("id"))
+        why = self._still_falls(item.before, item.seen) if item else ""
+        if item and why:
+            self._withheld.append((item, why))
+            raise Invalid(f"Nothing was sent: {why}.")
+        return self._client.call(route, deadline=self._in_time(route, deadline), **request)
+
+    def _in_time(self, route: Route, deadline: Deadline | None) -> Deadline | None:
+        """Until when it may be sent. Raises WaitTimeout when it was last seen too long ago."""
+        if self._fresh is None:
+            return deadline
+        clock = self._client.clock
+        # The request has to wait for its turn after the last one.
+        leaves = max(clock.now(), self._free.get(route.name, 0.0))
+        if leaves - self._read_at > self._fresh:
+            raise WaitTimeout("Nothing was sent: too long ago that it was seen last. Run the task again.")
+        self._free[route.name] = leaves + (route.interval if self._client.settings.api_pacing else 0.0)
+        return Deadline(clock, self._read_at + self._fresh - clock.now())
+
+    def explain(self) -> None:
+        """Note in the items to which nothing more was sent why that is so."""
+        for item, why in self._withheld:
+            if item.error is None or item.gone or _is_interrupted(item):
+                continue
+            before = f" {item.doubt.msg}" if item.doubt else ""
+            item.error = Invalid(
+                f"{item.name} was left as it is: {why}. Nothing more was sent to it. "
+                f"What was sent before may have been carried out.{before}",
+                item.doubt.exchange if item.doubt else None,
+            )
 
 
 def _interrupted(fate: Fate) -> bool:
-    return fate.item is not None and isinstance(fate.item.error, TaskInterrupted)
+    return fate.item is not None and _is_interrupted(fate.item)
+
+
+def _is_interrupted(item: Item[t.Any]) -> bool:
+    return isinstance(item.error, TaskInterrupted)
 
 
 def _left(instance: Instance, reason: str) -> WaitTimeout:

@@ -72,6 +72,20 @@ def test_what_falls_under_the_rule_no_more_is_spared(world: World, kind: str, at
         assert 1 in run.after
 
 
+@pytest.mark.parametrize("at", [9, 10, 11])
+def test_what_is_relabelled_after_a_lost_reply_is_not_destroyed_by_a_second_request(world: World, at: int) -> None:
+    run, _others = world.run(REAP, [Fault("502", "destroy")], [Event("relabelled", 4, at)])
+    assert (run.result.failed, run.result["changed"], gone(run)) == (True, True, {1})
+
+
+@pytest.mark.parametrize("at", range(2, 6))
+def test_what_is_started_meanwhile_is_not_among_the_chosen_any_more(world: World, at: int) -> None:
+    rules = [{"name": "batch", "label_prefix": "batch", "action": "destroy"}]
+    task = Task("vast_reaper", {**OPTIONS, "select": {"status": ["exited"]}, "rules": rules})
+    run, _others = world.run(task, events=[Event("started", 2, at)])
+    assert (run.result.failed, gone(run)) == (False, set())
+
+
 @pytest.mark.parametrize("at", range(1, 9))
 def test_two_reapers_at_once(world: World, at: int) -> None:
     run, others = world.run(REAP, meanwhile=[Meanwhile(REAP, at)])

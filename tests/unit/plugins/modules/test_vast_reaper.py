@@ -13,7 +13,10 @@ import typing as t
 import pytest
 import requests
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, stopped_row, succeed
+from ansible_collections.vastai.cloud.plugins.module_utils._instances import reaper_state
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Seen
+
+from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
 
 NOW = 1_000_000
 HOUR = 3600
@@ -497,6 +500,37 @@ def test_what_has_changed_meanwhile_is_spared_and_that_is_green(api: Api, now: t
     assert (reasons(result), result["changed"], result["victims"]) == ({1: says}, False, [])
 
 
+@pytest.mark.parametrize(
+    ("criteria", "now"),
+    [
+        ({"select": {"status": ["exited"]}}, old(1, label="ci-1")),
+        ({"select": {"all": True}, "exclude": {"status": ["running"]}}, old(1, label="ci-1")),
+        ({"select": {"machine_id": [7]}}, stopped_row(1, label="ci-1", machine_id=8)),
+    ],
+)
+def test_what_is_not_chosen_any_more_is_spared(api: Api, criteria: dict[str, t.Any], now: dict[str, t.Any]) -> None:
+    filters = {"actual_status": {"in": ["exited"]}} if "status" in criteria["select"] else {}
+    page = listing(stopped_row(1, label="ci-1", machine_id=7))
+    api.expect("GET", "/api/v1/instances/", page, query=list_query(filters))
+    no_workers(api)
+    seen_again(api, now)
+    result = succeed("vast_reaper", **{**rules({"label_prefix": "ci-"}), **criteria, "missing": "ignore"})
+    assert reasons(result) == {1: "rule 0: it is not among what is chosen any more"}
+    assert (result["changed"], result["victims"]) == (False, [])
+
+
+def test_a_volume_that_is_not_chosen_any_more_is_spared(api: Api, clock: FakeClock) -> None:
+    options = {**LOOSE, "select": {"machine_id": [7]}, "missing": "ignore"}
+    for _run in range(2):
+        chosen(api)
+        volumes(api, volume(machine_id=7))
+        if _run:
+            volumes(api, volume(machine_id=8))
+        result = succeed("vast_reaper", **options)
+        clock.seconds += 25 * HOUR
+    assert reasons(result) == {900: "rule 0: it is not among what is chosen any more"}
+
+
 def test_many_are_seen_by_one_listing_and_destroyed_by_one_request(api: Api) -> None:
     chosen(api, old(1), old(2))
     no_workers(api)
@@ -565,6 +599,106 @@ def test_a_lost_reply_is_looked_up(api: Api) -> None:
     assert succeed("vast_reaper", **OLD)["changed"] is True
 
 
+def polls(api: Api, times: int, *rows: dict[str, t.Any], **by: t.Any) -> None:
+    """Declare as many polls that show the same."""
+    for _poll in range(times):
+        api.expect_listing(*rows, **by)
+
+
+BAD_GATEWAY = {"success": False, "msg": "bad gateway"}
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        (old(1, start_date=NOW - HOUR), "too old: it does not fall under that rule any more"),
+        (old(1, machine_id=8), "too old: it is not among what is chosen any more"),
+    ],
+)
+def test_a_request_is_not_repeated_for_what_does_not_fall_under_the_rule_any_more(
+    api: Api, now: dict[str, t.Any], says: str
+) -> None:
+    options = {**OLD, "select": {"machine_id": [7]}, "missing": "ignore"}
+    first = old(1, machine_id=7)
+    chosen(api, first)
+    no_workers(api)
+    seen_again(api, first)
+    api.expect("DELETE", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={})
+    polls(api, 11, {"machine_id": 7, **now}, id=1)
+    unsure = "What was sent before may have been carried out."
+    fail_as("vast_reaper", "invalid", "instance 1 (train-01) was left as it is", says, unsure, "bad gateway", **options)
+
+
+def test_what_is_gone_after_all_is_destroyed_though_nothing_was_sent_again(api: Api) -> None:
+    chosen(api, old(1))
+    no_workers(api)
+    seen_again(api, old(1))
+    api.expect("DELETE", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={})
+    polls(api, 10, stopped_row(1), id=1)
+    polls(api, 2, id=1)
+    result = succeed("vast_reaper", **OLD)
+    assert (result["changed"], result["counts"]["changed"]) == (True, 1)
+
+
+def test_a_request_is_repeated_for_what_still_falls_under_the_rule(api: Api) -> None:
+    chosen(api, old(1))
+    no_workers(api)
+    seen_again(api, old(1))
+    api.expect("DELETE", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={})
+    polls(api, 10, old(1), id=1)
+    api.expect("DELETE", "/api/v0/instances/1/", {"success": True}, body={})
+    polls(api, 2, id=1)
+    assert succeed("vast_reaper", **OLD)["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (old(1, dph_total=0.1), "it does not fall under that rule any more"),
+        (old(1, label="mine"), "its label is 'mine' now"),
+    ],
+)
+def test_a_stop_is_not_repeated_for_what_does_not_fall_under_the_rule_any_more(
+    api: Api, now: dict[str, t.Any], why: str
+) -> None:
+    chosen(api, old(1))
+    no_workers(api)
+    seen_again(api, old(1))
+    api.expect("PUT", "/api/v0/instances/1/", BAD_GATEWAY, status=502, body={"state": "stopped"})
+    polls(api, 4, now, id=1)
+    says = f"rule 0: {why}. Nothing more was sent to it."
+    fail_as("vast_reaper", "invalid", says, **rules({"price_above": 0.4, "action": "stop"}))
+
+
+def test_the_destruction_of_a_volume_is_not_repeated_once_it_is_used(api: Api, clock: FakeClock) -> None:
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, volume())
+    volumes(api, volume())
+    api.expect("DELETE", "/api/v0/volumes/", BAD_GATEWAY, status=502, body={"id": 900})
+    for _poll in range(5):
+        volumes(api, volume(instances=[7]))
+    says = "volume 900 (models) was left as it is: rule 0: it does not fall under that rule any more"
+    fail_as("vast_reaper", "invalid", says, **LOOSE)
+
+
+def test_a_volume_is_not_destroyed_long_after_it_was_seen(api: Api, clock: FakeClock) -> None:
+    chosen(api)
+    volumes(api, volume())
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, volume())
+    volumes(api, volume())
+    busy = {"Retry-After": "30"}
+    api.expect("DELETE", "/api/v0/volumes/", "Too many", status=429, body={"id": 900}, headers=busy)
+    volumes(api, volume())
+    assert fail_as("vast_reaper", "rate_limited", "volume", **LOOSE)["changed"] is False
+
+
 def test_without_time_nothing_is_destroyed(api: Api) -> None:
     api.expect("GET", "/api/v1/instances/", "too frequent", status=429, query=list_query({}))
     chosen(api, old(1))
@@ -625,9 +759,14 @@ def test_a_state_file_that_cannot_be_used_leaves_all_ages_unknown(api: Api, tmp_
     [
         "{",
         "[]",
-        '{"a": []}',
-        '{"a": {"b": 1}}',
-        '{"a": {"b": [1, null, null, null, null, false, {"x": 1}]}}',
+        '{"last": 1, "lost": null}',
+        '{"last": 1, "lost": null, "accounts": []}',
+        '{"last": 1, "lost": null, "accounts": {"a": []}}',
+        '{"last": 1, "lost": null, "accounts": {"a": {"b": 1}}}',
+        '{"last": 1, "lost": null, "accounts": {"a": {"b": ["x", null, null, null, null, false, {}]}}}',
+        '{"last": 1, "lost": null, "accounts": {"a": {"b": [1, null, null, null, null, false, {"x": 1}]}}}',
+        '{"last": "1", "lost": null, "accounts": {}}',
+        '{"last": 1, "lost": true, "accounts": {}}',
         "[" * 9999,
     ],
 )
@@ -639,6 +778,281 @@ def test_a_damaged_state_file_is_written_anew(api: Api, tmp_path: pathlib.Path, 
     result = look(api, stopped_row(1), **OLD, state_file=str(folder / "s"))
     assert "was damaged" in result.warnings[0]
     assert look(api, stopped_row(1), **OLD, state_file=str(folder / "s")).warnings == []
+
+
+DAY = 24 * HOUR
+REAL = 1_790_000_000.0
+
+
+def own_file(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A place for a history."""
+    folder = tmp_path / "own"
+    folder.mkdir(mode=0o700)
+    return folder / "s"
+
+
+def without(row: dict[str, t.Any], *fields: str) -> dict[str, t.Any]:
+    """The row without these fields."""
+    return {name: value for name, value in row.items() if name not in fields}
+
+
+def test_after_a_damaged_history_all_ages_count_from_now(api: Api, clock: FakeClock, tmp_path: pathlib.Path) -> None:
+    path = own_file(tmp_path)
+    options = {**OLD, "state_file": str(path)}
+    look(api, stopped_row(1, start_date=NOW - DAY), **options)
+    clock.seconds += HOUR
+    assert victims(look(api, old(1), **options)) == []
+    path.write_text("{")
+    clock.seconds += 60
+    result = look(api, old(1), **options)
+    assert reasons(result) == {1: "too old: not known yet, since when it is running"}
+    assert "The ages of all spans in rules count from now, running_for included. Deadlines" in result.warnings[0]
+    clock.seconds += HOUR
+    # What the damaged run did not see may have been in the file, too; what was rented since was not.
+    assert reasons(look(api, old(2), **options)) == {2: "too old: not known yet, since when it is running"}
+    clock.seconds += 6 * HOUR
+    assert victims(look(api, old(1), acts=True, **options)) == [(1, "too old", "destroy")]
+    assert victims(look(api, old(3, start_date=NOW + 3700), acts=True, **options)) == [(3, "too old", "destroy")]
+
+
+def test_after_a_damaged_history_a_time_to_live_still_counts(api: Api, tmp_path: pathlib.Path) -> None:
+    path = own_file(tmp_path)
+    path.write_text("{")
+    path.chmod(0o600)
+    options = {"select": {"all": True}, "use_deadlines": True, "state_file": str(path)}
+    result = look(api, old(1, label="ttl=1h"), acts=True, **options)
+    assert victims(result) == [(1, "deadline", "destroy")]
+    assert "Deadlines such as ttl=6h count from when an instance was rented, as before." in result.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "row"),
+    [({"stopped_for": "24h"}, stopped_row(1)), ({"running_for": "30d"}, old(1, start_date=NOW - 20 * DAY))],
+)
+def test_what_was_not_seen_for_14_days_is_forgotten(
+    api: Api, clock: FakeClock, rule: dict[str, t.Any], row: dict[str, t.Any]
+) -> None:
+    look(api, stopped_row(1), **rules(rule))
+    for _week in range(3):
+        clock.seconds += 7 * DAY
+        look(api, **rules(rule))
+    assert "since when it is" in reasons(look(api, row, **rules(rule)))[1]
+    clock.seconds += 60
+    assert victims(look(api, row, **rules(rule))) == []
+
+
+@pytest.mark.parametrize(("then", "now"), [(5.0, REAL), (REAL, REAL + 15 * DAY), (REAL + DAY, REAL)])
+def test_a_clock_that_does_not_fit_the_last_run_decides_nothing(
+    api: Api, clock: FakeClock, then: float, now: float
+) -> None:
+    row = stopped_row(1, start_date=REAL - HOUR, end_date=REAL + HOUR, label="until=2026-01-01")
+    options = {**rules({"stopped_for": "7d"}, {"contract_left_below": "30d"}), "use_deadlines": True}
+    clock.seconds = then
+    look(api, stopped_row(2), **options)
+    clock.seconds = now
+    result = look(api, row, **options)
+    assert [each["reason"] for each in result["skipped_resources"]] == [
+        "deadline: the time is not known, for until=2026-01-01",
+        "rule 0: not known yet, since when it is stopped",
+        "rule 1: not known yet, the time is not known",
+    ]
+    assert "Rules and deadlines that need the time do not fire in this run" in result.warnings[0]
+    clock.seconds += 60
+    after = look(api, row, acts=True, **options)
+    assert (victims(after), after.warnings) == ([(1, "deadline", "destroy")], [])
+
+
+def test_without_a_clock_no_age_counts(api: Api, clock: FakeClock) -> None:
+    options = rules({"stopped_for": "1h"})
+    look(api, stopped_row(1), **options)
+    clock.seconds += 2 * HOUR
+    look(api, stopped_row(1), protect={"ids": [1]}, **options)
+    clock.seconds -= HOUR
+    result = look(api, stopped_row(1), **options)
+    assert reasons(result) == {1: "rule 0: not known yet, the time is not known"}
+    assert "this run is 1 hour before the last one" in result.warnings[0]
+
+
+def test_a_small_correction_of_the_clock_is_none(api: Api, clock: FakeClock) -> None:
+    options = {**OLD, "api_pacing": False}
+    look(api, stopped_row(1), **options)
+    clock.seconds -= 300
+    assert look(api, stopped_row(1), **options).warnings == []
+
+
+def test_what_was_seen_before_it_was_rented_was_seen_by_a_wrong_clock(api: Api, clock: FakeClock) -> None:
+    options = rules({"stopped_for": "7d"})
+    row = stopped_row(1, start_date=REAL - HOUR)
+    clock.seconds = REAL - 10 * DAY
+    look(api, row, **options)
+    clock.seconds = REAL
+    assert reasons(look(api, row, **options)) == {1: "rule 0: not known yet, since when it is stopped"}
+    clock.seconds += 7 * DAY
+    result = look(api, row, acts=True, **options)
+    assert result["victims"][0]["why"] == "it is stopped for 7 days"
+
+
+def test_a_day_of_a_wrong_clock_is_tolerated(api: Api, clock: FakeClock) -> None:
+    row = stopped_row(1, start_date=NOW + 23 * HOUR)
+    look(api, row, **rules({"stopped_for": "1d"}))
+    clock.seconds += DAY
+    assert victims(look(api, row, acts=True, **rules({"stopped_for": "1d"}))) == [(1, "rule 0", "destroy")]
+
+
+UNKNOWN_STATES = [
+    without(old(1), "cur_state"),
+    without(old(1), "actual_status"),
+    old(1, intended_status=None),
+    old(1, actual_status=None, intended_status=None, cur_state=None),
+    old(1, actual_status=5),
+    old(1, cur_state=""),
+    old(1, cur_state=["running"]),
+]
+
+
+@pytest.mark.parametrize("row", UNKNOWN_STATES)
+def test_a_state_that_the_row_does_not_tell_fits_no_rule(api: Api, clock: FakeClock, row: dict[str, t.Any]) -> None:
+    idle = {"idle_for": "1h", "gpu_util_below": 3}
+    options = rules({"not_running_for": "1h"}, {"running_for": "1h"}, idle)
+    for _run in range(2):
+        result = look(api, {**row, "gpu_util": 0.0}, **options)
+        clock.seconds += HOUR
+    assert [each["reason"] for each in result["skipped_resources"]] == [
+        "rule 0: not known yet, whether it is not running",
+        "rule 1: not known yet, whether it is running",
+        "rule 2: not known yet, whether it is below 3 % of its GPU",
+    ]
+
+
+@pytest.mark.parametrize("field", ["cur_state", "intended_status", "next_state"])
+def test_without_a_field_that_tells_it_nothing_is_stopped(api: Api, clock: FakeClock, field: str) -> None:
+    options = rules({"stopped_for": "1h"})
+    for _run in range(2):
+        result = look(api, without(stopped_row(1), field), **options)
+        clock.seconds += 2 * HOUR
+    assert reasons(result) == {1: "rule 0: not known yet, whether it is stopped"}
+    assert reasons(look(api, without(old(1), "next_state"), **options)) == {}
+
+
+def test_a_state_that_was_not_told_in_between_starts_anew(api: Api, clock: FakeClock) -> None:
+    options = rules({"stopped_for": "2h"})
+    for row in (stopped_row(1), without(stopped_row(1), "cur_state"), stopped_row(1)):
+        result = look(api, row, **options)
+        clock.seconds += HOUR
+    assert reasons(result) == {1: "rule 0: not known yet, since when it is stopped"}
+
+
+@pytest.mark.parametrize("row", [without(old(1), "actual_status"), old(1, actual_status=""), old(1, actual_status=7)])
+def test_a_status_that_the_row_does_not_tell_is_not_null(api: Api, row: dict[str, t.Any]) -> None:
+    result = look(api, row, **rules({"status": ["null", "loading"]}))
+    assert reasons(result) == {1: "rule 0: not known yet, its status is not known"}
+
+
+@pytest.mark.parametrize("use", [None, -1, "0", True])
+def test_a_use_that_is_no_use_is_told(api: Api, clock: FakeClock, use: t.Any) -> None:
+    look(api, old(1, gpu_util=0), **IDLE)
+    clock.seconds += HOUR
+    look(api, old(1, gpu_util=use), **IDLE)
+    clock.seconds += HOUR
+    assert reasons(look(api, old(1, gpu_util=use), **IDLE)) == {
+        1: "rule 0: not known yet, whether it is below 3 % of its GPU"
+    }
+
+
+@pytest.mark.parametrize("fields", [{"end_date": 0}, {"end_date": -5}, {"start_date": NOW, "end_date": NOW - 1}])
+def test_an_end_that_cannot_be_is_not_known(api: Api, fields: dict[str, t.Any]) -> None:
+    result = look(api, old(1, **fields), **rules({"contract_left_below": "1d"}))
+    assert reasons(result) == {1: "rule 0: not known yet, the end of its contract is not known"}
+
+
+@pytest.mark.parametrize("start", [0, -1, True, "1"])
+def test_a_beginning_that_cannot_be_is_not_known(api: Api, start: t.Any) -> None:
+    result = look(api, old(1, start_date=start, label="ttl=1h"), use_deadlines=True, **OLD)
+    assert [each["reason"] for each in result["skipped_resources"]] == [
+        "deadline: when it was rented is not known, for ttl=1h",
+        "too old: not known yet, since when it is running",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "row", "field"),
+    [
+        ({"protect": {"label": ["prod"]}}, without(old(1), "label"), "label"),
+        ({"protect": {"label_prefix": ["prod"]}}, old(1, label=["prod"]), "label"),
+        ({"exclude": {"label": ["prod"]}}, without(old(1), "label"), "label"),
+        ({"exclude": {"label_prefix": "prod"}}, without(old(1), "label"), "label"),
+        ({"exclude": {"machine_id": [7]}}, old(1, machine_id="7"), "machine_id"),
+        ({"exclude": {"gpu_name": ["H100"]}}, old(1, gpu_name=None), "gpu_name"),
+        ({"exclude": {"status": ["loading"]}}, without(old(1), "actual_status"), "actual_status"),
+        ({"exclude": {"status": ["loading"]}}, old(1, actual_status=5), "actual_status"),
+    ],
+)
+def test_what_may_be_spared_is_spared(api: Api, criteria: dict[str, t.Any], row: dict[str, t.Any], field: str) -> None:
+    options = {**rules({"contract_left_below": "1d"}), **criteria, "missing": "ignore"}
+    row = {**row, "end_date": NOW + HOUR}
+    assert reasons(look(api, row, **options)) == {1: f"rule 0: its {field} is not known, which may spare it"}
+
+
+def test_what_may_be_spared_counts_for_no_fraction(api: Api) -> None:
+    rows = [old(1), old(2), *(without(old(number), "label") for number in range(3, 7))]
+    chosen(api, *rows)
+    no_workers(api)
+    options = {**OLD, "max_fraction": 0.5, "protect": {"label": ["prod"]}}
+    fail_as("vast_reaper", "invalid", "2 of 2", "allows 1", **options)
+
+
+def test_without_a_status_no_price_counts(api: Api) -> None:
+    result = look(api, without(old(1), "actual_status"), **rules({"price_above": 0.001}))
+    assert reasons(result) == {1: "rule 0: not known yet, its price is not known"}
+
+
+def test_a_clock_that_jumps_in_a_run_makes_nothing_older(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(api, stopped_row(1), **rules({"stopped_for": "24h"}))
+    clock.seconds += HOUR
+    record = reaper_state.History.record
+
+    def and_jump(history: reaper_state.History, *given: t.Any) -> dict[str, Seen]:
+        recorded = record(history, *given)
+        monkeypatch.setattr("time.time", lambda: clock.seconds + 30 * HOUR)
+        return recorded
+
+    monkeypatch.setattr(reaper_state.History, "record", and_jump)
+    assert victims(look(api, stopped_row(1), **rules({"stopped_for": "24h"}))) == []
+
+
+def test_what_tells_no_label_is_not_unlabelled(api: Api) -> None:
+    options = {**rules({"price_above": 0.001}), "select": {"unlabelled": True}}
+    page = listing(without(old(1), "label"), old(2, label=None))
+    api.expect("GET", "/api/v1/instances/", page, query=list_query({"label": {"in": ["", None]}}))
+    no_workers(api)
+    result = succeed("vast_reaper", check_mode=True, **options)
+    assert victims(result) == [(2, "rule 0", "destroy")]
+    assert reasons(result) == {1: "rule 0: its label is not known, which may spare it"}
+
+
+def test_what_tells_no_label_in_the_last_look_is_spared(api: Api) -> None:
+    first = old(1, label=None)
+    chosen(api, first)
+    no_workers(api)
+    seen_again(api, without(first, "label"))
+    result = succeed("vast_reaper", **OLD, protect={"label": ["prod"]})
+    assert reasons(result) == {1: "too old: its label is not known, which may spare it"}
+
+
+def test_a_volume_that_may_be_excluded_is_spared(api: Api, clock: FakeClock) -> None:
+    options = {
+        **LOOSE,
+        "exclude": {"machine_id": [7], "status": ["running"], "gpu_name": ["H100"]},
+        "missing": "ignore",
+    }
+    for _run in range(2):
+        chosen(api)
+        volumes(api, volume(900), volume(901, machine_id=7))
+        result = succeed("vast_reaper", check_mode=True, **options)
+        clock.seconds += 25 * HOUR
+    assert reasons(result) == {900: "rule 0: its machine_id is not known, which may spare it"}
 
 
 @pytest.mark.parametrize(
