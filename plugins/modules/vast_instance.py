@@ -1050,6 +1050,7 @@ def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:
     found = find_to_destroy(module.client, target) or awaited(module, target)
     if found is None:
         named = f"instance {target.id}" if target.id is not None else f"instance with the label {target.label!r}"
+        warn_of_near(module, target)
         return {**Plan(named).result(), "instance": None, "destroyed": None}
     if not (found.label or module.params["include_workers"]):
         check_no_worker(module, found)
@@ -1057,6 +1058,14 @@ def absent(module: VastModule, target: Ref) -> dict[str, t.Any]:
     module.bring(destroy, [item])
     destroyed = {"id": found.id, "label": found.label or None}
     return {**outcome(item, "instance", planned=module.check_mode), "destroyed": destroyed}
+
+
+def warn_of_near(module: VastModule, target: Ref) -> None:
+    """A label that was mistyped would leave what it meant billing."""
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.misses import near_labels
+
+    if target.id is None and (near := near_labels(module.client, str(target.label), numbered=False)):
+        module.warn(f"No instance carries the label {target.label!r}, so nothing was destroyed.{near}")
 
 
 def awaited(module: VastModule, target: Ref) -> Instance | None:

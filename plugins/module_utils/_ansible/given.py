@@ -38,8 +38,19 @@ def _faults(rules: t.Mapping[str, t.Any], value: t.Any, name: str) -> c.Iterator
         for number, item in enumerate(_converted(check_type_list, value, [])):
             yield from _faults(element, item, f"{name}[{number}]")
     elif kind == "dict":
-        inner = _converted(check_type_dict, value, {})
-        yield from (sentence for _name, sentence in faults(rules.get("options", {}), inner, f"{name}."))
+        inner = _converted(check_type_dict, value, None)
+        if inner is None:
+            yield f"{name} must be a dictionary; what was given is none, and is not shown."
+            return
+        options = rules.get("options", {})
+        yield from (sentence for _name, sentence in faults(options, inner, f"{name}."))
+        if (
+            options
+            and any(each.get("no_log") for each in options.values())
+            and (unknown := sorted({*inner} - {*options}))
+        ):
+            known = ", ".join(sorted(options))
+            yield f"{name} has no option {', '.join(map(str, unknown))}; it has {known}."
     elif kind in ("int", "float"):
         yield from _number_faults(value, name)
     elif kind in ("str", "path") and isinstance(value, (list, tuple, dict)):

@@ -34,6 +34,8 @@ class Ref(resource.Ref):
             raise Invalid(f"label has {len(label)} characters; Vast.ai allows {MAX_LABEL}.")
         if instance_id is None and not (label or "").strip():
             raise Invalid("label must not be empty; select the instance by id.")
+        if label and not label.strip():
+            raise Invalid("label must not be made of blanks; an empty text takes the label away.")
         return cls(id=instance_id, label=label)
 
     @property
@@ -57,8 +59,11 @@ def find(client: Client, target: Ref) -> Instance:
         return found
     if target.id is not None:
         raise NotFound(f"There is no instance {target.id} in this account (by a complete listing).{_gone(listed)}")
+    # What only a label that nothing carries needs.
+    from .misses import near_labels
+
     what = f"No instance of this account carries the label {target.label!r} (by a complete listing)."
-    raise NotFound(what + _gone(listed))
+    raise NotFound(what + _gone(listed) + near_labels(client, str(target.label)))
 
 
 def matching(client: Client, target: Ref) -> list[Instance]:

@@ -218,44 +218,15 @@ class Lease:
         yield last
         seen = item.seen
         if names and self.options["on_drift"] == "recycle":
-            for step, after in self.recycle(client, item.seen, drift, names, deadline, planned=planned):
+            from .refit import refit
+
+            for step, after in refit(self, client, item.seen, drift, names, deadline, planned=planned):
                 last, seen = step, after
                 yield step
         # One that is to be present only may be stopped.
         runs = self.state == "running" or seen.wants_running
         if not planned and runs and self.waits.wait and self.options["wait_for"] == "ssh":
             last["instance"] = self.await_ssh(client, seen, deadline)
-
-    def recycle(
-        self,
-        client: Client,
-        found: Instance,
-        drift: c.Sequence[str],
-        names: c.Sequence[str],
-        deadline: Deadline,
-        *,
-        planned: bool,
-    ) -> c.Iterator[tuple[dict[str, t.Any], Instance]]:
-        """Change what is stored, then give the instance a new container. Raises Invalid for a stopped one."""
-        from .renew import recycle, to_recycle
-        from .revise import UPDATE, Stored, plan_contents, revise
-
-        wanted = plan_contents(found, self.contents, drift, names)
-        if not wanted.changed or (planned and self.state == "running" and found.is_stopped):
-            return
-        renewal = to_recycle(found, ())
-        if not renewal.plan.changed:
-            client.warn(f"{found.display_name} is not recycled, since it gets a new container already.")
-            return
-        stored = Item(Ref(found.id), found, wanted, follow=False)
-        if not planned:
-            settled = Stored(UPDATE, lambda seen: not set(self.contents.drift(seen)) & set(_settable(drift)))
-            revise(client, stored, settled, deadline)
-        yield outcome(stored, "instance", planned=planned), stored.seen
-        if not planned:
-            renewal = to_recycle(stored.seen, ())
-            recycle(client, [renewal], self.waits, deadline)
-        yield outcome(renewal, "instance", planned=planned), renewal.seen
 
     def drift(self, found: Instance) -> list[str]:
         """The options in which the instance differs."""
@@ -301,12 +272,6 @@ class Lease:
             )
         shown: dict[str, t.Any] = outcome(item, "instance", planned=False)["instance"]
         return shown
-
-
-def _settable(drift: c.Iterable[str]) -> list[str]:
-    from .revise import SETTABLE
-
-    return [option for option in drift if option in SETTABLE]
 
 
 def _merged(results: c.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:

@@ -103,9 +103,22 @@ def test_an_instance_is_destroyed_and_proven_gone(api: Api, clock: FakeClock, wa
 def test_a_second_run_finds_nothing_and_sends_nothing(api: Api, target: Row, check_mode: bool) -> None:
     by = {"id": 4711} if "id" in target else {"label": "train-01"}
     api.expect_listing(**by)
+    if "id" not in target:
+        api.expect_listing()
     result = destroy(**target, check_mode=check_mode)
+    assert result.warnings == []
     assert (result["changed"], result["instance"], result["destroyed"]) == (False, None, None)
     assert (result["actions"], result["diff"]["before"]) == ([], {})
+
+
+def test_a_label_that_may_be_mistyped_is_warned_of_since_what_was_meant_bills_on(api: Api) -> None:
+    api.expect_listing(label="tran-01")
+    api.expect_listing(instance_row(), instance_row(2, label="tran-02"))
+    result = destroy(label="tran-01")
+    assert result["changed"] is False
+    assert result.warnings == [
+        "No instance carries the label 'tran-01', so nothing was destroyed. Did you mean 'train-01'?"
+    ]
 
 
 def test_one_that_is_released_already_is_gone(api: Api) -> None:
@@ -566,4 +579,5 @@ def test_present_sets_a_label(api: Api) -> None:
 
 def test_present_of_what_does_not_exist(api: Api) -> None:
     api.expect_listing(label="x")
+    api.expect_listing()
     fail_as("vast_instance", "not_found", "carries the label 'x'", label="x", state="present")

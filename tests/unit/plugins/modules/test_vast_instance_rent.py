@@ -1554,6 +1554,7 @@ def test_absent_says_so_when_a_minute_does_not_show_it(api: Api, home: pathlib.P
     test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
     for _look in range(1 + LOOKS):
         listed(api)
+    api.expect_listing()
     result = gone()
     assert (result["changed"], result["destroyed"]) == (False, None)
     assert any("No listing of 60 s showed it" in warning for warning in result.warnings)
@@ -1572,6 +1573,7 @@ def test_after_what_is_settled_absent_asks_once(api: Api) -> None:
     with_box(api)
     rent()
     listed(api)
+    api.expect_listing()
     assert gone()["changed"] is False
 
 
@@ -1630,6 +1632,7 @@ def test_what_cannot_be_meant_is_refused_before_any_request(api: Api, options: d
 
 def test_without_offer_nothing_is_rented(api: Api) -> None:
     listed(api)
+    api.expect_listing()
     refuse("not_found", "train-01", offer=None)
     listed(api)
     refuse("not_found", "train-01", offer=None, on_duplicate="destroy_younger")

@@ -295,6 +295,7 @@ def test_keys_of_an_instance_that_come_as_a_list(api: Api) -> None:
 
 def test_an_instance_that_does_not_exist(api: Api) -> None:
     api.expect_listing(label="nobody")
+    api.expect_listing()
     fail_as(MODULE, "not_found", "'nobody'", public_key=KEY, instances=["nobody"])
 
 

@@ -74,15 +74,35 @@ def test_every_fault_is_told() -> None:
     assert [name for name, _sentence in faults(SPEC, {"id": True, "name": None, "wait": True})] == ["id", "name"]
 
 
+@pytest.mark.parametrize("value", ["nonsense", "{a: b}", [1], 5, True])
+def test_what_is_no_dictionary_is_told_by_the_name_of_the_option_and_not_shown(value: t.Any) -> None:
+    assert told(select=value) == ["select must be a dictionary; what was given is none, and is not shown."]
+
+
+LOGIN: dict[str, t.Any] = {"login": {"type": "dict", "options": {"user": {}, "pass": {"no_log": True}}}}
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"user": "me", "password": "s3cr3t"}, "login has no option password; it has pass, user."),
+        ("user=me password=s3cr3t", "login has no option password; it has pass, user."),
+        ("-u me -p s3cr3t", "login must be a dictionary; what was given is none, and is not shown."),
+    ],
+)
+def test_a_login_in_another_form_is_refused_before_anything_shows_it(value: t.Any, says: str) -> None:
+    assert list(faults(LOGIN, {"login": value})) == [("login", says)]
+
+
 @pytest.mark.parametrize(
     "given",
     [
         {},
         {"id": 0, "ids": [], "name": "", "names": [], "select": {}, "free": {"a": None}, "wait": False},
-        {"id": "forty", "ids": "a,b", "interval": "soon", "select": "nonsense", "names": 5, "wait": "perhaps"},
+        {"id": "forty", "ids": "a,b", "interval": "soon", "names": 5, "wait": "perhaps"},
         {"id": 2**63 - 1, "interval": "2.5", "ids": ["1", 2], "select": "prefix=a"},
         {"_ansible_diff": None, "unknown": None},
-        {"ids": {"a": 1}, "select": [1], "id": [1]},
+        {"ids": {"a": 1}, "id": [1]},
         {"name": True, "names": [1, True]},
     ],
 )
