@@ -442,6 +442,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Pla
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.commands import (
     Output,
     Wanted,
+    is_known,
     plan_command,
     run_command,
     skip_reason,
@@ -471,6 +472,8 @@ def run(module: VastModule) -> dict[str, t.Any]:
             module.warn(
                 f"{instance.display_name} is not stopped now ({instance.described}); Vast.ai would refuse the command."
             )
+        if not is_known(wanted.command):
+            module.warn(f"Vast.ai is known to run ls, rm and du only, so that it may refuse {wanted.command!r}.")
     elif not reason:
         output = run_command(module.client, instance, wanted.command, wanted.timeout)
     text = output.text.rstrip("\r\n") if module.params["strip_empty_ends"] else output.text

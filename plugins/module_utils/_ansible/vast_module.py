@@ -26,7 +26,7 @@ from ansible.module_utils.basic import AnsibleModule
 from .._api.client import Client
 from .._api.clock import Clock, Deadline, Waits
 from .._api.errors import Invalid, VastError
-from .._api.redact import Redactor, visible
+from .._api.redact import MASK, Redactor, visible
 from .._api.settings import Settings, checked_number
 from .given import Spec, faults, without_nulls
 
@@ -81,6 +81,9 @@ class VastModule(AnsibleModule):
         self._faults = [sentence for _name, sentence in found]
         for name, _sentence in found:
             given.pop(name, None)
+        # A misspelt name is refused, and its value may be a secret.
+        for name in given.keys() - self.argument_spec.keys():
+            given[name] = given[name] if name.startswith("_ansible_") else MASK
 
     @property
     def redactor(self) -> Redactor:

@@ -29,6 +29,7 @@ FIRST_LOOK = 0.5
 LOOK_INTERVAL = 1.0
 MAX_RESULT_TIMEOUT = 86_400
 """Seconds; a day, the longest that an output may be waited for."""
+RUNS = ("ls", "rm", "du")
 READ_ONLY = ("ls", "du")
 SHELL_OPERATORS = frozenset(";&|<>`$()\n\r")
 
@@ -70,6 +71,11 @@ def is_read_only(command: str) -> bool:
     """Whether a command can only look: `ls` or `du` and nothing a shell could make more of."""
     words = command.split()
     return bool(words) and words[0] in READ_ONLY and not SHELL_OPERATORS & set(command)
+
+
+def is_known(command: str) -> bool:
+    """Whether it is one of the commands that Vast.ai is known to run (F3.10), and no more than one."""
+    return command.split()[0] in RUNS and SHELL_OPERATORS.isdisjoint(command)
 
 
 def plan_command(instance: Instance, command: str) -> Plan:

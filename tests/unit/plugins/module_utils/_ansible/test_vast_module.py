@@ -43,6 +43,22 @@ ROOT = pathlib.Path(__file__).parents[5]
 
 
 @pytest.mark.usefixtures("api")
+def test_the_value_of_a_misspelt_option_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[dict[str, t.Any]] = []
+    loaded = VastModule._load_params
+
+    def load(module: VastModule) -> None:
+        loaded(module)
+        kept.append(dict(module.params))
+
+    monkeypatch.setattr(VastModule, "_load_params", load)
+    fail_as("vast_instance", "invalid", "secret_envs", id=4711, state="stopped", secret_envs={"A": "hunter2hunter2"})
+    # Ansible shows these at -vvv.
+    assert "hunter2" not in json.dumps(kept)
+    assert kept[0]["_ansible_check_mode"] is False
+
+
+@pytest.mark.usefixtures("api")
 @pytest.mark.parametrize(
     ("options", "says"),
     [
