@@ -74,16 +74,27 @@ class Volumes(Crud):
         self.offer_id = 0
         self.rented_on: int | None = None
         self.looked_at = 0.0
+        self.names: c.Collection[str] = ()
 
     @property
     def display(self) -> str:
         """Its name, and its machine where that is meant."""
         return self.name if self.machine_id is None else f"{self.name} on machine {self.machine_id}"
 
+    @property
+    def near(self) -> str:
+        """A question that names volumes whose names are nearly this one; empty when there are none."""
+        # What only a name that is wrong needs.
+        from .._core.near import did_you_mean
+
+        return did_you_mean(sorted(each for each in self.names if each != self.name), self.name)
+
     def find(self, client: Client, entry: Entry) -> Entry:
         """The only one; once it was found, the one with its id. Raises Ambiguous for several."""
         self.looked_at = time.time()
-        rows = [row for row in volumes(client) if self.is_meant(row, entry)]
+        listed = volumes(client)
+        self.names = {str(row.get("label") or row.get("name") or "") for row in listed}
+        rows = [row for row in listed if self.is_meant(row, entry)]
         if len(rows) > 1:
             places = ", ".join(f"{row['id']} on machine {row.get('machine_id')}" for row in rows)
             raise Ambiguous(f"{len(rows)} volumes are called {self.name}: {places}. Give machine_id, or delete one.")
@@ -208,6 +219,8 @@ def to_remove(client: Client, kind: Volumes, users: Users) -> Move:
     """The item of the volume that is to be gone. Raises Invalid while an instance uses it."""
     entry = kind.find(client, Entry(kind.noun, kind.display))
     changes = plan_presence(entry, "absent")
+    if not changes and (near := kind.near):
+        client.warn(f"There is no volume {kind.display}, so nothing was deleted.{near}")
     if changes:
         _refuse_used(entry, users)
         changes = (changes[0]._replace(action=f"{changes[0].action}: its data is lost, and it bills nothing any more"),)

@@ -251,6 +251,13 @@ def test_what_is_absent_is_left_alone(api: Api) -> None:
     assert succeed(MODULE, **GONE)["changed"] is False
 
 
+def test_a_name_that_may_be_mistyped_is_warned_of_since_what_was_meant_bills_on(api: Api) -> None:
+    listed(api, row(label="dato"), row(2, label="models"))
+    result = succeed(MODULE, **GONE)
+    assert result["changed"] is False
+    assert result.warnings == ["There is no volume data, so nothing was deleted. Did you mean 'dato'?"]
+
+
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_what_an_instance_uses_is_not_deleted(api: Api, check_mode: bool) -> None:
     listed(api, row(instances=[4711]))
