@@ -231,7 +231,8 @@ def converge(world: World, task: Task, tally: Tally) -> None:
         wrong.append(f"the second run fails: {second.result['msg']}")
     if second.result.values.get("changed") or second.writes:
         wrong.append("the second run changes something")
-    if subject.reads_once and not wrong and len(second.sent) != 1:
+    promised = subject.requests_again(task)
+    if promised and not wrong and len(second.sent) != promised:
         wrong.append(f"the second run takes {len(second.sent)} requests")
     judge(world, second, tally, *wrong)
 

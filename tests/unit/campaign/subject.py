@@ -30,9 +30,6 @@ class Subject:
     starts: t.ClassVar[bool] = False
     """Whether it can start an instance, and so has to undo that and tell of it when a signal ends it."""
 
-    reads_once: t.ClassVar[bool] = False
-    """Whether a second run takes one request and no more."""
-
     def tasks(self) -> st.SearchStrategy[Task]:
         """Any task."""
         raise NotImplementedError
@@ -62,6 +59,10 @@ class Subject:
     def is_idempotent(self, task: Task) -> bool:
         """Whether a second run of a task has nothing to do."""
         return False
+
+    def requests_again(self, task: Task) -> int:
+        """So many requests a second run takes, where that is promised; 0 otherwise."""
+        return 0
 
     def patient(self, task: Task) -> Task:
         """The same task, which waits long enough."""

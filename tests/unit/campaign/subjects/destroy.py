@@ -42,7 +42,6 @@ class Destruction(Subject):
     """No instance of that id or label."""
 
     module = "vast_instance"
-    reads_once = True
     places = ("destroy", "destroy", "listing", "any")
     weight = 2
 
@@ -51,6 +50,10 @@ class Destruction(Subject):
 
     def covers(self, task: Task) -> bool:
         return super().covers(task) and task.options.get("state") == "absent"
+
+    def requests_again(self, task: Task) -> int:
+        # What carries no such label may carry one that is nearly it.
+        return 1 if task.options.get("id") else 2
 
     def seconds(self, task: Task) -> float:
         return super().seconds(task) + 120

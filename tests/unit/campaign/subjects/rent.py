@@ -58,7 +58,6 @@ class Rental(Subject):
     """One box of a label."""
 
     module = "vast_instance"
-    reads_once = True
     places = ("create", "create", "search", "listing", "destroy", "keys", "any")
     weight = 4
     starts = True
@@ -68,6 +67,9 @@ class Rental(Subject):
 
     def covers(self, task: Task) -> bool:
         return super().covers(task) and "offer" in task.options
+
+    def requests_again(self, task: Task) -> int:
+        return 1
 
     def seconds(self, task: Task) -> float:
         attempts, boot = float(task.options["attempts"]), float(task.options["boot_timeout"])
