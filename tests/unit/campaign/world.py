@@ -157,8 +157,9 @@ class Fact:
 
     @property
     def is_asked_to_run(self) -> bool:
-        """Whether anything that it shows says so."""
-        return "running" in (self.intended_status, self.next_state)
+        """Whether anything that it shows says so; what still runs while it is being stopped shows `next_state` late."""
+        waits = self.cur_state == "stopped" and self.next_state == "running"
+        return waits or self.intended_status == "running"
 
     @property
     def own(self) -> tuple[t.Any, ...]:

@@ -124,12 +124,13 @@ class Rental(Subject):
     def excuses(self, run: Run, stubborn: c.Collection[int]) -> bool:
         error_class = run.result["error_class"]
         if error_class == "ambiguous":
-            return len(self.chosen(run)) > 1
+            return len(self.chosen(run)) > 1 or ("volumes" in run.task.options and len(volumes(run)) > 1)
         if error_class in ("unavailable", "budget", "timeout", "server") and not run.market_is_sound:
             return True
         if "volumes" in run.task.options and not self.chosen(run):
             # Its one machine may be let, and the volume deleted.
-            return error_class in ("unavailable", "budget") or (error_class == "not_found" and not volumes(run))
+            gone = error_class in ("not_found", "invalid") and not volumes(run)
+            return gone or error_class in ("unavailable", "budget")
         return self.excuses_hopeless(run, stubborn)
 
 
