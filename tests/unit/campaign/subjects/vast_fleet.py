@@ -85,7 +85,9 @@ class Fleet(Subject):
         named = {*run.task.options["select"].get("ids", ()), *run.task.options.get("exclude", {}).get("ids", ())}
         labels = run.task.options["select"].get("label", []) + run.task.options.get("exclude", {}).get("label", [])
         gone = named - set(run.before) or set(labels) - {fact.label for fact in run.before.values()}
-        return run.result["error_class"] == "not_found" and bool(gone)
+        missing = [each for each in run.result.values.get("instances", ()) if each["error_class"] == "not_found"]
+        vanished = bool(missing) and not {each["id"] for each in missing} & set(run.after)
+        return run.result["error_class"] == "not_found" and (bool(gone) or vanished)
 
     def excuses_state(self, run: Run) -> bool:
         limited = run.result["error_class"] == "invalid" and "max_affected" in run.task.options
