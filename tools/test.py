@@ -21,20 +21,29 @@ from steps import ALL, ALL_OF_IT, FAILED, MOSTLY_WAITS, ON_A_CORE, ONCE, SKIPPED
 WORKERS = 2
 # In a run of everything the newest core takes all integration targets, the others those that lead an instance through
 # its life and list the inventory. The simulator and the random sequences know little of a core: the oldest takes them.
+# What knows nothing of Ansible is tried on the oldest and the newest core only.
 SOME_UNITS: Part = {"units": ("tests/unit/plugins/",)}
+UNITS_NEAR_ANSIBLE: Part = {
+    "units": (
+        "tests/unit/plugins/action/",
+        "tests/unit/plugins/inventory/",
+        "tests/unit/plugins/module_utils/_ansible/",
+        "tests/unit/plugins/modules/",
+        "tests/unit/plugins/plugin_utils/",
+    )
+}
 SOME_TARGETS: Part = {"integration": ("inventory_untrusted", "inventory_vast_instances", "vast_instance")}
 # All of them take long, so that they are shared out as their aliases say.
 GROUPS = ("shippable/posix/group1/", "shippable/posix/group2/")
 
 
-def parts(cores: Sequence[Core], *, of_everything: bool) -> dict[Core, Part]:
+def parts(cores: list[Core], *, of_everything: bool) -> dict[Core, Part]:
     """What each core takes, from the oldest to the newest; all of what was asked for, unless that was everything."""
-    if not of_everything:
+    if not of_everything or len(cores) == 1:
         return dict.fromkeys(cores, ALL_OF_IT)
-    return {
-        core: {**({} if core is cores[0] else SOME_UNITS), **({} if core is cores[-1] else SOME_TARGETS)}
-        for core in cores
-    }
+    between: Part = {**UNITS_NEAR_ANSIBLE, **SOME_TARGETS}
+    ends = dict(zip(cores[:1] + cores[-1:], (SOME_TARGETS, SOME_UNITS), strict=False))
+    return {core: ends.get(core, between) for core in cores}
 
 
 def busy_lanes(chosen: Sequence[str], cores: dict[Core, Part]) -> list[Lane]:
