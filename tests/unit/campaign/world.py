@@ -147,6 +147,7 @@ class Fact:
     gpu: str = ""
     reboots: int = 0
     start_date: float = 0.0
+    is_worker: bool = False
 
     @property
     def short(self) -> str:
@@ -526,6 +527,7 @@ def _fact(instance: Instance) -> Fact:
         f"{row['num_gpus']} x {row['gpu_name']}",
         instance.reboots,
         row["start_date"],
+        instance.workergroup_id is not None,
     )
 
 

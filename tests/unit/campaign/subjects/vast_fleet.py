@@ -9,7 +9,7 @@ import typing as t
 
 from hypothesis import strategies as st
 
-from ..draws import IDS, WORKERS, checks, connection, waits
+from ..draws import IDS, checks, connection, waits
 from ..steps import Task
 from ..subject import Subject, in_state, recycled, to_do
 from ..world import Run
@@ -100,7 +100,7 @@ def _complete(run: Run) -> c.Iterator[str]:
     if run.task.options.get("exclude"):
         return
     there = {number for number in run.before if number in run.after and not run.touched(number)}
-    workers = frozenset[int]().union(*WORKERS.values())
+    workers = {number for number, fact in run.before.items() if fact.is_worker}
     chosen = there - workers if select.get("all") else there & set(select.get("ids", ()))
     if any("could not be told for all" in warning for warning in run.result.warnings):
         chosen -= {each["id"] for each in run.result["skipped_instances"] if not each["label"]}
