@@ -793,6 +793,16 @@ def test_a_refused_purge_says_what_may_go_on_billing(api: Api, home: pathlib.Pat
     assert memory(home) == [leak(1001, 1002)]
 
 
+def test_a_purge_that_is_refused_forgets_nothing_of_the_unknown_workers_of_an_earlier_one(
+    api: Api, home: pathlib.Path
+) -> None:
+    leave(home, leak(unknown=True))
+    expect_purge_begin(api)
+    expect_purge(api, {"success": False, "error": "invalid_args", "msg": "owned by a deployment"}, status=400)
+    failure("invalid", "owned by a deployment", **PURGE)
+    assert memory(home) == [leak(1001, 1002, unknown=True)]
+
+
 def test_a_purge_says_nothing_of_the_unknown_workers_of_an_earlier_one(api: Api, home: pathlib.Path) -> None:
     leave(home, leak(unknown=True))
     expect_purge_begin(api)
