@@ -96,7 +96,13 @@ def rolling(
 
 def _look_again(client: Client, kind: Kind[T], group: c.Sequence[Item[T]], deadline: Deadline) -> None:
     """What was planned long before its turn may be something else by now; such items fail, and nothing is sent."""
-    _Engine(client, kind, deadline).poll(group)
+    with interruptible() as part:
+        try:
+            with part():
+                _Engine(client, kind, deadline).poll(group)
+        except Interrupted as signal:
+            for item in group:
+                item.error = _interrupted(item, signal.name)
     for item in group:
         item.error = item.error or kind.withheld(item)
 

@@ -59,7 +59,9 @@ def file_name(client: Client, kind: str, name: str) -> str:
 
 def _wait(client: Client, what: str, deadline: Deadline, *, first: bool) -> None:
     if deadline.expired:
-        raise WaitTimeout(f"Another task of this user was still {what} when wait_timeout ended. Nothing was created.")
+        raise WaitTimeout(
+            f"Another task of this user was still {what} when the time of this one ended. Nothing was created."
+        )
     if first:
         client.warn(f"Another task of this user is {what}. Waiting for it, at most {deadline.remaining:.0f} s.")
     client.clock.sleep(min(LOCK_POLL, deadline.remaining))

@@ -440,6 +440,9 @@ class Rental:
         attempt.labelled, attempt.seen = True, own
         item = to_switch(own, None, self.wish.label)
         switch(self.client, [item], None, self.waits._replace(wait=False), Deadline(self.client.clock, SETTLE_WITHIN))
+        if isinstance(item.error, TaskInterrupted):
+            # Nothing more is to be begun, so it is left as it is, and named.
+            raise item.error
         attempt.nameless = item.error
         return item.seen
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 import typing as t
 
 import pytest
@@ -1220,6 +1221,27 @@ def test_what_somebody_changed_before_its_turn_is_not_recycled(api: Api, now: Ro
     expect_look(api, [2], now)
     says = f"{name(2)} was changed by someone else before its turn, so it was not recycled; nothing was sent to it"
     result = failure("unavailable", says, state="recycled")
+    assert changed(result) == [1]
+    assert messages(result)[3] == f"Skipped: {name(2)} failed."
+
+
+def test_a_signal_between_two_batches_says_what_was_done_and_sends_nothing_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    sleep = clock.sleep
+
+    def interrupted(seconds: float) -> None:
+        sleep(seconds)
+        # The listing has to wait for its turn after that of the batch before.
+        if len(clock.slept) == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(clock, "sleep", interrupted)
+    api.expect_listing(up(1), up(2), up(3))
+    expect_recycle(api, 1)
+    expect_look(api, [1], renewed(1))
+    says = f"Interrupted by SIGTERM: {name(2)} was on its way; nothing had been sent to it."
+    result = failure("timeout", says, state="recycled")
     assert changed(result) == [1]
     assert messages(result)[3] == f"Skipped: {name(2)} failed."
 

@@ -993,6 +993,21 @@ def interrupt_at(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, turn: int) -
     monkeypatch.setattr(clock, "sleep", sleep)
 
 
+def test_a_signal_while_a_box_gets_its_label_begins_nothing_more_and_names_it(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_at(clock, monkeypatch, 4)
+    start(api)
+    create(api)
+    listed(api)
+    api.expect_listing(loading(label=None), id=4711)
+    api.expect("PUT", "/api/v0/instances/4711/", {"success": True}, body={"label": LABEL})
+    api.expect_listing(loading(label=None), id=4711)
+    says = "Interrupted by SIGTERM", "Instance 4711 exists without the label", "state=absent and id=4711"
+    result = refuse("timeout", *says, attempts=2)
+    assert (result["instance_id"], result["changed"]) == (4711, True)
+
+
 def test_an_interrupted_task_leaves_the_box_and_says_so(
     api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
