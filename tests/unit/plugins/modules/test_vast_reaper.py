@@ -262,13 +262,18 @@ def test_a_volume_that_changed_is_spared(api: Api, clock: FakeClock, now: dict[s
     assert (result["changed"], [*reasons(result)]) == (False, [900])
 
 
-def test_a_volume_that_is_refused_fails_the_task(api: Api, clock: FakeClock) -> None:
+def due(api: Api, clock: FakeClock) -> None:
+    """Have a run see the volume, and declare what the next one, a day later, sees when it falls under the rule."""
     chosen(api)
     volumes(api, volume())
     succeed("vast_reaper", **LOOSE)
     clock.seconds += 25 * HOUR
     chosen(api)
     volumes(api, volume())
+
+
+def test_a_volume_that_is_refused_fails_the_task(api: Api, clock: FakeClock) -> None:
+    due(api, clock)
     volumes(api, volume())
     in_use = {"success": False, "error": "volume in use", "msg": "existing instances use that volume!"}
     api.expect("DELETE", "/api/v0/volumes/", in_use, status=409, body={"id": 900})
@@ -282,12 +287,7 @@ def test_a_volume_that_is_refused_fails_the_task(api: Api, clock: FakeClock) -> 
 
 
 def test_after_a_lost_reply_a_volume_that_is_gone_is_destroyed(api: Api, clock: FakeClock) -> None:
-    chosen(api)
-    volumes(api, volume())
-    succeed("vast_reaper", **LOOSE)
-    clock.seconds += 25 * HOUR
-    chosen(api)
-    volumes(api, volume())
+    due(api, clock)
     volumes(api, volume())
     api.expect("DELETE", "/api/v0/volumes/", requests.ReadTimeout("lost"), body={"id": 900})
     for _poll in range(2):
@@ -297,12 +297,7 @@ def test_after_a_lost_reply_a_volume_that_is_gone_is_destroyed(api: Api, clock: 
 
 
 def test_a_volume_that_cannot_be_seen_once_more_is_left_alone(api: Api, clock: FakeClock) -> None:
-    chosen(api)
-    volumes(api, volume())
-    succeed("vast_reaper", **LOOSE)
-    clock.seconds += 25 * HOUR
-    chosen(api)
-    volumes(api, volume())
+    due(api, clock)
     api.expect("GET", "/api/v0/volumes/", {"volumes": None}, query={"owner": "me", "type": "all_volume"})
     says = "volume 900 (models) could not be seen once more, so that nothing was sent"
     assert fail_as("vast_reaper", "protocol", says, **LOOSE)["changed"] is False
@@ -671,12 +666,7 @@ def test_a_stop_is_not_repeated_for_what_does_not_fall_under_the_rule_any_more(
 
 
 def test_the_destruction_of_a_volume_is_not_repeated_once_it_is_used(api: Api, clock: FakeClock) -> None:
-    chosen(api)
-    volumes(api, volume())
-    succeed("vast_reaper", **LOOSE)
-    clock.seconds += 25 * HOUR
-    chosen(api)
-    volumes(api, volume())
+    due(api, clock)
     volumes(api, volume())
     api.expect("DELETE", "/api/v0/volumes/", BAD_GATEWAY, status=502, body={"id": 900})
     for _poll in range(5):
@@ -686,12 +676,7 @@ def test_the_destruction_of_a_volume_is_not_repeated_once_it_is_used(api: Api, c
 
 
 def test_a_volume_is_not_destroyed_long_after_it_was_seen(api: Api, clock: FakeClock) -> None:
-    chosen(api)
-    volumes(api, volume())
-    succeed("vast_reaper", **LOOSE)
-    clock.seconds += 25 * HOUR
-    chosen(api)
-    volumes(api, volume())
+    due(api, clock)
     volumes(api, volume())
     busy = {"Retry-After": "30"}
     api.expect("DELETE", "/api/v0/volumes/", "Too many", status=429, body={"id": 900}, headers=busy)
