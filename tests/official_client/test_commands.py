@@ -157,7 +157,9 @@ CASES = [
     # The account and its objects
     Case("show user", "GET /api/v0/users/current", "", "simulated@example.com"),
     Case("show user --raw", "GET /api/v0/users/current", "", '"email": "simulated@example.com"'),
-    Case("show invoices-v1 --charges", "GET /api/v0/charges/", "", "No results found"),
+    # Up to now would end within the second in which the account began.
+    Case("show invoices-v1 --charges -s 2020-01-01 -e 2020-01-08", "GET /api/v0/charges/", "", "No results found"),
+    Case("show invoices-v1 --charges -s 2020-01-01 -e 2100-01-01", "GET /api/v0/charges/", "", "Showing 5 of 5"),
     Case("show ssh-keys", "GET /api/v0/ssh/", "", LAPTOP),
     Case(f"create ssh-key '{DESK}' --yes", "POST /api/v0/ssh/", "ssh_key 31009 create", "ssh-key created"),
     Case(f"update ssh-key {{ssh_key}} '{DESK}'", "PUT /api/v0/ssh/{ssh_key}/", "ssh_key {ssh_key} change", DESK),
