@@ -216,7 +216,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Environment, scripts, arguments and logins may hold secrets; of them it says V(********) only.
+      - Environment, scripts, arguments and logins may hold secrets, so the diff shows V(********) for them, and
+        V(******** (new\)) for a new value. Ports are shown.
   idempotent:
     support: full
     details:

@@ -12,9 +12,10 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Ambiguous, AuthError, Invalid, PermissionDenied, UnknownOutcome, VastError
+from .._api.redact import MASK
 from .._core.crud import ANSWERS_WITHIN, Crud, Entry, Move, bring, to_bring
 from .._core.kind import Write
-from .._core.plan import HIDDEN, Change
+from .._core.plan import Change
 from .._core.resource import Ref
 from .._core.rows import Row, is_id, malformed
 from .rights import LIST, read
@@ -101,7 +102,7 @@ def to_create(entry: Entry) -> Move:
     """The item of a key that is to come, beside the one that is there."""
     change = Change("state", "absent", "present", f"create {entry.display_name}", {})
     if entry.row is not None:
-        change = Change("key", HIDDEN, HIDDEN, f"replace {entry.display_name}", {}, secret=True)
+        change = Change("key", MASK, MASK, f"replace {entry.display_name}", {}, secret=True)
     return to_bring(entry._replace(row=None), (change,))
 
 

@@ -10,9 +10,10 @@ import typing as t
 
 from .._api.client import Client, Route
 from .._api.errors import Invalid
+from .._api.redact import MASK
 from .._core.crud import Crud, Entry, Move, plan_presence, to_bring
 from .._core.kind import Write
-from .._core.plan import HIDDEN, Change
+from .._core.plan import Change
 from .._core.rows import malformed
 
 LIST = Route("GET", "/api/v0/secrets/", 5.0)
@@ -86,9 +87,9 @@ def to_keep(client: Client, kind: EnvVars, state: str, update: str) -> Move:
             f"allows {MOST}. Nothing was sent. Delete one of them first."
         )
     if state == "present" and (entry.row is None or update == "always"):
-        before = None if entry.row is None else HIDDEN
+        before = None if entry.row is None else MASK
         action = f"set the value of {entry.display_name}"
-        changes += (Change("value", before, HIDDEN, action, {}, secret=True),)
+        changes += (Change("value", before, MASK, action, {}, secret=True),)
     return to_bring(entry, changes)
 
 

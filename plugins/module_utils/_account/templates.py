@@ -137,12 +137,10 @@ def wanted_fields(options: t.Mapping[str, t.Any], extra_filters: Row | None) -> 
     if options["runtype"] is not None:
         names = ("runtype", "use_ssh", "ssh_direct", "jup_direct")
         fields |= dict(zip(names, RUNTYPES[options["runtype"]], strict=True))
-    if options["env"] is not None or options["ports"] is not None:
-        ports = options["ports"]
-        fields["env"] = (
-            checked_variables(options["env"]),
-            None if ports is None else frozenset(checked_port(each) for each in ports),
-        )
+    if options["env"] is not None:
+        fields["env"] = checked_variables(options["env"])
+    if options["ports"] is not None:
+        fields["ports"] = sorted({checked_port(each) for each in options["ports"]})
     if options["args"] is not None:
         fields["args_str"] = shlex.join(options["args"])
     if options["docker_login"] is not None:
@@ -217,11 +215,9 @@ class Templates(Crud):
         """Whether a row has another value; nothing and empty are the same. The password is never compared."""
         wanted, have = self.fields[field], row.get(field)
         if field == "env":
-            flags = Flags.parse(str(have or ""))
-            variables, ports = wanted
-            return (variables is not None and variables != flags.variables) or (
-                ports is not None and ports != flags.ports
-            )
+            return bool(wanted != _flags(row).variables)
+        if field == "ports":
+            return bool(wanted != sorted(_flags(row).ports))
         if field == "docker_login":
             return any(str(row.get(f"docker_login_{key}") or "") != wanted[key] for key in ("repo", "user"))
         if field == "args_str":
@@ -241,14 +237,11 @@ class Templates(Crud):
     def sends(self, row: Row | None, field: str) -> dict[str, t.Any]:
         """What a request holds for a field."""
         wanted = self.fields[field]
-        if field == "env":
-            flags = Flags.parse(str((row or {}).get("env") or ""))
-            variables, ports = wanted
-            flags = flags._replace(
-                variables=flags.variables if variables is None else variables,
-                ports=flags.ports if ports is None else ports,
-            )
-            return {"env": flags.text}
+        if field in ("env", "ports"):
+            # The API keeps both in one text.
+            flags = _flags(row or {})
+            variables, ports = self.fields.get("env", flags.variables), self.fields.get("ports", flags.ports)
+            return {"env": flags._replace(variables=variables, ports=frozenset(ports)).text}
         if field == "docker_login":
             return {f"docker_login_{key}": wanted[key] for key in ("repo", "user", "pass")}
         if field == "desc":
@@ -270,12 +263,18 @@ class Templates(Crud):
     def _shown_before(self, row: Row | None, field: str) -> t.Any:
         if row is None:
             return None
+        if field == "ports":
+            return sorted(_flags(row).ports)
         return self.bare(row) if field == "desc" else _shown(field, row.get(field))
 
 
 def is_deletion(item: Move) -> bool:
     """Whether it is to be gone."""
     return bool(item.plan.changes[0].after == "absent")
+
+
+def _flags(row: Row) -> Flags:
+    return Flags.parse(str(row.get("env") or ""))
 
 
 def _shown(field: str, value: t.Any) -> t.Any:

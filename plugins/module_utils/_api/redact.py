@@ -13,6 +13,8 @@ import typing as t
 import urllib.parse
 
 MASK = "********"
+NEW_MASK = f"{MASK} (new)"
+"""Takes the place of a secret's new value where the old one is masked as well: a diff would be empty."""
 MAX_SHOWN = 1024
 """How many characters of a text a message shows."""
 MAX_SHOWN_DEPTH = 16
@@ -99,7 +101,7 @@ class Redactor:
         """`hidden`: it stands under the name of a secret; `own`: under one that the user gave."""
         if isinstance(value, str):
             if hidden:
-                return MASK if value else value
+                return value if value in ("", NEW_MASK) else MASK
             return self._by_value(value) if own else self._masked(value)
         if isinstance(value, c.Mapping):
             return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections.abc as c
 import typing as t
 
-HIDDEN = "********"
+from .._api.redact import MASK, NEW_MASK
 
 
 class Change(t.NamedTuple):
@@ -33,7 +33,13 @@ class Change(t.NamedTuple):
 
     def shown(self, value: t.Any) -> t.Any:
         """A value of this field as a diff may show it."""
-        return HIDDEN if self.secret and value is not None else value
+        return MASK if self.secret and value is not None else value
+
+    @property
+    def shown_after(self) -> t.Any:
+        """The value that is wanted, as a diff may show it."""
+        both = self.secret and self.before is not None and self.after is not None
+        return NEW_MASK if both else self.shown(self.after)
 
 
 class Plan(t.NamedTuple):
@@ -60,7 +66,7 @@ class Plan(t.NamedTuple):
     @property
     def after(self) -> dict[str, t.Any]:
         """The same fields, as wanted."""
-        return {change.field: change.shown(change.after) for change in self.changes}
+        return {change.field: change.shown_after for change in self.changes}
 
     def result(self) -> dict[str, t.Any]:
         """The keys that every stateful module returns."""

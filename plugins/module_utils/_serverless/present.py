@@ -14,10 +14,11 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Ambiguous, NotFound, ServerError, UnknownOutcome, VastError
+from .._api.redact import MASK
 from .._core.converge import converge
 from .._core.interrupts import TaskInterrupted
 from .._core.kind import Kind, Write
-from .._core.plan import HIDDEN, Change, Plan
+from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
 from .._core.rows import is_id
 from . import workergroups
@@ -170,7 +171,7 @@ def plan_present(situation: Situation) -> Plan:
         if wanted.rolling and _has(item, *RENEWING):
             changes[-1] = changes[-1]._replace(action=f"{action}; then replace its workers")
     for one in situation.pairs.new:
-        shown = {**one.creation(), **({"launch_args": HIDDEN} if "launch_args" in one.values else {})}
+        shown = {**one.creation(), **({"launch_args": MASK} if "launch_args" in one.values else {})}
         template = " ".join(f"{name} {value}" for name, value in one.template.items())
         changes.append(Change(one.path, None, shown, f"create a workergroup of {subject} with {template}"))
     for group, case in situation.purged:

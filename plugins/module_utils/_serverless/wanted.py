@@ -9,8 +9,9 @@ import collections.abc as c
 import typing as t
 
 from .._api.errors import Invalid, NotFound
+from .._api.redact import MASK
 from .._core.arguments import check_id, check_number
-from .._core.plan import HIDDEN, Change, Plan
+from .._core.plan import Change, Plan
 from .._core.rows import is_id
 from .endpoints import Endpoint
 from .searches import Search, parsed, same
@@ -323,7 +324,7 @@ def plan_group(wanted: WantedGroup, group: Group) -> Plan:
         shown = group.row.get(field)
         if shown is not None and differs(shown, value):
             secret = field == "launch_args"
-            action = f"set {field} of {name} to {HIDDEN if secret else value}"
+            action = f"set {field} of {name} to {MASK if secret else value}"
             changes.append(Change(field, shown, value, action, secret=secret))
     return Plan(name, tuple(changes))
 

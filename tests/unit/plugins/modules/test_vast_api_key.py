@@ -150,7 +150,7 @@ def test_force_replaces_a_key_whose_file_is_lost(api: Api, dest: pathlib.Path) -
     keys(api, row(8))
     result = succeed(MODULE, **given(dest, force=True))
     assert (result["changed"], result["id"], result["actions"]) == (True, 8, ["replace API key ci"])
-    assert result["diff"]["after"] == {"key": "********"}
+    assert (result["diff"]["before"], result["diff"]["after"]) == ({"key": "********"}, {"key": "******** (new)"})
     assert dest.read_text() == f"{NEW}\n"
 
 

@@ -59,7 +59,7 @@ def test_always_sends_the_value_each_time(api: Api) -> None:
     send(api, "PUT")
     names(api, "HF_TOKEN")
     result = succeed(MODULE, **GIVEN, update="always")
-    assert (result["changed"], result["diff"]["after"]) == (True, {"value": "********"})
+    assert (result["changed"], result["diff"]["after"]) == (True, {"value": "******** (new)"})
 
 
 @pytest.mark.parametrize("there", [(), ("HF_TOKEN",)])

@@ -173,7 +173,8 @@ def test_an_edit_sends_what_differs_only_and_keeps_the_rest(api: Api) -> None:
     listed(api, row(tag="v2", hash_id="new", env="-e TOKEN=SECRET-env -p 9000:9000 -h box"))
     result = succeed(MODULE, **GIVEN, tag="v2", ports=["9000"])
     assert (result["changed"], result["hash_id_before"], result["template"]["hash_id"]) == (True, "hash-8", "new")
-    assert result["diff"]["before"] == {"tag": "latest", "env": "********"}
+    assert result["diff"]["before"] == {"tag": "latest", "ports": ["8000:8000"]}
+    assert result["diff"]["after"] == {"tag": "v2", "ports": ["9000:9000"]}
 
 
 def test_a_public_one_becomes_private_unless_it_is_named_public(api: Api) -> None:
@@ -194,7 +195,17 @@ def test_variables_that_are_not_named_are_removed(api: Api) -> None:
     start(api, row())
     edit(api, env="-p 8000:8000")
     listed(api, row(hash_id="new", env="-p 8000:8000"))
-    assert succeed(MODULE, **GIVEN, env={})["changed"] is True
+    result = succeed(MODULE, **GIVEN, env={})
+    assert (result["changed"], result["diff"]["before"]) == (True, {"env": "********"})
+    assert result["diff"]["after"] == {"env": "******** (new)"}
+
+
+def test_variables_and_ports_travel_in_one_text(api: Api) -> None:
+    start(api, row())
+    edit(api, env="-e A=1 -p 9000:9000")
+    listed(api, row(hash_id="new", env="-e A=1 -p 9000:9000"))
+    result = succeed(MODULE, **GIVEN, env={"A": "1"}, ports=["9000/tcp"])
+    assert result["actions"] == ["set env of template vllm", "set ports of template vllm"]
 
 
 @pytest.mark.parametrize("options", [{}, {"tag": "v2"}])

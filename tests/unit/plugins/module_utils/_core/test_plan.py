@@ -66,6 +66,14 @@ def test_a_secret_is_shown_by_its_presence_only() -> None:
     assert (result["diff"]["before"], result["diff"]["after"]) == ({"token": None}, {"token": "********"})
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "shown"), [("a", "b", ("********", "******** (new)")), ("a", None, ("********", None))]
+)
+def test_that_a_secret_changes_can_be_seen(before: str, after: str | None, shown: tuple[str, str | None]) -> None:
+    diff = Plan("it", (Change("token", before, after, "set it", secret=True),)).result()["diff"]
+    assert (diff["before"]["token"], diff["after"]["token"]) == shown
+
+
 @pytest.mark.parametrize("field", ["subject", "changes"])
 def test_what_check_mode_tells_cannot_be_altered_before_it_is_done(field: str) -> None:
     with pytest.raises(AttributeError):
