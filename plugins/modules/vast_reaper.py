@@ -555,7 +555,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
 from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, total
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.durations import seconds
-from ansible_collections.vastai.cloud.plugins.module_utils._core.interrupts import TaskInterrupted
+from ansible_collections.vastai.cloud.plugins.module_utils._core.interrupts import TaskInterrupted, failing_at_signals
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan, combined
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.billing import bill, disk
@@ -969,7 +969,8 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
         return left(each, "no time was left to destroy it")
     read_at = client.clock.now()
     try:
-        now = next((row for row in volume_rows.read(client) if row.id == thing.id), None)
+        with failing_at_signals():
+            now = next((row for row in volume_rows.read(client) if row.id == thing.id), None)
     except VastError as error:
         text = "could not be seen once more, so that nothing was sent"
         return each._replace(error=error.with_context(f"{thing.display_name} {text}: {error.msg}"))

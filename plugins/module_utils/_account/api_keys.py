@@ -121,6 +121,15 @@ def create(client: Client, kind: ApiKeys, item: Move, deadline: Deadline, save: 
 
     Raises the leaves of VastError; what cannot be saved is Invalid.
     """
+    # What a task without changes does not need.
+    from .._core.interrupts import interruptible
+
+    # A signal must not come between a key and its place, nor keep one that nobody has.
+    with interruptible():
+        return _created(client, kind, item, deadline, save)
+
+
+def _created(client: Client, kind: ApiKeys, item: Move, deadline: Deadline, save: Save) -> str:
     bring(client, kind, [item], deadline)
     key = item.reply.get("key")
     error = item.error

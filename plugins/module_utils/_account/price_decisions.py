@@ -15,7 +15,7 @@ from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._api.errors import ServerError, UnknownOutcome, VastError, WaitTimeout
 from .._core.amounts import PLACES, amount, number
-from .._core.interrupts import TaskInterrupted
+from .._core.interrupts import TaskInterrupted, failing_at_signals
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
@@ -230,7 +230,8 @@ def _decide(client: Client, case: Case, deadline: Deadline) -> None:
     """Decide one, unless it is not what it was."""
     name = case.increase.display_name
     try:
-        pending = read(client, deadline)
+        with failing_at_signals():
+            pending = read(client, deadline)
     except VastError as error:
         case.error = error.with_context(f"{name} could not be read again, so that nothing was sent: {error.msg}")
         return

@@ -387,6 +387,11 @@ def keep(client: Client, kind: Templates, items: list[Move], deadline: Deadline)
     item = items[0]
     if not item.plan.changes or is_deletion(item):
         return
+    # What a task without changes does not need.
+    from .._core.interrupts import TaskInterrupted
+
+    if isinstance(item.error, TaskInterrupted):
+        return
     stale = item.refused is not None and item.doubt is None and re.search(STALE_TEXT, item.refused.msg.lower())
     if stale and item.error is not None and item.before.row is not None and item.seen.row is not None:
         items[0] = to_bring(item.seen, kind.plan(item.seen), item.ref)

@@ -242,14 +242,22 @@ def _refuse_used(entry: Entry, users: Users) -> None:
 
 def remove(client: Client, kind: Volumes, items: list[Move], users: Users, deadline: Deadline) -> None:
     """Delete it. What still holds it although no instance uses it is waited for. Raises Invalid when one does."""
+    # What a task without changes does not need.
+    from .._core.interrupts import TaskInterrupted, failing_at_signals
+
     limit = deadline.bounded(RELEASED_WITHIN)
-    for elapsed in rounds(client.clock, first=0.0, interval=RELEASE_INTERVAL, timeout=limit):
-        if elapsed:
-            items[0] = to_bring(items[0].seen, items[0].plan.changes, items[0].ref)
-        bring(client, kind, items, deadline)
-        if not _is_held(items[0]):
-            return
-        _refuse_used(items[0].seen, users)
+    try:
+        with failing_at_signals():
+            for elapsed in rounds(client.clock, first=0.0, interval=RELEASE_INTERVAL, timeout=limit):
+                if elapsed:
+                    items[0] = to_bring(items[0].seen, items[0].plan.changes, items[0].ref)
+                bring(client, kind, items, deadline)
+                if not _is_held(items[0]) or isinstance(items[0].error, TaskInterrupted):
+                    return
+                _refuse_used(items[0].seen, users)
+    except TaskInterrupted as error:
+        items[0].error = error.with_context(f"{error.msg} {items[0].name} was not deleted. It still bills.")
+        return
     item = items[0]
     told = item.refused.msg if item.refused else ""
     exchange = item.refused.exchange if item.refused else None

@@ -94,7 +94,23 @@ def run_command(client: Client, instance: Instance, command: str, timeout: float
     when the result does not come, and UnknownOutcome when the reply was lost: a command is never sent twice. Each has
     the instance, and whether the command may have changed something.
     """
-    changed = not is_read_only(command)
+    if is_read_only(command):
+        return _run(client, instance, command, timeout, changed=False)
+    # What a command that only looks does not need.
+    from .._core.interrupts import TaskInterrupted, failing_at_signals
+
+    try:
+        with failing_at_signals():
+            return _run(client, instance, command, timeout, changed=True)
+    except TaskInterrupted as error:
+        raise error.with_context(
+            f"{error.msg} The command {command!r} on {instance.display_name} may have run.",
+            changed=True,
+            instance=instance.result(),
+        ) from error
+
+
+def _run(client: Client, instance: Instance, command: str, timeout: float, *, changed: bool) -> Output:
     try:
         reply = client.call(COMMAND if changed else LOOK, ids={"id": instance.id}, body={"command": command})
     except Invalid as error:

@@ -11,7 +11,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits
 from .._api.errors import Invalid, RateLimited, VastError, WaitTimeout
-from .._core.interrupts import TaskInterrupted
+from .._core.interrupts import TaskInterrupted, failing_at_signals
 from .._core.resource import Item, T
 from .destroy import destroy, to_destroy
 from .instance import Instance
@@ -78,7 +78,8 @@ def _seen_again(
 ) -> list[Fate]:
     read_at = client.clock.now()
     try:
-        now = {each.id: each for each in read_all(client, {"id": {"in": [each.id for each in some]}})}
+        with failing_at_signals():
+            now = {each.id: each for each in read_all(client, {"id": {"in": [each.id for each in some]}})}
     except VastError as error:
         text = "could not be seen once more, so that nothing was sent"
         return [Fate(each, error=error.with_context(f"{each.display_name} {text}: {error.msg}")) for each in some]
@@ -178,7 +179,7 @@ class Held(t.Generic[T]):
 
 
 def _interrupted(fate: Fate) -> bool:
-    return fate.item is not None and _is_interrupted(fate.item)
+    return isinstance(fate.error, TaskInterrupted) or (fate.item is not None and _is_interrupted(fate.item))
 
 
 def _is_interrupted(item: Item[t.Any]) -> bool:

@@ -11,6 +11,7 @@ import typing as t
 from .._api.client import Client
 from .._api.clock import Deadline
 from .._api.errors import Unavailable, VastError
+from .._core.interrupts import failing_at_signals
 from .._core.resource import Item
 from .destroy import destroy_one, plan_destroy
 from .find import Ref, find
@@ -27,8 +28,9 @@ def replace(lease: Lease, client: Client, item: Item[Instance], deadline: Deadli
     since = time.time()
     instance = {"instance": item.seen.result(), "attempts": []}
     try:
-        wish = lease.resolved(client, deadline, planned=False)
-        Rental(client, wish, lease.waits, deadline, since).quote()
+        with failing_at_signals():
+            wish = lease.resolved(client, deadline, planned=False)
+            Rental(client, wish, lease.waits, deadline, since).quote()
     except VastError as reason:
         raise reason.with_context(
             f"{error.msg} {item.name} was kept, since nothing could be rented in its place: {reason.msg}",
@@ -37,7 +39,8 @@ def replace(lease: Lease, client: Client, item: Item[Instance], deadline: Deadli
         ) from reason
     plan = plan_destroy(item.seen)
     try:
-        _check_unchanged(client, item.seen)
+        with failing_at_signals():
+            _check_unchanged(client, item.seen)
         client.warn(f"{error.msg} It is destroyed and rented anew, since on_unavailable=replace.")
         destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
     except VastError as reason:

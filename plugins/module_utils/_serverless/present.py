@@ -16,7 +16,7 @@ from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Ambiguous, NotFound, ServerError, UnknownOutcome, VastError
 from .._api.redact import MASK
 from .._core.converge import converge
-from .._core.interrupts import TaskInterrupted
+from .._core.interrupts import TaskInterrupted, failing_at_signals
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
@@ -27,7 +27,7 @@ from .endpoints import Endpoint, find, known
 from .endpoints import read as read_endpoints
 from .leaks import Memory
 from .rollout import await_ready, roll
-from .teardown import Case, failing_at_signals, plan_purge, purge, survey_group
+from .teardown import Case, plan_purge, purge, survey_group
 from .wanted import (
     Group,
     Pairs,

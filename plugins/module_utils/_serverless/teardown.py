@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import collections.abc as c
-import contextlib
 import dataclasses
 import re
 import typing as t
@@ -14,7 +13,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import Invalid, Leaked, NotFound, ServerError, UnknownOutcome, VastError
-from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
+from .._core.interrupts import TaskInterrupted, failing_at_signals
 from .._core.plan import Change, Plan
 from .._core.rows import is_id
 from .._instances.instance import Instance
@@ -178,17 +177,6 @@ class Case:
         """The keys of a failure after the deletion."""
         endpoint = None if self.found is None else self.found.result()
         return {"endpoint": endpoint, "changed": self.changed, **self.deletion.result()}
-
-
-@contextlib.contextmanager
-def failing_at_signals() -> c.Iterator[None]:
-    """Have a signal that asks the task to end raise TaskInterrupted."""
-    with interruptible() as part:
-        try:
-            with part():
-                yield
-        except Interrupted as signal:
-            raise TaskInterrupted(f"Interrupted by {signal.name}.") from None
 
 
 def survey(client: Client, case: Case, deadline: Deadline) -> None:

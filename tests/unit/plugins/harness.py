@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import json
 import pathlib
+import signal
 import typing as t
 from unittest import mock
 
@@ -50,6 +51,18 @@ class FakeClock:
         """Jump ahead; like the real ones, a sleep never ends early."""
         self.slept.append(seconds)
         self.seconds += seconds + 1e-9 if seconds else 0.0
+
+
+def interrupt_after(api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, requests_before: int) -> None:
+    """Send SIGTERM to the task when it sleeps for the first time after so many requests."""
+    jump, left = clock.sleep, iter([True])
+
+    def sleep(seconds: float) -> None:
+        jump(seconds)
+        if len(api.calls) == requests_before and next(left, False):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(clock, "sleep", sleep)
 
 
 class Api:

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import errno
 import pathlib
+import signal
 import stat
 import typing as t
 
 import pytest
 import requests
 
-from ..harness import KEY, Api, Result, fail_as, run_module, succeed
+from ..harness import KEY, Api, FakeClock, Result, fail_as, run_module, succeed
 
 MODULE = "vast_api_key"
 PATH = "/api/v0/auth/apikeys/"
@@ -252,6 +253,28 @@ def test_a_key_that_cannot_be_written_is_deleted(
         MODULE, "invalid", "No space left", "(id 7) was deleted", **given(dest, force=force, api_pacing=False)
     )
     assert (result["changed"], list(dest.parent.iterdir())) == (False, [])
+
+
+def test_a_second_signal_leaves_no_key_that_nobody_has(
+    api: Api, dest: pathlib.Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep = clock.sleep
+
+    def interrupted(seconds: float) -> None:
+        sleep(seconds)
+        # While the new key is looked for, and while it is listed to be deleted.
+        if len(api.calls) in (2, 3):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(clock, "sleep", interrupted)
+    keys(api)
+    make(api)
+    keys(api, row(), times=2)
+    drop(api)
+    keys(api)
+    says = "Interrupted by SIGINT", "The new key (id 7) was deleted"
+    result = fail_as(MODULE, "timeout", *says, **given(dest))
+    assert (result["changed"], dest.exists()) == (False, False)
 
 
 @pytest.mark.parametrize("place", ["folder/key", "", "link"])

@@ -7,7 +7,6 @@ from __future__ import annotations
 import functools
 import pathlib
 import random
-import signal
 import typing as t
 
 import pytest
@@ -15,7 +14,7 @@ import requests
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import private_files
 
-from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, succeed
+from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, interrupt_after, succeed
 from .test_vast_endpoint import leak, leave, memory
 
 ENDPOINTS = "/api/v0/endptjobs/"
@@ -231,18 +230,6 @@ def test_a_second_workergroup_like_the_new_one_is_warned_of(api: Api, template: 
     warnings = present(**NEW).warnings
     says = f"Another task has created the same for {NAME} meanwhile: workergroup 502. Both rent workers."
     assert [each.startswith(says) for each in warnings] == [True] * is_told
-
-
-def interrupt_after(api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, requests_before: int) -> None:
-    """Send SIGTERM to the task when it sleeps for the first time after so many requests."""
-    jump, left = clock.sleep, iter([True])
-
-    def sleep(seconds: float) -> None:
-        jump(seconds)
-        if len(api.calls) == requests_before and next(left, False):
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(clock, "sleep", sleep)
 
 
 MAY_BE = "may have been carried out; its reply was not awaited."

@@ -17,6 +17,7 @@ from ..harness import (
     Result,
     fail_as,
     instance_row,
+    interrupt_after,
     list_query,
     listing,
     stopped_row,
@@ -397,3 +398,13 @@ def test_a_result_is_fetched_over_https_only(stopped: Api, url: str) -> None:
 def test_a_signed_address_shows_in_no_failure(stopped: Api) -> None:
     expect_accepted(stopped, "ls", "http://results.test/4711.log?sig=SECRET-signature")
     failure("protocol", "http://results.test/4711.log?********", id=4711, command="ls")
+
+
+def test_a_signal_after_a_command_was_sent_says_so(
+    stopped: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect_accepted(stopped, "rm -f /a")
+    interrupt_after(stopped, clock, monkeypatch, 2)
+    says = "Interrupted by SIGTERM", f"'rm -f /a' on {NAME} may have run"
+    result = failure("timeout", *says, id=4711, command="rm -f /a")
+    assert (result["changed"], result["instance"]["id"]) == (True, 4711)

@@ -22,6 +22,7 @@ from ..harness import (
     Result,
     fail_as,
     instance_row,
+    interrupt_after,
     list_query,
     listing,
     offer_row,
@@ -1546,6 +1547,16 @@ def test_one_that_somebody_else_has_a_use_for_meanwhile_is_not_replaced(api: Api
     market(api, offer_row(9002))
     api.expect_listing({**STOPPED, **now}, id=4711)
     result = refuse("unavailable", "was changed by someone else meanwhile, so it was kept", **REPLACING)
+    assert (result["instance"]["id"], result["changed"]) == (4711, False)
+
+
+def test_a_signal_before_a_replacement_keeps_the_box_and_says_so(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unavailable(api)
+    market(api, offer_row(9002))
+    interrupt_after(api, clock, monkeypatch, 6)
+    result = refuse("timeout", "queued start", "was cancelled", "Interrupted by SIGTERM", **REPLACING)
     assert (result["instance"]["id"], result["changed"]) == (4711, False)
 
 

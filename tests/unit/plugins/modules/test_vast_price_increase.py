@@ -13,7 +13,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._account import price
 from ansible_collections.vastai.cloud.plugins.module_utils._core.interrupts import TaskInterrupted
 from ansible_collections.vastai.cloud.plugins.modules import vast_price_increase
 
-from ..harness import Api, fail_as, succeed
+from ..harness import Api, FakeClock, fail_as, interrupt_after, succeed
 
 MODULE = "vast_price_increase"
 LIST = "/api/v0/instances/pending-price-increases/"
@@ -287,6 +287,17 @@ def test_after_an_interruption_nothing_more_is_decided(api: Api, monkeypatch: py
     listed(api, row(), row(8))
     says = "price increase 8 of instance 4711 was left as it is: the task was interrupted"
     fail_as(MODULE, "timeout", "Interrupted by SIGTERM", says, **GIVEN)
+
+
+def test_a_signal_before_the_next_decision_says_what_was_decided(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(api, row(), row(8), times=2)
+    send(api)
+    listed(api, row(8))
+    interrupt_after(api, clock, monkeypatch, 4)
+    result = fail_as(MODULE, "timeout", "Interrupted by SIGTERM", "price increase 8 of instance 4711", **GIVEN)
+    assert (result["changed"], decisions(result)) == (True, [("accept", True), ("accept", False)])
 
 
 @pytest.mark.parametrize(

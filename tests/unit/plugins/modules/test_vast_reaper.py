@@ -16,7 +16,18 @@ import requests
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import reaper_state
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Seen
 
-from ..harness import Api, FakeClock, Result, fail_as, instance_row, list_query, listing, stopped_row, succeed
+from ..harness import (
+    Api,
+    FakeClock,
+    Result,
+    fail_as,
+    instance_row,
+    interrupt_after,
+    list_query,
+    listing,
+    stopped_row,
+    succeed,
+)
 
 NOW = 1_000_000
 HOUR = 3600
@@ -365,6 +376,42 @@ def test_after_an_interruption_neither_instances_nor_volumes_are_destroyed(
     api.expect_listing(stopped_row(1), id=1)
     result = fail_as("vast_reaper", "timeout", "Interrupted by SIGTERM", "the task was interrupted", **options)
     assert [(each["id"], each["changed"]) for each in result["victims"]] == [(1, True), (2, False), (900, False)]
+
+
+def test_a_signal_in_the_last_look_says_what_was_done_and_sends_nothing_more(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = old(1, dph_total=2.0), old(2)
+    chosen(api, *rows)
+    no_workers(api)
+    stopped(api, rows[0])
+    interrupt_after(api, clock, monkeypatch, 5)
+    says = "Interrupted by SIGTERM", "instance 2 (train-01)"
+    options = rules({"price_above": 1, "action": "stop"}, {"running_for": "6h"})
+    result = fail_as("vast_reaper", "timeout", *says, **options)
+    assert [(each["id"], each["changed"], each["failed"]) for each in result["victims"]] == [
+        (1, True, False),
+        (2, False, True),
+    ]
+    assert result["changed"] is True
+
+
+def test_a_signal_in_the_last_look_at_a_volume_says_what_was_done(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [volume(900), volume(901)]
+    chosen(api)
+    volumes(api, *both)
+    succeed("vast_reaper", **LOOSE)
+    clock.seconds += 25 * HOUR
+    chosen(api)
+    volumes(api, *both)
+    volumes(api, *both)
+    api.expect("DELETE", "/api/v0/volumes/", {"success": True}, body={"id": 900})
+    volumes(api, both[1])
+    interrupt_after(api, clock, monkeypatch, len(api.calls) + 5)
+    result = fail_as("vast_reaper", "timeout", "Interrupted by SIGTERM", "volume 901 (models)", **LOOSE)
+    assert [(each["id"], each["changed"]) for each in result["victims"]] == [(900, True), (901, False)]
 
 
 def test_volumes_are_chosen_by_label(api: Api) -> None:

@@ -13,7 +13,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.vastai.cloud.plugins.doc_fragments import offer
 from ansible_collections.vastai.cloud.plugins.modules import vast_template as module
 
-from ..harness import NULL, Api, Result, fail_as, run_module, succeed
+from ..harness import NULL, Api, FakeClock, Result, fail_as, interrupt_after, run_module, succeed
 
 MODULE = "vast_template"
 PATH = "/api/v0/template/"
@@ -258,6 +258,16 @@ def test_a_hash_that_is_stale_twice_is_a_failure(api: Api) -> None:
         edit(api, STALE, tag="v2", status=400)
         listed(api, row())
     assert fail_as(MODULE, "invalid", "given Hash", **GIVEN, tag="v2")["changed"] is False
+
+
+def test_after_a_signal_a_stale_hash_is_not_sent_again(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(api, row())
+    edit(api, STALE, tag="v2", status=400)
+    listed(api, row(hash_id="other", image="somebody/elses"))
+    interrupt_after(api, clock, monkeypatch, 3)
+    assert fail_as(MODULE, "timeout", "Interrupted by SIGTERM", **GIVEN, tag="v2")["changed"] is False
 
 
 def test_somebody_elses_template_is_not_adopted(api: Api) -> None:

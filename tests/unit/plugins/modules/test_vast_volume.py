@@ -11,7 +11,7 @@ import requests
 
 from ansible_collections.vastai.cloud.plugins.module_utils._account import volumes
 
-from ..harness import Api, Result, fail_as, instance_row, run_module, succeed
+from ..harness import Api, FakeClock, Result, fail_as, instance_row, interrupt_after, run_module, succeed
 
 MODULE = "vast_volume"
 PATH = "/api/v0/volumes/"
@@ -296,6 +296,19 @@ def test_the_wait_has_an_end(api: Api) -> None:
         drop(api, IN_USE, status=409)
         listed(api, row())
     result = fail_as(MODULE, "timeout", "within 90 s", "existing instances use that volume", **GONE)
+    assert (result["changed"], result["volume"]["id"]) == (False, 900)
+
+
+@pytest.mark.parametrize("requests_before", [2, 3])
+def test_a_signal_ends_the_wait(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, requests_before: int
+) -> None:
+    """While the refusal is looked up, and before the next attempt."""
+    listed(api, row())
+    drop(api, IN_USE, status=409)
+    listed(api, row())
+    interrupt_after(api, clock, monkeypatch, requests_before)
+    result = fail_as(MODULE, "timeout", "Interrupted by SIGTERM", "volume data", **GONE)
     assert (result["changed"], result["volume"]["id"]) == (False, 900)
 
 
