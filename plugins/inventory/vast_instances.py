@@ -130,7 +130,9 @@ options:
       # end
   missing:
     description:
-      - What to do about an id, label, GPU or machine that O(filters) names and the account does not have.
+      - What to do about an id, label, GPU or machine that O(filters) names and the account does not have. A
+        C(label_prefix) that no label begins with never fails; unless O(missing=ignore), a warning names prefixes that
+        come near.
       - V(fail) fails the inventory, V(warn) warns, and V(ignore) does nothing. Nothing is said of a
         listing from the cache.
     type: str

@@ -144,7 +144,8 @@ options:
   missing:
     description:
       - What to do when O(select) or O(exclude) name something that the account does not have, by a complete listing.
-        It is about each value of C(ids), C(label), C(gpu_name) and C(machine_id).
+        It is about each value of C(ids), C(label), C(gpu_name) and C(machine_id). A C(label_prefix) that no label
+        begins with never fails; unless O(missing=ignore), a warning names prefixes that come near.
       - V(fail) fails before anything is changed, class V(not_found), and names labels and GPUs that come near. A
         mistyped label in O(exclude) would otherwise leave the instance that it means without protection.
       - V(warn) goes on with a warning. V(ignore) goes on silently, and spares the requests that it takes to be sure.

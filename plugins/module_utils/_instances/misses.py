@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections.abc as c
 import contextlib
 import re
 
@@ -27,6 +28,12 @@ def near_labels(client: Client, label: str, *, numbered: bool = True) -> str:
         others = {each for each in labels if each != label and (numbered or _lettered(each) != _lettered(label))}
         return did_you_mean(sorted(others), label)
     return ""
+
+
+def near_prefixes(labels: c.Iterable[str], prefix: str) -> str:
+    """A question that names how labels begin that nearly begin so; numbers do not count. Empty when there are none."""
+    begun = {label[: len(prefix)] for label in labels}
+    return did_you_mean(sorted(each for each in begun if _lettered(each) != _lettered(prefix)), prefix)
 
 
 def _lettered(label: str) -> str:

@@ -163,8 +163,10 @@ def choose(client: Client, select: Selection, exclude: Selection | None = None, 
         return Choice([])
     exclude = exclude or Selection()
     found = _read(client, select)
-    if missing != "ignore" and (absent := [*_absent(client, select, exclude, found)]):
-        _tell(client, absent, missing, found)
+    if missing != "ignore":
+        if absent := [*_absent(client, select, exclude, found)]:
+            _tell(client, absent, missing, found)
+        _warn_of_prefixes(client, select, exclude, found)
     fitting = [each for each in found.instances if select.matches(each) and not exclude.matches_any(each)]
     chosen = [each for each in fitting if not each.is_unloaded]
     return Choice(chosen, len(fitting) - len(chosen))
@@ -307,14 +309,23 @@ def _sentence(absent: _Absent, known: c.Iterable[str]) -> str:
     shown = absent.value if isinstance(absent.value, int) else repr(absent.value)
     where = f", as {absent.path}{absent.criterion} says" if absent.path else ""
     told = f"{SENTENCES[absent.criterion].format(shown)}{where} (by a complete listing)."
-    near = _near(absent.value, known) if isinstance(absent.value, str) else []
-    return f"{told} Did you mean {' or '.join(repr(each) for each in near)}?" if near else told
+    if not isinstance(absent.value, str):
+        return told
+    from .._core.near import did_you_mean
+
+    return told + did_you_mean(sorted(known), absent.value)
 
 
-def _near(value: str, known: c.Iterable[str]) -> list[str]:
-    import difflib  # rarely needed
+def _warn_of_prefixes(client: Client, select: Selection, exclude: Selection, found: _Read) -> None:
+    """Warn of a prefix that nothing begins with and that comes near one that is there, by what has been read."""
+    prefixes = {"label_prefix": select.label_prefix, "exclude.label_prefix": exclude.label_prefix}
+    labels = {*(found.labels or ()), *(each.label for each in found.instances if not each.is_unloaded)}
+    for path, prefix in prefixes.items():
+        if prefix and not any(label.startswith(prefix) for label in labels):
+            from .misses import near_prefixes
 
-    return difflib.get_close_matches(value, sorted(filter(None, known)), n=3)
+            if near := near_prefixes(labels, prefix):
+                client.warn(f"{path}: no instance that was read has a label that begins with {prefix!r}.{near}")
 
 
 def _known(client: Client, found: _Read) -> dict[str, set[str]]:

@@ -417,6 +417,44 @@ def test_a_prefix_names_nothing(api: Api) -> None:
     assert choose(make_client(), Selection(label_prefix="dev-")).instances == []
 
 
+TRAINING = [instance_row(1, label="train-1"), instance_row(2, label="train-2"), instance_row(3, label="dev")]
+
+
+@pytest.mark.parametrize("missing", ["fail", "warn", "ignore"])
+@pytest.mark.parametrize(
+    ("select", "exclude", "says"),
+    [
+        ("Train-", "", "label_prefix: no instance that was read has a label that begins with 'Train-'. Did you mean"),
+        (
+            "train-",
+            "trian-",
+            "exclude.label_prefix: no instance that was read has a label that begins with 'trian-'. Did",
+        ),
+        ("train-", "train-9", ""),
+        ("train-7", "", ""),
+        ("prod-", "", ""),
+        ("de", "", ""),
+    ],
+)
+def test_a_prefix_that_comes_near_one_that_is_there_is_warned_of(
+    api: Api, select: str, exclude: str, says: str, missing: str
+) -> None:
+    api.expect_listing(*TRAINING)
+    warnings: list[str] = []
+    client = make_client(warnings.append)
+    choose(client, Selection(label_prefix=select), Selection(label_prefix=exclude), missing=missing)
+    assert [each[: len(says)] for each in warnings] == ([says] if says and missing != "ignore" else [])
+
+
+def test_the_counts_tell_which_prefix_comes_near(api: Api) -> None:
+    expect_first(api)
+    warnings: list[str] = []
+    assert choose(make_client(warnings.append), Selection(label_prefix="Dev-")).instances == []
+    assert warnings == [
+        "label_prefix: no instance that was read has a label that begins with 'Dev-'. Did you mean 'dev-'?"
+    ]
+
+
 def test_what_is_excluded_must_exist_in_the_account(api: Api) -> None:
     api.expect_listing(instance_row(1), label=["train-01"])
     api.expect_listing(label=["train-O2"])
