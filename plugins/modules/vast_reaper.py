@@ -146,12 +146,13 @@ options:
     description:
       - What to do when O(select) or O(exclude) name something that the account does not have, as in
         M(vastai.cloud.vast_fleet).
+      - By default the task warns of what O(select) names, and fails for what O(exclude) names. A mistyped label there
+        would otherwise leave the instance that it means to the rules.
     type: str
     choices:
       - fail
       - warn
       - ignore
-    default: warn
   rules:
     description:
       - The rules, in order. All conditions of a rule must hold, and a rule needs at least one.
@@ -253,6 +254,8 @@ options:
   protect:
     description:
       - What is never stopped or destroyed, whatever rule or deadline says so.
+      - It may name what does not exist. Unless O(missing=ignore), a warning tells when a label is nearly that of
+        something that is to be stopped or destroyed.
     type: dict
     suboptions:
       label:
@@ -601,7 +604,7 @@ OPTIONS: Spec = {
         "options": {"all": {"type": "bool", "default": False}, **SELECTION_OPTIONS},
     },
     "exclude": {"type": "dict", "options": SELECTION_OPTIONS},
-    "missing": {"type": "str", "choices": list(MISSING), "default": "warn"},
+    "missing": {"type": "str", "choices": list(MISSING)},
     "rules": {"type": "list", "elements": "dict", "options": RULE, "default": []},
     "use_deadlines": {"type": "bool", "default": False},
     "protect": {
@@ -750,7 +753,11 @@ def checked(options: t.Mapping[str, t.Any]) -> Task:
 def gather(module: VastModule, task: Task) -> Found:
     """What is chosen, from complete listings, recorded in the history."""
     client = module.client
-    things: list[Thing] = [*choose(client, task.select, task.exclude, missing=module.params["missing"]).instances]
+    missing = module.params["missing"]
+    chosen = choose(
+        client, task.select, task.exclude, missing=missing or "warn", excluded=None if missing else "fail"
+    ).instances
+    things: list[Thing] = [*chosen]
     if any(rule.of_volumes for rule in task.rules):
         things += [each for each in volume_rows.read(client) if is_chosen(each, task)]
     costs: t.Mapping[str, float | None] = {}
@@ -857,7 +864,19 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
                 victims.remove(each)
                 skipped.append((each.thing, f"{each.verdict.rule}: it is a worker of endpoint {endpoint}"))
     check_limits(module.params, [each for each in victims if each.acts], unprotected)
+    if module.params["missing"] != "ignore":
+        warn_of_mistyped(module, task, found, [each.thing.label for each in victims if each.acts])
     return victims, skipped, owned
+
+
+def warn_of_mistyped(module: VastModule, task: Task, found: Found, doomed: list[str]) -> None:
+    """Warn of a protected label that nothing carries, and that is nearly one of those that are to go."""
+    for label in sorted(task.labels - {each.label for each in found.things}) if doomed else ():
+        # Rarely needed.
+        from ansible_collections.vastai.cloud.plugins.module_utils._instances.misses import near_to
+
+        if near := near_to(doomed, label):
+            module.warn(f"protect.label: nothing that was chosen carries the label {label!r}.{near}")
 
 
 def verdict_of(task: Task, found: Found, thing: Thing) -> Verdict:

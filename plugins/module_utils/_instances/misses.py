@@ -32,8 +32,12 @@ def near_labels(client: Client, label: str, *, numbered: bool = True) -> str:
 
 def near_prefixes(labels: c.Iterable[str], prefix: str) -> str:
     """A question that names how labels begin that nearly begin so; numbers do not count. Empty when there are none."""
-    begun = {label[: len(prefix)] for label in labels}
-    return did_you_mean(sorted(each for each in begun if _lettered(each) != _lettered(prefix)), prefix)
+    return near_to((label[: len(prefix)] for label in labels), prefix)
+
+
+def near_to(labels: c.Iterable[str], label: str) -> str:
+    """A question that names those of the labels that are nearly this one; numbers do not count. Empty without any."""
+    return did_you_mean(sorted({each for each in labels if _lettered(each) != _lettered(label)}), label)
 
 
 def _lettered(label: str) -> str:

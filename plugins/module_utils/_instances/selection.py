@@ -154,10 +154,18 @@ class _Read(t.NamedTuple):
     """All labels of what was asked for, if they are known beyond the rows that were read."""
 
 
-def choose(client: Client, select: Selection, exclude: Selection | None = None, *, missing: str = "fail") -> Choice:
+def choose(
+    client: Client,
+    select: Selection,
+    exclude: Selection | None = None,
+    *,
+    missing: str = "fail",
+    excluded: str | None = None,
+) -> Choice:
     """The instances that fit all of `select` and nothing of `exclude`, by complete listings.
 
-    What either of them names and the account does not have raises NotFound, or is told in a warning (`missing`).
+    What either of them names and the account does not have raises NotFound, or is told in a warning: `missing`, and
+    `excluded` once `exclude` names such a thing, where that is not the same.
     """
     if select.fits_nothing:
         return Choice([])
@@ -165,7 +173,7 @@ def choose(client: Client, select: Selection, exclude: Selection | None = None, 
     found = _read(client, select)
     if missing != "ignore":
         if absent := [*_absent(client, select, exclude, found)]:
-            _tell(client, absent, missing, found)
+            _tell(client, absent, excluded if excluded and any(each.path for each in absent) else missing, found)
         _warn_of_prefixes(client, select, exclude, found)
     fitting = [each for each in found.instances if select.matches(each) and not exclude.matches_any(each)]
     chosen = [each for each in fitting if not each.is_unloaded]

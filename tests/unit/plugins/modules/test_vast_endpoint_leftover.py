@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ..harness import Api, FakeClock, endpoint_row, fail_as, succeed
+from ..harness import Api, FakeClock, endpoint_row, fail_as, interrupt_after, succeed
 from .test_vast_endpoint import (
     GROUP,
     NAME,
@@ -24,7 +24,7 @@ from .test_vast_endpoint import (
     memory,
     worker,
 )
-from .test_vast_endpoint_present import LOST, interrupt_after
+from .test_vast_endpoint_present import LOST
 
 failure = functools.partial(fail_as, "vast_endpoint", state="absent")
 remove = functools.partial(succeed, "vast_endpoint", state="absent")

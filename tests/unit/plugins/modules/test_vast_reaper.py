@@ -478,6 +478,34 @@ def test_what_is_protected_is_spared_from_rules_and_deadlines(api: Api, protect:
     assert reasons(look(api, old(1, label="ttl=1h"), **options)) == {1: "deadline: it is protected"}
 
 
+def test_an_exception_that_does_not_exist_is_a_failure(api: Api) -> None:
+    """A mistyped label would leave the instance that it means to the rules."""
+    chosen(api, old(1))
+    says = "No instance of this account carries the label 'train-0l', as exclude.label says", "Did you mean 'train-01'?"
+    fail_as("vast_reaper", "not_found", *says, **OLD, exclude={"label": ["train-0l"]})
+    result = look(api, old(1), acts=True, **OLD, exclude={"label": ["train-0l"]}, missing="warn")
+    assert (victims(result), len(result.warnings)) == ([(1, "too old", "destroy")], 1)
+
+
+def test_what_is_selected_and_does_not_exist_is_only_warned_of(api: Api) -> None:
+    api.expect_listing(label=["gone"])
+    api.expect_listing(old(1))
+    (warning,) = succeed("vast_reaper", **{**OLD, "select": {"label": ["gone"]}}).warnings
+    assert "carries the label 'gone'" in warning
+
+
+@pytest.mark.parametrize(("label", "is_told"), [("train-o1", True), ("train-02", False), ("web", False)])
+def test_a_label_that_is_nearly_a_protected_one_is_told(api: Api, label: str, is_told: bool) -> None:
+    result = look(api, old(1), acts=True, **OLD, protect={"label": [label, "other"]})
+    says = f"protect.label: nothing that was chosen carries the label {label!r}. Did you mean 'train-01'?"
+    assert (victims(result), result.warnings) == ([(1, "too old", "destroy")], [says] if is_told else [])
+
+
+def test_a_protected_label_that_is_carried_is_no_mistake(api: Api) -> None:
+    result = look(api, old(1), old(2, label="train-o1"), acts=True, **OLD, protect={"label": ["train-o1"]})
+    assert (reasons(result), result.warnings) == ({2: "too old: it is protected"}, [])
+
+
 def test_workers_are_spared(api: Api) -> None:
     chosen(api, old(1), old(2))
     api.expect("GET", "/api/v0/endptjobs/", {"success": True, "results": [{"id": 77}]})
