@@ -777,11 +777,10 @@ from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints
     read,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.leaks import Memory
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.proof import Case, prove
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.teardown import (
-    Case,
     destruction,
     plan_absent,
-    prove,
     settle_leaks,
     survey,
     tear_down,
@@ -869,7 +868,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
         "changed": plan.changed if module.check_mode else changed or left.changed,
         "endpoint": None if endpoint is None else endpoint.result(),
         "workergroups": [] if endpoint is None else results(rows, endpoint.id),
-        **gone([*(case for _group, case in situation.purged), *([left] if destroyed else ())]),
+        **gone([*(purge.case for _group, purge in situation.purged), *([left] if destroyed else ())]),
     }
 
 

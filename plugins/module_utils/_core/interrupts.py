@@ -72,3 +72,14 @@ def interruptible() -> c.Iterator[t.Callable[[], contextlib.AbstractContextManag
     finally:
         for number, handler in former.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+@contextlib.contextmanager
+def failing_at_signals() -> c.Iterator[None]:
+    """Have a signal that asks the task to end raise TaskInterrupted."""
+    with interruptible() as part:
+        try:
+            with part():
+                yield
+        except Interrupted as interrupted:
+            raise TaskInterrupted(f"Interrupted by {interrupted.name}.") from None
