@@ -112,6 +112,10 @@ OWN: Mapping[str, Sequence[str]] = {
             f"{TESTS}/modules/test_vast_endpoint_present.py",
         ),
     ),
+    "_serverless/monitoring.py": (
+        f"{TESTS}/modules/test_vast_endpoint_info.py",
+        f"{TESTS}/modules/test_vast_endpoint_present.py",
+    ),
     "_serverless/workergroups.py": (
         f"{TESTS}/module_utils/_serverless/test_workergroups.py",
         f"{TESTS}/modules/test_vast_endpoint_info.py",
