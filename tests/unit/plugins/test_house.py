@@ -159,6 +159,9 @@ def test_what_a_task_without_changes_imports_is_bounded(
 
 RENTING_ONLY = (
     "rent.py",
+    "attempt.py",
+    "duplicates.py",
+    "quote.py",
     "mounts.py",
     "offers.py",
     "memory.py",
