@@ -24,12 +24,13 @@ ENDED = frozenset(("stopped", "destroying", "inactive"))
 
 
 def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
-    """Let no new worker start, and wait for running ones to end; `drained` is what was changed, to be set back.
+    """Let no new worker start, and wait for running ones to end.
 
-    Raises the error of the change when the API refuses both ways.
+    `drained` is what was changed for that, or may have been, also where this raises: it is to be set back when the
+    endpoint stays. Raises the error of the change when the API refuses both ways.
     """
     group = t.cast("Endpoint", case.found)
-    case.drained = _close(client, group, waits, deadline)
+    _close(client, case, group, waits, deadline)
     limit = deadline.bounded(case.drain)
     for _elapsed in rounds(client.clock, first=waits.interval, interval=waits.interval, timeout=limit):
         told = of_endpoint(client, group, limit)
@@ -41,32 +42,35 @@ def drain(client: Client, case: Case, waits: Waits, deadline: Deadline) -> None:
             break
 
 
-def _close(client: Client, group: Endpoint, waits: Waits, deadline: Deadline) -> Change | None:
+def _close(client: Client, case: Case, group: Endpoint, waits: Waits, deadline: Deadline) -> None:
+    """Let no new worker start, in one of two ways, of which the API may refuse the first."""
     error: VastError | None = None
     for field, value in (("max_workers", 0), ("endpoint_state", "suspended")):
         before = group.row.get(field)
         if before == value:
-            return None
+            return
         change = Change(field, before, value, f"set {field} of {group.display_name} to {value}")
-        error = _edit(client, group, change, waits, deadline)
+        item = _edited(client, group, change, waits, deadline)
+        case.drained = change if item.changed else None
+        error = item.error
         if error is None:
-            return change
+            return
         if not isinstance(error, Invalid):
             break
     raise t.cast("VastError", error)
 
 
-def _edit(client: Client, group: Endpoint, change: Change, waits: Waits, deadline: Deadline) -> VastError | None:
+def _edited(client: Client, group: Endpoint, change: Change, waits: Waits, deadline: Deadline) -> Item[Endpoint]:
     item = Item(Ref(group.id), group, Plan(group.display_name, (change,)))
     converge(client, Endpoints(), [item], waits, deadline)
-    return item.error
+    return item
 
 
-def set_back(client: Client, group: Endpoint, change: Change, waits: Waits) -> str:
-    """Undo a drain of an endpoint that stays; a sentence that says whether that was done."""
+def set_back(client: Client, group: Endpoint, change: Change, waits: Waits) -> tuple[str, bool]:
+    """Undo a drain of an endpoint that stays; a sentence that says whether that was done, and whether it was."""
     drained = Endpoint(group.id, {**group.row, change.field: change.after})
     back = Change(change.field, change.after, change.before, f"set {change.field} back to {change.before}")
-    error = _edit(client, drained, back, waits, Deadline(client.clock, BEYOND))
+    error = _edited(client, drained, back, waits, Deadline(client.clock, BEYOND)).error
     if error is None:
-        return f" {change.field} was set back to {change.before}."
-    return f" {change.field} is {change.after} and could not be set back to {change.before}: {error.msg}"
+        return f" {change.field} was set back to {change.before}.", True
+    return f" {change.field} is {change.after} and could not be set back to {change.before}: {error.msg}", False

@@ -195,13 +195,14 @@ def _delete_endpoint(
 def _not_deleted(client: Client, case: Case, group: Endpoint, waits: Waits, error: VastError) -> VastError:
     """That the drain or the deletion failed, with what may bill; a drain of an endpoint that stays is set back."""
     told = {"endpoint": group.result(), **error.result}
-    if error.result.get("changed") or is_doubt(error) or says_absent(error):
+    if case.sent and (error.result.get("changed") or is_doubt(error) or says_absent(error)):
         told["workers"] = case.suspects.results()
     back = ""
     if case.drained and not told.get("changed"):
         from .drain import set_back
 
-        back = set_back(client, group, case.drained, waits)
+        back, is_undone = set_back(client, group, case.drained, waits)
+        told["changed"] = not is_undone
     return error.with_context(error.msg + _may_bill(case.suspects, told) + back, **told)
 
 
