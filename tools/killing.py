@@ -101,10 +101,19 @@ OWN: Mapping[str, Sequence[str]] = {
         f"{TESTS}/module_utils/_serverless/test_leaks.py",
         f"{TESTS}/modules/test_vast_endpoint.py",
     ),
-    "_serverless/teardown.py": (
-        f"{TESTS}/module_utils/_serverless/test_teardown.py",
-        f"{TESTS}/modules/test_vast_endpoint.py",
-        f"{TESTS}/modules/test_vast_endpoint_leftover.py",
+    **dict.fromkeys(
+        tuple(f"_serverless/{name}.py" for name in ("deletion", "drain", "proof", "suspects", "teardown")),
+        (
+            f"{TESTS}/module_utils/_serverless/test_deletion.py",
+            f"{TESTS}/module_utils/_serverless/test_suspects.py",
+            f"{TESTS}/module_utils/_serverless/test_teardown.py",
+            f"{TESTS}/modules/test_vast_endpoint.py",
+            f"{TESTS}/modules/test_vast_endpoint_leftover.py",
+            f"{TESTS}/modules/test_vast_endpoint_present.py",
+        ),
+    ),
+    "_serverless/monitoring.py": (
+        f"{TESTS}/modules/test_vast_endpoint_info.py",
         f"{TESTS}/modules/test_vast_endpoint_present.py",
     ),
     "_serverless/workergroups.py": (

@@ -767,7 +767,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Dea
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import Criteria
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import as_query, conditions
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Endpoint,
@@ -777,11 +777,10 @@ from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints
     read,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.leaks import Memory
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.proof import Case, prove
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.teardown import (
-    Case,
     destruction,
     plan_absent,
-    prove,
     settle_leaks,
     survey,
     tear_down,
@@ -869,7 +868,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
         "changed": plan.changed if module.check_mode else changed or left.changed,
         "endpoint": None if endpoint is None else endpoint.result(),
         "workergroups": [] if endpoint is None else results(rows, endpoint.id),
-        **gone([*(case for _group, case in situation.purged), *([left] if destroyed else ())]),
+        **gone([*(purge.case for _group, purge in situation.purged), *([left] if destroyed else ())]),
     }
 
 
@@ -911,14 +910,7 @@ def searched(groups: list[dict[str, t.Any]] | None) -> list[dict[str, t.Any]] | 
 
 def query(search: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
     """Criteria as conditions of the API: `{field: {op: value}}`."""
-    if search is None:
-        return None
-    criteria = Criteria.from_options({**search, "interruptible": False, "order": "price", "limit": 1}, 0)
-    asked: dict[str, t.Any] = {}
-    for each in criteria.conditions:
-        if each.option != "disk":
-            asked.setdefault(each.field, {})[each.op] = each.value
-    return asked
+    return None if search is None else as_query(conditions(search))
 
 
 def warn_of(module: VastModule, found: Endpoint | None, *, has_groups: bool) -> None:

@@ -324,7 +324,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import NotFound
 from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import amount, total
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
-from ansible_collections.vastai.cloud.plugins.module_utils._serverless import workergroups, workers
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless import monitoring, workergroups, workers
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Endpoint,
     missing_from,
@@ -377,7 +377,7 @@ def describe(module: VastModule, groups: list[Endpoint]) -> list[dict[str, t.Any
     rows = workergroups.read(module.client) if groups else []
     told = workers.read(module.client, groups)
     prices = costs(module, groups, told) if module.params["cost"] else {}
-    logs = workers.logs(module.client, groups, module.params["logs"])
+    logs = monitoring.logs(module.client, groups, module.params["logs"])
     return [
         {
             **group.result(),
@@ -409,7 +409,7 @@ def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Wo
         is_whole = each.rows is not None and not each.reason
         found[group.id] = total(amount(prices.get(worker)) for worker in each.ids) if is_whole else None
     if None in found.values():
-        spent = workers.spend(module.client)
+        spent = monitoring.spend(module.client)
         found = {number: spent.get(number) if cost is None else cost for number, cost in found.items()}
     return found
 

@@ -1070,12 +1070,10 @@ def warn_of_near(module: VastModule, target: Ref) -> None:
 
 def awaited(module: VastModule, target: Ref) -> Instance | None:
     """What another task may have rented under the label a moment ago, and no listing showed yet."""
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.memory import is_in_doubt
+    from ansible_collections.vastai.cloud.plugins.module_utils._instances.memory import await_doubtful, is_in_doubt
 
     if target.id is not None or not is_in_doubt(module.client, str(target.label)):
         return None
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.rent import await_doubtful
-
     return await_doubtful(module.client, str(target.label), module.deadline)
 
 

@@ -412,10 +412,10 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._account import templates
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, outcome
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import Criteria
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import as_query, conditions
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
 
-OF_A_SEARCH = {"interruptible": False, "order": "price", "prefer": None, "limit": 1}
+OF_A_SEARCH = ("interruptible", "order", "prefer", "limit")
 """Options of vast_offer_info that say how to search, not for what."""
 OPTIONS: Spec = {
     "name": {"type": "str", "required": True},
@@ -452,13 +452,7 @@ OPTIONS: Spec = {
 def filters(options: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
     """The criteria as the API has them. Raises Invalid for what nothing can meet."""
     given = options["extra_filters"]
-    if given is None:
-        return None
-    asked: dict[str, dict[str, t.Any]] = {}
-    for each in Criteria.from_options({**given, **OF_A_SEARCH}, options["disk"] or 1.0).conditions:
-        if each.option != "disk":
-            asked.setdefault(each.field, {})[each.op] = each.value
-    return asked
+    return None if given is None else as_query(conditions(given))
 
 
 def run(module: VastModule) -> dict[str, t.Any]:

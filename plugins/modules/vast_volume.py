@@ -277,7 +277,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._core.rows import is_id
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import conditions
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import as_query, conditions
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import IDS_IN_A_FILTER, read
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.named import named
@@ -345,10 +345,8 @@ def where(options: t.Mapping[str, t.Any] | None) -> volumes.Where | None:
     """What `offer` asks for. Raises Invalid for what cannot be."""
     if options is None:
         return None
-    asked: dict[str, dict[str, t.Any]] = {"external": {"eq": False}}
     found = conditions(options, FIELDS)
-    for each in found:
-        asked.setdefault(each.field, {})[each.op] = each.value
+    asked = {"external": {"eq": False}, **as_query(found)}
 
     def misses(row: t.Mapping[str, t.Any]) -> list[str]:
         return [each.option for each in found if not each.fits(row, 0.0)]

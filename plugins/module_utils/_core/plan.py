@@ -38,8 +38,7 @@ class Change(t.NamedTuple):
     @property
     def shown_after(self) -> t.Any:
         """The value that is wanted, as a diff may show it."""
-        both = self.secret and self.before is not None and self.after is not None
-        return NEW_MASK if both else self.shown(self.after)
+        return NEW_MASK if self.secret and None not in (self.before, self.after) else self.shown(self.after)
 
 
 class Plan(t.NamedTuple):

@@ -16,6 +16,8 @@ from .instance import Instance
 
 MAX_ONSTART = 4048
 """The API's limit on the start script, in characters (F3.5)."""
+DISK_MARGIN = 0.99
+"""A disk may be told as a little less than what was asked for."""
 LEAST_SECRET = 4
 """A shorter secret would be masked wherever these few characters stand, in anything a task says."""
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"

@@ -9,11 +9,8 @@ import collections.abc as c
 import typing as t
 
 from .._api.errors import Invalid
-from .._core.amounts import number
-from .options import ORDERS
+from .._core.amounts import HOURS_A_MONTH, number
 
-HOURS_PER_MONTH = 720.0
-"""Vast.ai's month, in hours (F3.3)."""
 MOST_ROWS = 64
 """The API gives no more offers than that to one search, whatever the limit (F5)."""
 OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "in", "notin")
@@ -158,21 +155,6 @@ class Criteria(t.NamedTuple):
         added = (Criterion(option, "machine_id", "notin", ids),) if ids else ()
         return self._replace(conditions=(*self.without(option).conditions, *added))
 
-    def body(self, limit: int) -> dict[str, t.Any]:
-        """What is sent: only what can be rented now, priced with this disk."""
-        asked: dict[str, dict[str, t.Any]] = {"rentable": {"eq": True}, "rented": {"eq": False}}
-        if not any(each.field == "external" for each in self.conditions):
-            asked["external"] = {"eq": False}
-        for each in self.conditions:
-            asked.setdefault(each.field, {})[each.op] = each.value
-        return {
-            **asked,
-            "type": "bid" if self.interruptible else "on-demand",
-            "order": [list(ORDERS[self.order])],
-            "limit": limit,
-            "allocated_storage": self.disk,
-        }
-
     def misses(self, row: t.Mapping[str, t.Any]) -> list[str]:
         """The options whose conditions a row does not meet."""
         return list(dict.fromkeys(each.option for each in self.conditions if not each.fits(row, self.disk)))
@@ -193,6 +175,14 @@ def conditions(options: t.Mapping[str, t.Any], fields: c.Collection[str] = FIELD
     """What options ask for; `fields`: what `query` may name. Raises Invalid for what cannot be."""
     found = [*_conditions(options)]
     return (*found, *_query(options.get("query") or {}, {each.field for each in found}, fields))
+
+
+def as_query(found: c.Iterable[Criterion]) -> dict[str, dict[str, t.Any]]:
+    """Conditions in the form of the API: `{field: {op: value}}`."""
+    asked: dict[str, dict[str, t.Any]] = {}
+    for each in found:
+        asked.setdefault(each.field, {})[each.op] = each.value
+    return asked
 
 
 def factor_of(option: str) -> float:
@@ -219,7 +209,7 @@ def price(row: t.Mapping[str, t.Any], disk: float) -> dict[str, float | None]:
     counts.
     """
     base, month, total = (number(row.get(field)) for field in ("dph_base", "storage_cost", "dph_total"))
-    storage = None if month is None else month * disk / HOURS_PER_MONTH
+    storage = None if month is None else month * disk / HOURS_A_MONTH
     counted = None if base is None or storage is None else base + storage
     per_hour = counted if total is None else total if counted is None else max(counted, total)
     traffic = max(

@@ -20,7 +20,7 @@ from .._core.amounts import number
 from .._core.arguments import check_number
 from .._core.plan import Change, Plan
 from .._core.resource import Item, outcome
-from .contents import LEAST_SECRET, Contents
+from .contents import DISK_MARGIN, LEAST_SECRET, Contents
 from .find import Ref, carriers, find, one_of
 from .instance import Instance
 from .switch import switch, to_switch
@@ -82,7 +82,7 @@ class Lease:
             return self.converge(client, found, deadline, planned=planned)
         wish = self.resolved(client, deadline, planned=planned)
         if planned:
-            return self.foreseen(client, wish, deadline, since)
+            return self.foreseen(client, wish)
         return self.rent(client, wish, deadline, since, Plan(f"the instance {wish.label}"))
 
     def resolved(self, client: Client, deadline: Deadline, *, planned: bool) -> Wish:
@@ -109,7 +109,7 @@ class Lease:
     def oldest(self, client: Client, found: list[Instance], *, planned: bool) -> Instance:
         """The oldest of several; the younger ones are destroyed."""
         from .destroy import plan_destroy
-        from .rent import destroy_all, oldest_of
+        from .duplicates import destroy_all, oldest_of
 
         oldest = oldest_of(found)
         if oldest is None:
@@ -127,17 +127,17 @@ class Lease:
         self.before = [{**Plan(oldest.display_name, tuple(changes)).result(), "instance": oldest.result()}]
         return oldest
 
-    def foreseen(self, client: Client, wish: Wish, deadline: Deadline, since: float) -> dict[str, t.Any]:
+    def foreseen(self, client: Client, wish: Wish) -> dict[str, t.Any]:
         """What check mode says: which offer would be rented, and at what price. Only reads."""
-        from .memory import is_in_doubt
-        from .rent import SETTLE_WITHIN, Rental
+        from .memory import SETTLE_WITHIN, is_in_doubt
+        from .quote import quote
 
         if is_in_doubt(client, wish.label):
             client.warn(
                 f"Another task is renting, or may have rented, an instance as {wish.label!r}. A run looks for it for "
                 f"up to {SETTLE_WITHIN:g} s before it rents."
             )
-        offer = Rental(client, wish, self.waits, deadline, since).quote()
+        offer = quote(client, wish)
         plan = Plan(f"the instance {wish.label}", (_renting(offer.result(), wish.price_of(offer), wish),))
         return {**plan.result(), "instance": None, "drift": [], "attempts": []}
 
@@ -232,7 +232,7 @@ class Lease:
         """The options in which the instance differs."""
         drift = self.contents.drift(found)
         disk, wanted = number(found.row.get("disk_space")), self.options["disk"]
-        if wanted is not None and disk is not None and disk < wanted * 0.99:
+        if wanted is not None and disk is not None and disk < wanted * DISK_MARGIN:
             drift.append("disk")
         return drift
 

@@ -13,10 +13,17 @@ import time
 import typing as t
 
 from .._api.client import Client
-from .._api.clock import Deadline
+from .._api.clock import Deadline, rounds
+from .._api.errors import VastError
 from .._api.private_files import Content, PrivateFile, shared_directory
 from .._core.lock import exclusive, file_name
+from .find import carriers, one_of
+from .instance import Instance
 
+FIRST_LOOK = 1.06
+"""As for every write: the listing's own minimum interval (F2.4), and just over its margin."""
+SETTLE_WITHIN = 60.0
+"""For how many seconds listings are read for what was rented, or may have been."""
 DOUBT_LASTS = 600.0
 """For how many seconds a create of which nothing was heard may still show up."""
 
@@ -99,3 +106,45 @@ def remembering(client: Client, kind: str, label: str, what: str, deadline: Dead
         if held.content is None:
             client.warn("A create whose reply is lost cannot be remembered either.")
         yield Memory(client, held.content, label, waited=held.waited)
+
+
+def late(client: Client, look: c.Callable[[], list[Instance]], machine: int | None = None) -> list[Instance]:
+    """What listings show, as soon as there is one, on the machine if one is named; for a minute.
+
+    Raises what kept the last listing from being read.
+    """
+    found: list[Instance] = []
+    blind: VastError | None = None
+    limit = Deadline(client.clock, SETTLE_WITHIN)
+    for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=4 * FIRST_LOOK, timeout=limit):
+        try:
+            found, blind = look(), None
+        except VastError as error:
+            blind = error
+            continue
+        if any(machine is None or each.row.get("machine_id") == machine for each in found):
+            return found
+    if blind is not None:
+        raise blind
+    return found
+
+
+def await_doubtful(client: Client, label: str, deadline: Deadline) -> Instance | None:
+    """What another task has rented, or may have, under a label that no listing shows yet; for a minute.
+
+    Raises Ambiguous, and what kept the last listing from being read.
+    """
+    with remembering(client, "rent", label, f"renting {label!r}", deadline) as memory:
+        last = memory.last
+        if last is None or not (last.is_doubtful or memory.waited):
+            return None
+        if last.is_doubtful:
+            client.warn(
+                f"An earlier task sent a create for offer {last.offer_id} as {label!r} and never learned what became "
+                f"of it. Looking for up to {SETTLE_WITHIN:g} s."
+            )
+            found = one_of(late(client, lambda: carriers(client, label)), label)
+            if found is None:
+                client.warn(f"No listing of {SETTLE_WITHIN:g} s showed it. Look once more in some minutes.")
+            return found
+        return one_of(carriers(client, label), label)

@@ -11,7 +11,7 @@ from .._api.client import Client, Route
 from .._api.errors import Exchange, ProtocolError, VastError
 from .._api.replies import is_whole
 from .._core.amounts import number
-from .criteria import MOST_ROWS, Criteria, Criterion, factor_of, price, value_of
+from .criteria import MOST_ROWS, Criteria, Criterion, as_query, factor_of, price, value_of
 from .options import ORDERS
 
 SEARCH = Route("POST", "/api/v0/bundles/", 1.0, reads=True)
@@ -137,9 +137,23 @@ def _search(client: Client, criteria: Criteria, limit: int) -> Found:
     return Found(offers[:limit], len(rows) - len(offers), more)
 
 
+def search_body(criteria: Criteria, limit: int) -> dict[str, t.Any]:
+    """What is sent: only what can be rented now, priced with this disk."""
+    own = [Criterion("", "rentable", "eq", True), Criterion("", "rented", "eq", False)]
+    if not any(each.field == "external" for each in criteria.conditions):
+        own.append(Criterion("", "external", "eq", False))
+    return {
+        **as_query([*own, *criteria.conditions]),
+        "type": "bid" if criteria.interruptible else "on-demand",
+        "order": [list(ORDERS[criteria.order])],
+        "limit": limit,
+        "allocated_storage": criteria.disk,
+    }
+
+
 def _rows(client: Client, criteria: Criteria, limit: int) -> tuple[list[Offer], bool]:
     """What comes back and can be rented, and whether there may be more: as many rows came as were asked for."""
-    rows = client.call(SEARCH, body=criteria.body(limit)).get("offers")
+    rows = client.call(SEARCH, body=search_body(criteria, limit)).get("offers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ProtocolError(
             "The search for offers cannot be relied on: the reply has no list of offers. It was ignored; run the task "

@@ -25,17 +25,17 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
-from .._api.replies import says_no
-from .._core.amounts import number
-from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
-from .budget import allowance
+from .._api.replies import is_whole, says_no
+from .._core.interrupts import TaskInterrupted, failing_at_signals
+from .attempt import Attempt, differences
 from .cost import price
-from .criteria import Criteria, gpu
 from .destroy import destroy_one
+from .duplicates import BEYOND, destroy_all, oldest_of
 from .find import carriers, one_of
 from .instance import Instance, read
-from .memory import Memory, remembering
-from .offers import Offer, explained, find_offer, relax, search
+from .memory import FIRST_LOOK, SETTLE_WITHIN, Memory, late, remembering
+from .offers import Offer
+from .quote import affordable
 from .switch import switch, to_switch
 from .watch import Watch
 from .wish import Wish
@@ -43,18 +43,9 @@ from .wish import Wish
 CREATE = Route("PUT", "/api/v0/asks/{id}/", 4.5)
 MOST_OFFERS = 5
 """So many offers of one search are tried when one after the other is gone."""
-SETTLE_WITHIN = 60.0
-"""For how many seconds listings are read for what was rented, or may have been."""
-BEYOND = 120.0
-"""Seconds beyond `wait_timeout` in which a box that cannot be used is destroyed."""
-FIRST_LOOK = 1.06
-"""As for every write: the listing's own minimum interval (F2.4), and just over its margin."""
 LOOK_EVERY = 2 * FIRST_LOOK
 ABSENT_LOOKS = 3
 """So many listings in a row must lack a box that they have shown before it counts as gone."""
-DISK_MARGIN = 0.99
-"""A disk may be told as a little less than what was asked for."""
-CENT = 1e-6
 LOG_LINES = 20
 """So much of the log of a box that cannot come up is kept."""
 
@@ -70,55 +61,6 @@ class Rented(t.NamedTuple):
     def changed(self) -> bool:
         """Whether something was rented on the way."""
         return any(each["instance_id"] is not None for each in self.attempts)
-
-
-class Attempt:
-    """One offer on its way to a box that can be used; an entry of `attempts`."""
-
-    def __init__(self, offer: Offer, price: float | None, now: float) -> None:
-        self.offer = offer
-        self.price = price
-        self.began = now
-        self.ended: float | None = None
-        self.id: int | None = None
-        self.seen: Instance | None = None
-        self.outcome = "unknown"
-        self.reason: str | None = None
-        self.log: str | None = None
-        self.labelled = False
-        self.nameless: VastError | None = None
-        self.absent = 0
-        self.rivals: list[Instance] = []
-        self.rivals_since = 0.0
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether an instance of it may exist."""
-        return self.id is not None and self.ended is None
-
-    @property
-    def name(self) -> str:
-        """How messages call it."""
-        return self.seen.display_name if self.seen else f"instance {self.id}"
-
-    def end(self, outcome: str, reason: str | None, now: float) -> None:
-        """Note what became of it."""
-        self.outcome, self.reason, self.ended = outcome, reason, now
-
-    def result(self, now: float) -> dict[str, t.Any]:
-        """The documented shape of an attempt."""
-        seconds = (now if self.ended is None else self.ended) - self.began
-        cost = None if self.price is None else round(self.price * seconds / 3600, 6)
-        return {
-            "offer_id": self.offer.id,
-            "machine_id": self.offer.machine_id,
-            "instance_id": self.id,
-            "outcome": self.outcome,
-            "reason": self.reason,
-            "log": self.log,
-            "seconds": round(seconds, 1),
-            "cost": cost if self.id is not None else 0.0,
-        }
 
 
 class _Dud(Exception):
@@ -155,30 +97,20 @@ class Rental:
         self.spending: Memory | None = None
         self.memory: Memory
 
-    def quote(self) -> Offer:
-        """The offer that would be rented; only reads. Raises what forbids it."""
-        try:
-            return self.choose()[0]
-        except VastError as error:
-            raise error.with_context(self.labelled(error.msg)) from error
-
     def run(self) -> Rented:
         """Rent, or find what an earlier or another task has rented. A failure says what is alive and bills."""
-        with interruptible() as part:
-            try:
-                with part():
-                    return self.walk()
-            except Interrupted as signal:
-                raise self.told(TaskInterrupted(f"Interrupted by {signal.name}.")) from None
-            except VastError as error:
-                raise self.told(error) from error
-            except Exception as error:
-                # Whatever it is, what may bill has to be named.
-                if not (self.pending or any(each.is_alive for each in self.attempts)):
-                    raise
-                reason = self.client.redactor.text(f"{type(error).__name__}: {error}")
-                failure = UnknownOutcome(f"The task stopped at an unexpected error, {reason}.")
-                raise self.told(failure) from error
+        try:
+            with failing_at_signals():
+                return self.walk()
+        except VastError as error:
+            raise self.told(error) from error
+        except Exception as error:
+            # Whatever it is, what may bill has to be named.
+            if not (self.pending or any(each.is_alive for each in self.attempts)):
+                raise
+            reason = self.client.redactor.text(f"{type(error).__name__}: {error}")
+            failure = UnknownOutcome(f"The task stopped at an unexpected error, {reason}.")
+            raise self.told(failure) from error
 
     def walk(self) -> Rented:
         """One label after the other, one attempt after the other."""
@@ -195,7 +127,7 @@ class Rental:
     def try_offers(self) -> Rented:
         """Up to `attempts` boxes, each on another machine; a dud is destroyed before the next one is rented."""
         failure: VastError | None = None
-        for number_of in range(1, self.wish.attempts + 1):
+        for turn in range(1, self.wish.attempts + 1):
             if failure is not None and self.deadline.expired:
                 raise WaitTimeout(f"{failure.msg} wait_timeout left no time for another attempt.", failure.exchange)
             attempt = self.acquire(failure)
@@ -203,7 +135,7 @@ class Rental:
                 self.prepare(attempt)
                 self.prove(attempt)
             except _Dud as dud:
-                failure = self.bury(attempt, dud, number_of)
+                failure = self.bury(attempt, dud, turn)
                 continue
             attempt.outcome = "rented"
             return Rented(t.cast("Instance", attempt.seen), attempt.offer, self.results())
@@ -254,69 +186,11 @@ class Rental:
                 self.spending = None
 
     def choose(self) -> list[Offer]:
-        """The offers that may be rented, best first: criteria, price and budget are held again. Only reads."""
+        """The offers that may be rented, best first, as `quote.affordable` has them."""
         last = self.spending.last if self.spending else None
         pending = last if last and last.is_doubtful and last.name != self.wish.label else None
-        left = self.left = allowance(self.client, self.wish.budget, pending)
-        offers = self.one_offer() if self.wish.offer_id is not None else self.search()
-        affordable = [offer for offer in offers if self.price_fits(offer, left)]
-        if affordable:
-            return affordable
-        cheapest = min((cost for offer in offers if (cost := self.wish.price_of(offer)) is not None), default=None)
-        shown = "a price that is not known" if cheapest is None else f"{cheapest:g} US dollars an hour"
-        if left is not None and cheapest is not None and cheapest <= self.wish.max_price:
-            raise BudgetExceeded(
-                f"The cheapest offer costs {shown} with a disk of {self.wish.disk:g} GB, and budget.max_per_hour "
-                f"leaves {left:g}. Nothing was rented. Stop or destroy something, or raise the budget."
-            )
-        raise BudgetExceeded(
-            f"The cheapest offer costs {shown} with a disk of {self.wish.disk:g} GB"
-            + (f" and a bid of {self.wish.bid:g}" if self.wish.bid is not None else "")
-            + f"; offer.max_price is {self.wish.max_price:g}. Nothing was rented."
-        )
-
-    def price_fits(self, offer: Offer, left: float | None) -> bool:
-        """Whether price cap and budget allow it; a price that is not known is allowed by neither."""
-        cost = self.wish.price_of(offer)
-        return cost is not None and cost <= self.wish.max_price + CENT and (left is None or cost <= left + CENT)
-
-    def criteria(self) -> Criteria:
-        """What is asked for, without the machines that have failed."""
-        failed = (each.offer.machine_id for each in self.attempts if each.id is not None)
-        return self.wish.criteria.excluding([machine for machine in failed if machine is not None])
-
-    def one_offer(self) -> list[Offer]:
-        """The offer that was named, as it is now."""
-        offer_id = t.cast("int", self.wish.offer_id)
-        offer = find_offer(self.client, offer_id, self.criteria().without("max_price"))
-        if offer is None:
-            raise Unavailable(f"Offer {offer_id} is gone, or does not meet the other criteria. Nothing was rented.")
-        return self.above_floor([offer])
-
-    def search(self) -> list[Offer]:
-        """What the market has. Raises Unavailable with what to relax."""
-        criteria = self.criteria()
-        found = search(self.client, criteria)
-        tried = {each.offer.id for each in self.attempts}
-        offers = [offer for offer in found.offers if offer.id not in tried]
-        if offers:
-            return self.above_floor(offers)
-        told = relax(self.client, criteria)
-        text = f"No offer meets all criteria, so nothing was rented. {explained(told)}"
-        if any(each["criterion"] == "max_price" and each["offers"] for each in told):
-            raise BudgetExceeded(text, relax=told)
-        raise Unavailable(text, relax=told)
-
-    def above_floor(self, offers: list[Offer]) -> list[Offer]:
-        """Those that would take the bid. Raises Invalid when none does."""
-        if self.wish.bid is None:
-            return offers
-        floors = [floor for offer in offers if (floor := floor_of(offer)) is not None]
-        taking = [offer for offer in offers if (floor := floor_of(offer)) is not None and floor <= self.wish.bid + CENT]
-        if taking:
-            return taking
-        least = f"the lowest bid taken is {min(floors):g}" if floors else "no offer tells its lowest bid"
-        raise Invalid(f"bid is {self.wish.bid:g} US dollars an hour, and {least}. Nothing was rented.")
+        offers, self.left = affordable(self.client, self.wish, self.attempts, pending)
+        return offers
 
     def create(self, offer: Offer) -> Attempt | None:
         """Rent one offer, once, and see it in a listing; None when it is gone, taken, or did not start."""
@@ -341,7 +215,7 @@ class Rental:
             self.settled(attempt, "refused", error.msg)
             raise error.with_context(f"{error.msg} Nothing was rented by this request.") from error
         contract = reply.get("new_contract")
-        if not isinstance(contract, int) or isinstance(contract, bool) or contract <= 0:
+        if not is_whole(contract) or contract <= 0:
             self.settle(attempt, UnknownOutcome(f"Vast.ai rented offer {offer.id} but did not name the instance."))
             return attempt
         attempt.id = contract
@@ -551,7 +425,7 @@ class Rental:
         destroy_all(self.client, attempt.rivals)
         self.destroyed |= {each.id for each in attempt.rivals}
 
-    def bury(self, attempt: Attempt, dud: _Dud, number_of: int) -> VastError:
+    def bury(self, attempt: Attempt, dud: _Dud, turn: int) -> VastError:
         """Destroy a box that cannot be used, and prove it. Raises when that fails, or when it is to be kept."""
         attempt.outcome, attempt.reason = dud.outcome, dud.reason
         label = attempt.seen.label if attempt.seen else ""
@@ -563,7 +437,7 @@ class Rental:
             attempt.outcome = "retained"
             raise dud.error(f"{dud.reason} It is kept for inspection, since retain_failed is set.")
         self.remove(attempt, dud.outcome, dud.reason)
-        self.client.warn(f"Attempt {number_of} of {self.wish.attempts}: {dud.reason} It was destroyed.")
+        self.client.warn(f"Attempt {turn} of {self.wish.attempts}: {dud.reason} It was destroyed.")
         return dud.error(f"{dud.reason} It was destroyed.")
 
     def daemon_log(self, attempt: Attempt) -> str | None:
@@ -615,11 +489,7 @@ class Rental:
             )
         elif any(each.id is not None for each in self.attempts):
             sentences.append("Nothing that this task rented exists any more.")
-        return error.with_context(self.labelled(" ".join(sentences)), **more)
-
-    def labelled(self, msg: str) -> str:
-        """A message that says which rental it is about."""
-        return msg if self.wish.label in msg else f"Renting {self.wish.label!r}: {msg}"
+        return error.with_context(self.wish.about(" ".join(sentences)), **more)
 
     def bills(self, attempt: Attempt) -> str:
         """That a box exists and bills, and what to do."""
@@ -637,104 +507,7 @@ class Rental:
         )
 
 
-def late(client: Client, read: c.Callable[[], list[Instance]], machine: int | None = None) -> list[Instance]:
-    """What listings show, as soon as there is one, on the machine if one is named; for a minute.
-
-    Raises what kept the last listing from being read.
-    """
-    found: list[Instance] = []
-    blind: VastError | None = None
-    limit = Deadline(client.clock, SETTLE_WITHIN)
-    for _elapsed in rounds(client.clock, first=FIRST_LOOK, interval=2 * LOOK_EVERY, timeout=limit):
-        try:
-            found, blind = read(), None
-        except VastError as error:
-            blind = error
-            continue
-        if any(machine is None or each.row.get("machine_id") == machine for each in found):
-            return found
-    if blind is not None:
-        raise blind
-    return found
-
-
-def await_doubtful(client: Client, label: str, deadline: Deadline) -> Instance | None:
-    """What another task has rented, or may have, under a label that no listing shows yet; for a minute.
-
-    Raises Ambiguous, and what kept the last listing from being read.
-    """
-    with remembering(client, "rent", label, f"renting {label!r}", deadline) as memory:
-        last = memory.last
-        if last is None or not (last.is_doubtful or memory.waited):
-            return None
-        if last.is_doubtful:
-            client.warn(
-                f"An earlier task sent a create for offer {last.offer_id} as {label!r} and never learned what became "
-                f"of it. Looking for up to {SETTLE_WITHIN:g} s."
-            )
-            found = one_of(late(client, lambda: carriers(client, label)), label)
-            if found is None:
-                client.warn(f"No listing of {SETTLE_WITHIN:g} s showed it. Look once more in some minutes.")
-            return found
-        return one_of(carriers(client, label), label)
-
-
 def _is_unclear(error: VastError) -> bool:
     """Whether a refusal has no error of the API's own, so that it may have rented something nevertheless."""
     exchange = error.exchange
     return isinstance(error, Invalid) and exchange is not None and (exchange.status_code, exchange.error) == (200, None)
-
-
-def differences(
-    seen: Instance, offer: Offer, wish: Wish, left: float | None = None, *, final: bool
-) -> c.Iterator[tuple[str, str]]:
-    """In what a box differs from what was asked; with `final` what it does not tell counts, too. Pure.
-
-    `left`: what the budget left for it, in US dollars an hour.
-    """
-    wanted = gpu(str(offer.row.get("gpu_name") or ""))
-    have = gpu(seen.text("gpu_name") or "")
-    if have != wanted and (have or final):
-        yield "gpu", f"the GPU is {have or 'not told'}, not {wanted}"
-    count, wants = number(seen.row.get("num_gpus")), number(offer.row.get("num_gpus"))
-    if count != wants and (count is not None or final):
-        yield "gpu", f"it has {_shown(count)} GPUs, not {_shown(wants)}"
-    disk = number(seen.row.get("disk_space"))
-    if (disk is None and final) or (disk is not None and disk < wish.disk * DISK_MARGIN):
-        yield "disk", f"its disk has {_shown(disk)} GB, not {wish.disk:g}"
-    paid = price(seen, "dph_total")
-    if (paid is None and final) or (paid is not None and paid > wish.max_price + CENT):
-        yield "price", f"it costs {_shown(paid)} US dollars an hour, and offer.max_price is {wish.max_price:g}"
-    elif left is not None and paid is not None and paid > left + CENT:
-        yield "price", f"it costs {paid:g} US dollars an hour, and budget.max_per_hour left {left:g}"
-
-
-def _shown(value: float | None) -> str:
-    return "an unknown number of" if value is None else f"{value:g}"
-
-
-def floor_of(offer: Offer) -> float | None:
-    """The lowest bid that an interruptible offer takes (F5)."""
-    floor = number(offer.row.get("min_bid"))
-    return number(offer.row.get("dph_base")) if floor is None else floor
-
-
-def oldest_of(instances: c.Iterable[Instance]) -> Instance | None:
-    """The one whose contract began first, then that of the lowest id; None when one does not tell its beginning."""
-    ages = [(number(each.row.get("start_date")), each.id, each) for each in instances]
-    if any(began is None for began, _id, _each in ages):
-        return None
-    return min(ages, key=lambda age: age[:2])[2]
-
-
-def destroy_all(client: Client, instances: c.Iterable[Instance]) -> None:
-    """Destroy what is too much, and prove it. Raises the leaves of VastError, which say what was destroyed before."""
-    destroyed: list[str] = []
-    for each in instances:
-        try:
-            destroy_one(client, each, Deadline(client.clock, BEYOND))
-        except VastError as error:
-            if not destroyed:
-                raise
-            raise error.with_context(f"Destroyed: {', '.join(destroyed)}. {error.msg}", changed=True) from error
-        destroyed.append(each.display_name)

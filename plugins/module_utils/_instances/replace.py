@@ -14,9 +14,10 @@ from .._api.errors import Unavailable, VastError
 from .._core.interrupts import failing_at_signals
 from .._core.resource import Item
 from .destroy import destroy_one, plan_destroy
+from .duplicates import BEYOND
 from .find import Ref, find
 from .instance import Instance
-from .rent import BEYOND, Rental
+from .quote import quote
 
 if t.TYPE_CHECKING:
     from .lease import Lease
@@ -30,7 +31,7 @@ def replace(lease: Lease, client: Client, item: Item[Instance], deadline: Deadli
     try:
         with failing_at_signals():
             wish = lease.resolved(client, deadline, planned=False)
-            Rental(client, wish, lease.waits, deadline, since).quote()
+            quote(client, wish)
     except VastError as reason:
         raise reason.with_context(
             f"{error.msg} {item.name} was kept, since nothing could be rented in its place: {reason.msg}",

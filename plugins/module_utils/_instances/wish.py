@@ -22,6 +22,10 @@ if t.TYPE_CHECKING:
     from .offers import Offer
 
 
+ROUNDING = 1e-6
+"""US dollars by which two sums of the same prices may differ."""
+
+
 class Wish(t.NamedTuple):
     """What is to be rented: `disk` in GB, prices in US dollars an hour, times in seconds; see the options."""
 
@@ -45,6 +49,10 @@ class Wish(t.NamedTuple):
         """The disk that is priced, filtered by and rented, in GB."""
         return self.criteria.disk
 
+    def about(self, msg: str) -> str:
+        """A message that says which rental it is about."""
+        return msg if self.label in msg else f"Renting {self.label!r}: {msg}"
+
     def price_of(self, offer: Offer) -> float | None:
         """What the instance will cost an hour with this disk; of an interruptible one the bid counts."""
         told = offer.price
@@ -56,7 +64,7 @@ class Wish(t.NamedTuple):
         """In what an instance that exists differs from the offer that was asked for, as far as its row tells."""
         wrong = []
         paid = price(found, "dph_total")
-        if paid is not None and paid > self.max_price + 1e-6:
+        if paid is not None and paid > self.max_price + ROUNDING:
             wrong.append(
                 f"it costs {paid:g} US dollars an hour when it runs, and offer.max_price is {self.max_price:g}"
             )

@@ -27,7 +27,7 @@ from .endpoints import Endpoint, find, known
 from .endpoints import read as read_endpoints
 from .leaks import Memory
 from .rollout import await_ready, roll
-from .teardown import Case, plan_purge, purge, survey_group
+from .teardown import Purge, plan_purge, purge, survey_group
 from .wanted import (
     Group,
     Pairs,
@@ -65,7 +65,7 @@ class Situation(t.NamedTuple):
     found: Endpoint | None
     listing: workergroups.Listing
     pairs: Pairs
-    purged: list[tuple[Group, Case]]
+    purged: list[tuple[Group, Purge]]
 
     @property
     def creates(self) -> bool:
@@ -111,13 +111,12 @@ def _compare(
     for one, group in pairs.known:
         if found is not None and plan_group(one, group).changed:
             update_body(one, group, found.id)
-    purged = []
+    purged: list[tuple[Group, Purge]] = []
     if wanted.purge and found is not None:
         others = [group for group in groups if group.id != found.id]
-        cases = [survey_group(client, found, group.id, [*others, found], deadline) for group in pairs.others]
-        for case in cases:
-            case.destroys = wanted.destroys
-        purged = list(zip(pairs.others, cases, strict=True))
+        purged = [(each, survey_group(client, listing, found, each.id, others, deadline)) for each in pairs.others]
+        for _group, purge_of_it in purged:
+            purge_of_it.case.destroys = wanted.destroys
     return Situation(wanted, groups, found, listing, pairs, purged)
 
 
@@ -174,9 +173,9 @@ def plan_present(situation: Situation) -> Plan:
         shown = {**one.creation(), **({"launch_args": MASK} if "launch_args" in one.values else {})}
         template = " ".join(f"{name} {value}" for name, value in one.template.items())
         changes.append(Change(one.path, None, shown, f"create a workergroup of {subject} with {template}"))
-    for group, case in situation.purged:
+    for group, purge_of_it in situation.purged:
         (row,) = workergroups.results([group.row], group.row["endpoint_id"])
-        changes.append(plan_purge(case, group.display_name, row))
+        changes.append(plan_purge(purge_of_it.case, group.display_name, row))
     return Plan(subject, tuple(changes))
 
 
@@ -384,12 +383,11 @@ class _Run:
 
     def purge_groups(self, memory: Memory) -> None:
         """Delete those that are not wanted, with their workers proven gone."""
-        for group, case in self.situation.purged:
-            path = self.situation.listing.path
-            self.pending = f"deletion of {case.wanted}"
-            purge(self.client, self.found, group.id, path, case, memory, self.waits, self.deadline)
-            self.changed, self.pending = self.changed or case.changed, ""
-        gone = {group.id for group, _case in self.situation.purged}
+        for _group, purge_of_it in self.situation.purged:
+            self.pending = f"deletion of {purge_of_it.case.wanted}"
+            purge(self.client, purge_of_it, memory, self.waits, self.deadline)
+            self.changed, self.pending = self.changed or purge_of_it.case.changed, ""
+        gone = {group.id for group, _purge in self.situation.purged}
         self.there = [group for group in self.there if group.id not in gone]
 
     def told(self, error: VastError) -> VastError:

@@ -12,6 +12,7 @@ from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import RateLimited, ServerError, TransportError, UnknownOutcome, VastError, WaitTimeout
 from . import workers as engine
 from .endpoints import Endpoint
+from .monitoring import log
 from .wanted import Group
 
 UPDATE = Route("POST", "/update_workers/", 1.0, engine=True)
@@ -146,5 +147,5 @@ def told(workers: engine.Workers) -> str:
 
 
 def _log_end(client: Client, endpoint: Endpoint) -> str:
-    lines = engine.log(client, endpoint, LOG_LINES)
+    lines = log(client, endpoint, LOG_LINES)
     return f" The log of the endpoint ends: {' | '.join(lines[-5:]).rstrip('.')}." if lines else ""

@@ -11,17 +11,12 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Invalid, RateLimited, ServerError, TransportError, VastError
-from .._core.amounts import amount
 from .._core.rows import is_id
 from .endpoints import Endpoint
 from .endpoints import read as read_endpoints
 
 WORKERS = Route("POST", "/get_endpoint_workers/", 1.0, engine=True, reads=True)
 GROUP_WORKERS = Route("POST", "/get_workergroup_workers/", 1.0, engine=True, reads=True)
-LOGS = Route("POST", "/get_endpoint_logs/", 1.0, engine=True, reads=True)
-SPEND = Route("GET", "/api/v0/serverless/endpoints/spend/", 2.0)
-LEVELS = ("logs", "info0", "info1")
-"""Under which keys a log may come, in the order in which the first one that holds text counts (F4.3)."""
 RESULT_FIELDS = ("id", "status", "gpu_name", "url", "created_at", "started_at", "loaded_at")
 """Fields passed on as the engine has them; whatever is not named here may hold a secret and stays out."""
 
@@ -106,7 +101,7 @@ def read(client: Client, groups: c.Sequence[Endpoint]) -> dict[int, Workers]:
     One deadline holds for all groups together, and a failure of the engine itself ends it: each further group would
     cost the whole of `retry_timeout` again.
     """
-    deadline = _deadline(client, groups)
+    deadline = time_for(client, groups)
     found = {}
     for number, group in enumerate(groups):
         after = " and of those after it" if number + 1 < len(groups) else ""
@@ -123,7 +118,8 @@ def read(client: Client, groups: c.Sequence[Endpoint]) -> dict[int, Workers]:
     return found
 
 
-def _deadline(client: Client, groups: c.Sequence[Endpoint]) -> Deadline:
+def time_for(client: Client, groups: c.Sequence[Endpoint]) -> Deadline:
+    """Until when the engine is asked for all of these groups, one after the other."""
     return Deadline(client.clock, client.settings.retry_timeout + len(groups) * (WORKERS.interval + 1.0))
 
 
@@ -134,6 +130,16 @@ def owners(client: Client, groups: c.Sequence[Endpoint]) -> Owners:
         workers.rows is not None and not workers.reason for workers in found.values()
     )
     return Owners({worker: endpoint for endpoint, workers in found.items() for worker in workers.ids}, complete)
+
+
+def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
+    """The same for all endpoint groups of the account, by one listing of them; a warning when that fails."""
+    try:
+        groups = read_endpoints(client, deadline)
+    except VastError as error:
+        client.warn(f"The endpoints of this account could not be listed: {error.msg}")
+        return UNKNOWN
+    return owners(client, groups)
 
 
 def states(rows: c.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
@@ -147,57 +153,3 @@ def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
     for state in states(rows):
         found[state] = found.get(state, 0) + 1
     return dict(sorted(found.items()))
-
-
-def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:
-    """The last lines of the log of an endpoint, without secrets; empty when the engine does not give it."""
-    return logs(client, [endpoint], lines).get(endpoint.id, [])
-
-
-def logs(client: Client, endpoints: c.Sequence[Endpoint], lines: int) -> dict[int, list[str]]:
-    """The same by endpoint, under one deadline as in `read`; of those only for which the engine gives it."""
-    deadline = _deadline(client, endpoints)
-    found = {}
-    for endpoint in endpoints if lines else ():
-        if deadline.expired:
-            break
-        try:
-            found[endpoint.id] = _log(client, endpoint, lines, deadline)
-        except (TransportError, ServerError, RateLimited):
-            break
-        except VastError:
-            # It only adds to what is told.
-            continue
-    return found
-
-
-def _log(client: Client, endpoint: Endpoint, lines: int, deadline: Deadline) -> list[str]:
-    reply = client.call(LOGS, body={"id": endpoint.id, "tail": lines}, deadline=deadline)
-    texts = (reply.get(level) for level in LEVELS)
-    text = next((text for text in texts if isinstance(text, str) and text.strip()), "")
-    return [client.redactor.text(line) for line in text.splitlines() if line.strip()][-lines:]
-
-
-def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
-    """The same for all endpoint groups of the account, by one listing of them; a warning when that fails."""
-    try:
-        groups = read_endpoints(client, deadline)
-    except VastError as error:
-        client.warn(f"The endpoints of this account could not be listed: {error.msg}")
-        return Owners({}, False)
-    return owners(client, groups)
-
-
-def spend(client: Client) -> dict[int, float]:
-    """US dollars an hour by endpoint, as the API counts them; those that it does not tell are left out."""
-    try:
-        rows = client.call(SPEND).get("endpoints")
-    except VastError as error:
-        client.warn(f"What the endpoints cost is not known: {error.msg}")
-        return {}
-    found = {}
-    for row in rows if isinstance(rows, list) else ():
-        cost = amount(row.get("hourly_spend")) if isinstance(row, dict) else None
-        if cost is not None and is_id(row.get("id")):
-            found[row["id"]] = cost
-    return found

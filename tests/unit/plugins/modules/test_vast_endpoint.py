@@ -18,6 +18,7 @@ import requests
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Deadline, Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints, teardown
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.leaks import Memory
+from ansible_collections.vastai.cloud.plugins.module_utils._serverless.proof import Case
 
 from ..harness import (
     KEY,
@@ -670,7 +671,7 @@ def test_without_waiting_only_the_leftover_workers_are_looked_at(api: Api, home:
 def teardown_of_77() -> None:
     """The same as the module does, without the harness that takes every end for a result."""
     client = make_client()
-    case = teardown.Case("endpoint 77", (groups := endpoints.read(client)), groups[0])
+    case = Case("endpoint 77", (groups := endpoints.read(client)), groups[0])
     deadline = Deadline(client.clock, 60.0)
     teardown.survey(client, case, deadline)
     teardown.tear_down(client, case, Memory(client), Waits(True, 60.0, 5.0), deadline)

@@ -13,6 +13,7 @@ import pytest
 from ..harness import Api, FakeClock, endpoint_row, fail_as, interrupt_after, succeed
 from .test_vast_endpoint import (
     GROUP,
+    GROUPS,
     NAME,
     expect_begin,
     expect_delete,
@@ -263,7 +264,34 @@ def test_a_drain_is_set_back_when_the_deletion_is_refused(api: Api, status: int,
     expect_delete(api, {"success": False, "msg": "no"}, status=403)
     expect_setting(api, {"max_workers": 8}, {"success": status == 200, "error": "invalid_args"}, status=status)
     expect_groups(api, endpoint_row(max_workers=8 if status == 200 else 0))
-    failure("permission", says, id=77, drain=10)
+    result = failure("permission", says, id=77, drain=10)
+    assert result["changed"] is (status != 200)
+
+
+@pytest.mark.parametrize(
+    ("shown", "says", "changed"),
+    [
+        (0, "max_workers was set to 0 for the drain; before it was 8.", True),
+        (8, f"{NAME} was not deleted. Run the task again.", False),
+    ],
+)
+def test_a_drain_that_is_interrupted_as_it_begins_says_what_it_has_set(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, shown: int, says: str, changed: bool
+) -> None:
+    interrupt_after(api, clock, monkeypatch, 4)
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0})
+    expect_groups(api, endpoint_row(max_workers=shown))
+    assert failure("timeout", says, id=77, drain=60)["changed"] is changed
+
+
+def test_a_drain_whose_outcome_is_not_seen_is_set_back(api: Api) -> None:
+    expect_begin(api)
+    expect_setting(api, {"max_workers": 0}, LOST)
+    api.expect("GET", GROUPS, {"success": False, "msg": "down"}, status=500)
+    expect_setting(api, {"max_workers": 8})
+    expect_groups(api, endpoint_row())
+    failure("server", "max_workers was set back to 8.", id=77, drain=10)
 
 
 def test_an_interrupted_drain_says_what_it_has_set(api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -321,12 +321,13 @@ def test_a_second_run_changes_nothing(api: Api) -> None:
 
 
 def test_criteria_are_sent_as_conditions_in_the_units_of_the_api(api: Api) -> None:
-    search = {"gpu_name": ["RTX_4090"], "min_gpu_ram_gb": 24, "max_price": 0.5}
+    search = {"gpu_name": ["RTX_4090"], "min_gpu_ram_gb": 24, "max_price": 0.5, "query": {"disk_space": {"gte": 100}}}
     conditions = {
         "gpu_name": {"in": ["RTX 4090"]},
         "gpu_ram": {"gte": 24000},
         "verified": {"eq": True},
         "dph_total": {"lte": 0.5},
+        "disk_space": {"gte": 100},
     }
     expect_nothing(api)
     expect_created(api)

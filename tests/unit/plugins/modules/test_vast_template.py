@@ -151,6 +151,12 @@ def test_everything_is_sent_as_the_api_calls_it_and_found_again(api: Api) -> Non
     assert (second["changed"], second["template"]["desc"]) == (False, "My server")
 
 
+def test_a_query_may_ask_for_room_on_the_disk(api: Api) -> None:
+    start(api, row(extra_filters='{"disk_space": {"gte": 100}, "verified": {"eq": true}}'))
+    filters = {"query": {"disk_space": {"gte": 100}}}
+    assert succeed(MODULE, **GIVEN, disk=60, extra_filters=filters, check_mode=True)["changed"] is False
+
+
 @pytest.mark.parametrize(
     ("reply", "error_class"), [({"success": False, "msg": "no"}, "invalid"), (LOST, "unknown_outcome")]
 )

@@ -16,6 +16,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria i
     country,
     price,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.offers import search_body
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
 
 from ...harness import offer_row
@@ -62,7 +63,7 @@ def criteria(disk: float = 100, **options: t.Any) -> Criteria:
     ],
 )
 def test_what_is_sent(options: dict[str, t.Any], sent: dict[str, t.Any]) -> None:
-    assert criteria(**options).body(20) == {
+    assert search_body(criteria(**options), 20) == {
         "rentable": {"eq": True},
         "rented": {"eq": False},
         "external": {"eq": False},
@@ -77,11 +78,11 @@ def test_what_is_sent(options: dict[str, t.Any], sent: dict[str, t.Any]) -> None
 
 
 def test_any_machine_is_asked_for_as_the_official_client_does() -> None:
-    assert "verified" not in criteria(verified=False).body(1)
+    assert "verified" not in search_body(criteria(verified=False), 1)
 
 
 def test_interruptible_offers_are_bids() -> None:
-    assert criteria(interruptible=True).body(1)["type"] == "bid"
+    assert search_body(criteria(interruptible=True), 1)["type"] == "bid"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_interruptible_offers_are_bids() -> None:
     ],
 )
 def test_order(order: str, sent: list[str]) -> None:
-    assert criteria(order=order).body(1)["order"] == [sent]
+    assert search_body(criteria(order=order), 1)["order"] == [sent]
 
 
 @pytest.mark.parametrize(
