@@ -134,15 +134,15 @@ burn:
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
@@ -153,15 +153,15 @@ burn:
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
@@ -172,15 +172,15 @@ burn:
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
@@ -191,15 +191,15 @@ burn:
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
@@ -210,15 +210,15 @@ burn:
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
@@ -276,8 +276,8 @@ entries:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
@@ -361,34 +361,34 @@ reasons:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -113,7 +113,7 @@ endpoints:
       type: int
     endpoint_name:
       description: >-
-        Its name, which need not be the only one of its kind.
+        The name of the endpoint group. It need not be unique.
       returned: always
       type: str
     endpoint_state:
@@ -128,17 +128,17 @@ endpoints:
       type: float
     min_cold_load:
       description: >-
-        Minimum of the whole capacity.
+        Minimum total capacity in performance units per second.
       returned: always
       type: float
     target_util:
       description: >-
-        The wanted use of the capacity, at most 1.0.
+        Target utilization of the capacity, at most 1.0.
       returned: always
       type: float
     cold_mult:
       description: >-
-        The cold capacity as a multiple of the load.
+        Cold capacity as a multiple of the load.
       returned: always
       type: float
     cold_workers:
@@ -153,27 +153,27 @@ endpoints:
       type: int
     max_queue_time:
       description: >-
-        The longest queue of a worker in seconds, or null.
+        Maximum queue time of a worker in seconds, or null.
       returned: always
       type: float
     target_queue_time:
       description: >-
-        The wanted queue of a worker in seconds, or null.
+        Target queue time of a worker in seconds, or null.
       returned: always
       type: float
     inactivity_timeout:
       description: >-
-        After how many idle seconds it scales to zero, or null.
+        Number of idle seconds after which the endpoint scales to zero, or null.
       returned: always
       type: float
     autoscaler_instance:
       description: >-
-        The engine that serves it, such as V(prod).
+        The serverless engine that serves the endpoint, such as V(prod).
       returned: always
       type: str
     created_at:
       description: >-
-        When it was made, as text or in seconds since 1970.
+        When the endpoint was created, as text or in seconds since 1970.
       returned: always
       type: raw
     # end
@@ -260,8 +260,8 @@ endpoints:
         # shared: worker
         worker_of:
           description: >-
-            The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-            there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+            The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+            The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
           returned: when it is known
           type: int
         # end
@@ -285,34 +285,34 @@ endpoints:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

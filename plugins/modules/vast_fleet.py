@@ -39,27 +39,28 @@ options:
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -76,12 +77,12 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
@@ -95,27 +96,28 @@ options:
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -132,12 +134,12 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
@@ -309,8 +311,8 @@ instances:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
@@ -422,8 +424,8 @@ skipped_instances:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
@@ -441,25 +443,26 @@ cost:
       contains:
         # shared: cost
         running:
-          description: What the instances that hold their GPU pay, storage included.
+          description: US dollars per hour of the instances that hold their GPU, storage included.
           returned: always
           type: float
         if_started:
-          description: What the other instances would pay if they were started. Nothing of it is paid now.
+          description: >-
+            US dollars per hour that the other instances would cost if they were started. They do not cost this now.
           returned: always
           type: float
         storage:
-          description: What those other instances pay for their disks now.
+          description: US dollars per hour of the disks of the other instances. They cost this now.
           returned: always
           type: float
         per_hour:
-          description: What all of them pay now, the sum of C(running) and C(storage).
+          description: US dollars per hour of all instances now, which is the sum of C(running) and C(storage).
           returned: always
           type: float
         unknown:
           description: >-
-            The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
-            null, so that a comparison with a budget fails and does not pass.
+            Ids of the instances for which Vast.ai reports no usable price. Every sum that includes such an instance
+            is null, so a comparison with a budget fails instead of passing.
           returned: always
           type: list
           elements: int
@@ -471,25 +474,26 @@ cost:
       contains:
         # shared: cost
         running:
-          description: What the instances that hold their GPU pay, storage included.
+          description: US dollars per hour of the instances that hold their GPU, storage included.
           returned: always
           type: float
         if_started:
-          description: What the other instances would pay if they were started. Nothing of it is paid now.
+          description: >-
+            US dollars per hour that the other instances would cost if they were started. They do not cost this now.
           returned: always
           type: float
         storage:
-          description: What those other instances pay for their disks now.
+          description: US dollars per hour of the disks of the other instances. They cost this now.
           returned: always
           type: float
         per_hour:
-          description: What all of them pay now, the sum of C(running) and C(storage).
+          description: US dollars per hour of all instances now, which is the sum of C(running) and C(storage).
           returned: always
           type: float
         unknown:
           description: >-
-            The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
-            null, so that a comparison with a budget fails and does not pass.
+            Ids of the instances for which Vast.ai reports no usable price. Every sum that includes such an instance
+            is null, so a comparison with a budget fails instead of passing.
           returned: always
           type: list
           elements: int
@@ -517,34 +521,34 @@ diff:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -95,115 +95,118 @@ options:
       # shared: offer
       gpu_name:
         description:
-          - Names of GPUs, any of which will do, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - Accepted GPU models, such as V(RTX 4090). V(RTX_4090) means the same. Any one of them satisfies the
+            search.
         type: list
         elements: str
       num_gpus:
         description:
-          - How many GPUs, exactly.
+          - The exact number of GPUs.
         type: int
       min_gpu_ram_gb:
         description:
-          - Least memory of each GPU, in GB of 1000 MB, as Vast.ai's own client counts. A card sold with 24 GB has at
-            least V(24).
+          - Minimum memory per GPU, in GB of 1000 MB, the unit of the official client. A card that is sold with 24
+            GB has at least V(24).
         type: float
       min_cpu_cores:
         description:
-          - Least number of virtual CPUs that come with the GPUs.
+          - Minimum number of virtual CPUs.
         type: float
       min_cpu_ram_gb:
         description:
-          - Least main memory, in GB of 1000 MB.
+          - Minimum system memory, in GB of 1000 MB.
         type: float
       min_inet_down:
         description:
-          - Least download speed, in Mbit/s. It decides how long a large image takes to pull.
+          - Minimum download speed, in Mbit/s. It determines how long a large image takes to pull.
         type: float
       min_inet_up:
         description:
-          - Least upload speed, in Mbit/s.
+          - Minimum upload speed, in Mbit/s.
         type: float
       min_reliability:
         description:
-          - Least reliability of the machine, from V(0) to V(1).
+          - Minimum reliability score of the machine, from V(0) to V(1).
         type: float
       min_cuda:
         description:
-          - Least CUDA version that the driver supports, such as V(12.4).
+          - Minimum CUDA version that the driver must support, such as V(12.4).
         type: float
       min_compute_cap:
         description:
-          - Least compute capability as people write it, such as V(8.9).
+          - Minimum CUDA compute capability, such as V(8.9).
         type: float
       min_direct_ports:
         description:
-          - Least number of ports that can be mapped directly.
+          - Minimum number of ports that can be mapped directly.
         type: int
       min_duration_hours:
         description:
-          - For how many hours the machine must be on offer at least. An instance cannot run beyond that.
+          - Minimum number of hours for which the machine must stay on offer. An instance cannot run longer than
+            that.
         type: float
       country:
         description:
-          - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
-            it for false. An offer whose country cannot be told does not fit.
+          - Accepted countries, as two-letter codes such as V(SE) or V(US). Write V("NO") in quotes, because YAML
+            reads it as false. Offers without a known country are not accepted.
         type: list
         elements: str
       datacenter:
         description:
-          - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
-            warning says so.
+          - V(true) accepts only machines in a data centre, V(false) only others. Vast.ai applies this filter, but
+            offers do not show the value, so the module cannot verify it and warns.
         type: bool
       verified:
         description:
-          - Whether only machines that Vast.ai has verified count. V(false) means any.
+          - V(true) accepts only machines that Vast.ai has verified. V(false) accepts any machine.
         type: bool
         default: true
       static_ip:
         description:
-          - Whether the address of the machine is static.
+          - V(true) accepts only machines with a static IP address, V(false) only others.
         type: bool
       machine_id:
         description:
-          - Ids of machines, any of which will do.
+          - Ids of the accepted machines.
         type: list
         elements: int
       host_id:
         description:
-          - Ids of hosts, any of which will do.
+          - Ids of the accepted hosts.
         type: list
         elements: int
       exclude_machine_id:
         description:
-          - Ids of machines that will not do.
+          - Ids of machines to exclude.
         type: list
         elements: int
       exclude_host_id:
         description:
-          - Ids of hosts that will not do.
+          - Ids of hosts to exclude.
         type: list
         elements: int
       interruptible:
         description:
-          - Whether to search interruptible offers, which are paid by a bid and stopped when somebody bids more.
-          - Their price is that of the lowest bid.
+          - Whether to search for interruptible offers. You bid for them, and they are stopped when someone else
+            bids more.
+          - Their price is the lowest accepted bid.
         type: bool
         default: false
       max_price:
         description:
-          - The most that it may cost, in US dollars an hour, all in. GPUs and disk count.
+          - Maximum price in US dollars per hour, for GPUs and disk together. Traffic is not included.
         type: float
       query:
         description:
           - >-
-            Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
-          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
-            checked here, since the API ignores those that it does not know.
-          - A field that one of the other options asks for is refused.
+            Further criteria in the format of the API, C({field: {operator: value}}), in the units of the API.
+          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). The module checks
+            the field names, because the API ignores unknown ones.
+          - A field that another option already sets is refused.
         type: dict
       order:
         description:
-          - What comes first. V(price) is the lowest, the others are the highest first.
+          - How to sort the offers. V(price) sorts the lowest first, all others sort the highest first.
         type: str
         choices:
           - price
@@ -214,14 +217,15 @@ options:
         default: price
       prefer:
         description:
-          - V(gpu_name) puts the offers of the GPU first that stands first in the list of names, each GPU in the order
-            asked for. This costs a search for each name until there are enough.
+          - V(gpu_name) sorts the offers by their position in the list of GPU names first, then by C(order). This
+            needs one search per name until there are enough offers.
         type: str
         choices:
           - gpu_name
       limit:
         description:
-          - How many offers to return, V(64) at most. Vast.ai counts returned offers and allows 20,000 a day.
+          - Maximum number of offers that a search returns, from V(1) to V(64). Vast.ai allows 20,000 returned
+            offers per day and account.
         type: int
         default: 20
       # end
@@ -545,7 +549,7 @@ instance:
     # shared: instance
     id:
       description: >-
-        The id of the instance; Vast.ai also calls it contract id.
+        The id of the instance. Vast.ai also calls it the contract id.
       returned: always
       type: int
     label:
@@ -555,28 +559,29 @@ instance:
       type: str
     actual_status:
       description: >-
-        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
-        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+        The status of the container as its host reports it, such as V(running), V(loading), V(exited) or V(offline);
+        null while the instance is being provisioned. Both a stopped instance and a crashed container have the status
+        V(exited), so check C(intended_status) as well.
       returned: always
       type: str
     intended_status:
       description: >-
-        What the user asked for, V(running), V(stopped) or V(frozen).
+        The requested status: V(running), V(stopped) or V(frozen).
       returned: always
       type: str
     status_msg:
       description: >-
-        The last message of the host's daemon. It lags behind.
+        The last message of the daemon on the host. It may be out of date.
       returned: always
       type: str
     public_ipaddr:
       description: >-
-        The public address of the host.
+        The public IP address of the host.
       returned: always
       type: str
     ssh:
       description: >-
-        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance is running and Vast.ai reports a valid address.
       returned: always
       type: dict
       contains:
@@ -593,18 +598,18 @@ instance:
           returned: always
           type: str
         via:
-          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          description: V(direct) for the published port 22, V(proxy) for the proxy of Vast.ai.
           returned: always
           type: str
     cur_state:
       description: >-
-        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
-        GPU and pays for it.
+        The state of the contract: V(running), V(stopped) or V(unloaded). While it is V(running), the instance holds
+        its GPU and you pay for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The state that is scheduled for the contract.
+        The scheduled state of the contract. V(running) on a stopped instance means that a start is queued.
       returned: always
       type: str
     machine_id:
@@ -614,7 +619,7 @@ instance:
       type: int
     host_id:
       description: >-
-        The id of the host who offers the machine.
+        The id of the host that offers the machine.
       returned: always
       type: int
     image_uuid:
@@ -624,22 +629,22 @@ instance:
       type: str
     image_runtype:
       description: >-
-        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+        How the container is launched, as the API returns it, such as V(ssh ssh_direc ssh_proxy).
       returned: always
       type: str
     template_id:
       description: >-
-        The id of the template that the instance was made from, or null.
+        The id of the template of the instance, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of the template that the instance was made from, or null.
+        The hash of the template of the instance, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of the template that the instance was made from, or null.
+        The name of the template of the instance, or null.
       returned: always
       type: str
     num_gpus:
@@ -659,7 +664,7 @@ instance:
       type: int
     gpu_util:
       description: >-
-        The use of the GPUs in per cent, or null.
+        The GPU utilization in percent, or null.
       returned: always
       type: float
     gpu_temp:
@@ -674,7 +679,7 @@ instance:
       type: str
     cpu_cores_effective:
       description: >-
-        The CPU cores of this instance.
+        The number of CPU cores of this instance.
       returned: always
       type: float
     cpu_ram:
@@ -689,7 +694,7 @@ instance:
       type: float
     disk_usage:
       description: >-
-        The used part of the disk, as the API has it.
+        The disk usage as the API reports it.
       returned: always
       type: float
     inet_up:
@@ -704,57 +709,57 @@ instance:
       type: float
     dph_total:
       description: >-
-        The price in US dollars per hour while it runs, storage included.
+        The price in US dollars per hour while the instance runs, storage included, traffic excluded.
       returned: always
       type: float
     dph_base:
       description: >-
-        The price in US dollars per hour without storage; of an interruptible instance its bid.
+        The price in US dollars per hour without storage. For an interruptible instance, its bid.
       returned: always
       type: float
     storage_total_cost:
       description: >-
-        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+        The price of the storage in US dollars per hour. A stopped instance still costs this.
       returned: always
       type: float
     is_bid:
       description: >-
-        Whether the instance is interruptible, that is rented by a bid.
+        Whether the instance is interruptible, which means that it was rented with a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid for the machine in US dollars per hour.
+        The lowest accepted bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
       description: >-
-        When the contract began, in seconds since 1970.
+        When the contract started, in seconds since 1970.
       returned: always
       type: float
     end_date:
       description: >-
-        When the contract ends, in seconds since 1970; it cannot be started after that.
+        When the contract ends, in seconds since 1970. The instance cannot be started after that.
       returned: always
       type: float
     geolocation:
       description: >-
-        The place of the machine, as a text.
+        The location of the machine.
       returned: always
       type: str
     country_code:
       description: >-
-        The country of the machine as a code of two letters.
+        The country of the machine as a two-letter code.
       returned: always
       type: str
     verification:
       description: >-
-        Whether Vast.ai has verified the machine.
+        The verification status of the machine, such as V(verified).
       returned: always
       type: str
     reliability2:
       description: >-
-        The reliability of the machine, from 0 to 1.
+        The reliability score of the machine, from 0 to 1.
       returned: always
       type: float
     driver_version:
@@ -764,21 +769,21 @@ instance:
       type: str
     cuda_max_good:
       description: >-
-        The highest version of CUDA that the driver supports.
+        The highest CUDA version that the driver supports.
       returned: always
       type: float
     ports:
       description: >-
-        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
-        runs.
+        The published ports in the format of Docker: each key such as V(22/tcp) has a list of C(HostIp) and
+        C(HostPort). Null unless the instance is running.
       returned: always
       type: dict
     # end
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
@@ -892,53 +897,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -42,27 +42,28 @@ options:
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -79,12 +80,12 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
@@ -96,27 +97,28 @@ options:
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -133,12 +135,12 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
@@ -374,8 +376,8 @@ victims:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
@@ -441,8 +443,8 @@ skipped_resources:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
@@ -499,34 +501,34 @@ diff:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

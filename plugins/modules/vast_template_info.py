@@ -73,7 +73,7 @@ templates:
       returned: always
       type: int
     hash_id:
-      description: What to give as C(template_hash_id). It is made of the contents and changes with them.
+      description: The hash to use as C(template_hash_id). It changes with every edit of the template.
       returned: always
       type: str
     name:
@@ -89,39 +89,39 @@ templates:
       returned: always
       type: str
     runtype:
-      description: How the container is run, V(ssh), V(jupyter) or V(args).
+      description: How the container is launched, V(ssh), V(jupyter) or V(args).
       returned: always
       type: str
     ssh_direct:
-      description: Whether SSH goes to the machine directly.
+      description: Whether SSH connects directly to the machine.
       returned: always
       type: bool
     jup_direct:
-      description: Whether Jupyter goes to the machine directly.
+      description: Whether Jupyter connects directly to the machine.
       returned: always
       type: bool
     recommended_disk_space:
-      description: The recommended size of the disk, in GB.
+      description: The recommended disk size in GB.
       returned: always
       type: float
     private:
-      description: Whether others cannot see it.
+      description: Whether the template is hidden from other users.
       returned: always
       type: bool
     creator_id:
-      description: The id of the user who has created it.
+      description: The id of the user who created the template.
       returned: always
       type: int
     created_at:
-      description: When it was created, in seconds since 1970.
+      description: When the template was created, in seconds since 1970.
       returned: always
       type: float
     count_created:
-      description: How many instances were made from it.
+      description: How many instances were created from the template.
       returned: always
       type: int
     desc:
-      description: The description, without the line that M(vastai.cloud.vast_template) ends it with.
+      description: The description, without the line that M(vastai.cloud.vast_template) adds at its end.
       returned: always
       type: str
     # end
@@ -135,34 +135,34 @@ more:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

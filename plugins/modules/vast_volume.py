@@ -49,69 +49,69 @@ options:
     suboptions:
       min_inet_down:
         description:
-          - Least download speed, in Mbit/s.
+          - Minimum download speed, in Mbit/s.
         type: float
       min_inet_up:
         description:
-          - Least upload speed, in Mbit/s.
+          - Minimum upload speed, in Mbit/s.
         type: float
       min_reliability:
         description:
-          - Least reliability of the machine, from V(0) to V(1).
+          - Minimum reliability score of the machine, from V(0) to V(1).
         type: float
       min_duration_hours:
         description:
-          - For how many hours the machine must be on offer at least.
+          - Minimum number of hours for which the machine must stay on offer.
         type: float
       country:
         description:
-          - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
-            it for false. An offer whose country cannot be told does not fit.
+          - Accepted countries, as two-letter codes such as V(SE) or V(US). Write V("NO") in quotes, because YAML reads
+            it as false. Offers without a known country are not accepted.
         type: list
         elements: str
       datacenter:
         description:
-          - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
-            warning says so.
+          - V(true) accepts only machines in a data centre, V(false) only others. Vast.ai applies this filter, but
+            offers do not show the value, so the module cannot verify it and warns.
         type: bool
       verified:
         description:
-          - Whether only machines that Vast.ai has verified count. V(false) means any.
+          - V(true) accepts only machines that Vast.ai has verified. V(false) accepts any machine.
         type: bool
         default: true
       static_ip:
         description:
-          - Whether the address of the machine is static.
+          - V(true) accepts only machines with a static IP address, V(false) only others.
         type: bool
       machine_id:
         description:
-          - Ids of machines, any of which will do.
+          - Ids of the accepted machines.
         type: list
         elements: int
       host_id:
         description:
-          - Ids of hosts, any of which will do.
+          - Ids of the accepted hosts.
         type: list
         elements: int
       exclude_machine_id:
         description:
-          - Ids of machines that will not do.
+          - Ids of machines to exclude.
         type: list
         elements: int
       exclude_host_id:
         description:
-          - Ids of hosts that will not do.
+          - Ids of hosts to exclude.
         type: list
         elements: int
       query:
         description:
           - >-
-            Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
+            Further criteria in the format of the API, C({field: {operator: value}}), in the units of the API.
           - The fields are C(cpu_arch), C(datacenter), C(disk_bw) (in MB/s), C(driver_version), C(duration),
             C(geolocation), C(gpu_arch), C(host_id), C(inet_down), C(inet_up), C(machine_id), C(reliability),
             C(static_ip), C(storage_cost) (in US dollars a GB and month) and C(verified).
           - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin).
-          - A field that one of the other options asks for is refused.
+          - A field that another option already sets is refused.
         type: dict
   max_price:
     description:
@@ -214,53 +214,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end
