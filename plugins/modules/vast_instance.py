@@ -864,8 +864,8 @@ drift:
   sample: [image, env.MODEL]
 relax:
   description: >-
-    When no offer meets all criteria, how many offers each criterion excludes, as M(vastai.cloud.vast_offer_info)
-    returns it.
+    When no offer meets all criteria, how many offers there would be without each criterion, as
+    M(vastai.cloud.vast_offer_info) returns it.
   returned: when the task failed because no offer meets all criteria
   type: list
   elements: dict
