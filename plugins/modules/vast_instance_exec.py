@@ -6,13 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_instance_exec
-short_description: Run a constrained command on the disk of a stopped instance on Vast.ai
+short_description: Run ls, du or rm on the disk of a stopped instance on Vast.ai
 version_added: 0.1.0
 description:
-  - Runs one of the few commands that Vast.ai allows on the disk of an instance, and returns what it printed.
-  - Vast.ai runs them on stopped instances only, and only C(ls), C(rm) and C(du) are known to be allowed. The server
-    decides; this module explains its answer. On a running instance the task fails and names its SSH address.
-  - Vast.ai does not report an exit status, so none is returned. An error message of the command is part of RV(stdout).
+  - Runs one of the few commands that Vast.ai allows on the disk of an instance, and returns its output. It needs no
+    GPU.
+  - Vast.ai runs these commands only on stopped instances. C(ls), C(rm) and C(du) are known to be allowed; the server
+    decides. On a running instance, the task fails and returns its SSH address.
+  - Vast.ai does not report an exit status, so the module cannot fail when the command fails. Error messages of the
+    command are part of RV(stdout).
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -23,27 +25,27 @@ extends_documentation_fragment:
 options:
   command:
     description:
-      - The command, at most 512 characters. Line ends after it, such as those of a YAML block, are left out.
-      - C(ls) and C(du) without shell operators only read. They count as not changed and run in check mode too.
-        Everything else counts as changed and is not sent in check mode.
+      - The command, at most 512 characters. Trailing line breaks, for example of a YAML block, are removed.
+      - C(ls) and C(du) without shell operators only read. They report no change and also run in check mode. Any other
+        command reports a change and is not sent in check mode.
     type: str
     required: true
   creates:
     description:
       - An absolute path on the disk of the instance. When it exists, the command is skipped.
-      - C(ls) asks for it through the same API, in check mode too. The task fails when the output does not prove that
-        this very path exists, or does not. Characters that a shell could make more of, such as C(;), are refused.
+      - The module checks this with C(ls) through the same API, also in check mode. The task fails when the output does
+        not show clearly whether this path exists. Characters that a shell could interpret, such as C(;), are refused.
     type: str
   removes:
     description:
       - An absolute path on the disk of the instance. When it does not exist, the command is skipped.
-      - C(ls) asks for it through the same API, in check mode too. The task fails when the output does not prove that
-        this very path exists, or does not. Characters that a shell could make more of, such as C(;), are refused.
+      - The module checks this with C(ls) through the same API, also in check mode. The task fails when the output does
+        not show clearly whether this path exists. Characters that a shell could interpret, such as C(;), are refused.
     type: str
   result_timeout:
     description:
-      - For how many seconds to wait for the output of one command, at most 86400. Vast.ai writes it to a file, which
-        takes a few.
+      - Number of seconds to wait for the output of a command, at most 86400. Vast.ai writes the output to a file, which
+        takes a few seconds.
     type: int
     default: 60
   strip_empty_ends:
@@ -55,28 +57,28 @@ attributes:
   check_mode:
     support: partial
     details:
-      - C(ls) and C(du) without shell operators only read and are run. Any other command is not sent, and is reported as
-        changed unless O(creates) or O(removes) say that it is not needed.
+      - C(ls) and C(du) without shell operators only read and are run. Any other command is not sent, and reports a
+        change unless O(creates) or O(removes) skips it.
   diff_mode:
     support: partial
     details:
-      - The diff shows the command that was or would be run, not what it does to the disk.
+      - The diff shows the command, not its effect on the disk.
   idempotent:
     support: partial
     details:
-      - A command that may write is run each time unless O(creates) or O(removes) say that it is not needed.
+      - A command that may write runs every time, unless O(creates) or O(removes) skips it.
 seealso:
   - module: vastai.cloud.vast_instance
 """
 
 EXAMPLES = r"""
-- name: See what fills the disk of a stopped instance
+- name: Show the disk usage of a stopped instance
   vastai.cloud.vast_instance_exec:
     label: train-01
     command: du -d1 -h /workspace
   register: usage
 
-- name: Show it
+- name: Show the output
   ansible.builtin.debug:
     var: usage.stdout_lines
 
@@ -86,7 +88,7 @@ EXAMPLES = r"""
     command: rm -rf /workspace/checkpoints
     removes: /workspace/checkpoints
 
-- name: Fail when there is no model; the API reports no exit status, so the text decides
+- name: Fail when the model is missing (the API reports no exit status, so check the output)
   block:
     - name: Look for the model
       vastai.cloud.vast_instance_exec:
@@ -94,36 +96,36 @@ EXAMPLES = r"""
         command: ls /workspace/model.safetensors
       register: model
 
-    - name: Go on with a model only
+    - name: Check that the model exists
       ansible.builtin.assert:
         that: "'No such file or directory' not in model.stdout"
-        fail_msg: "There is no model on train-01: {{ model.stdout }}"
+        fail_msg: "The model is missing on train-01: {{ model.stdout }}"
 """
 
 RETURN = r"""
 stdout:
-  description: What the command printed, error messages included; empty when it was not run.
+  description: The output of the command, including error messages. Empty when it was not run.
   returned: success
   type: str
   sample: "8.0K\t/workspace"
 stdout_lines:
-  description: The same as a list of lines.
+  description: The output as a list of lines.
   returned: success
   type: list
   elements: str
   sample: ["8.0K\t/workspace"]
 msg:
-  description: Why the command was skipped; on failure, what went wrong.
+  description: The reason why the command was skipped, or the error message.
   returned: when the command was skipped because of O(creates) or O(removes), and on failure
   type: str
   sample: "Skipped: /workspace/checkpoints does not exist."
 result_url:
-  description: Where Vast.ai keeps the output for a while; left out when the address itself holds a secret.
+  description: The URL where Vast.ai keeps the output for some time. Omitted when the URL itself contains a secret.
   returned: when the command was run
   type: str
   sample: https://s3.amazonaws.com/vast.ai/instance_logs/0123abcd.log
 instance:
-  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  description: The instance as last seen, without secrets. All modules of this collection return the same keys.
   returned: when the instance was found, also on most failures
   type: dict
   sample:
@@ -371,7 +373,7 @@ instance:
       type: dict
     # end
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str

@@ -9,12 +9,11 @@ module: vast_instance_logs
 short_description: Read the log of a rented GPU instance on Vast.ai
 version_added: 0.3.0
 description:
-  - Returns what the container of an instance has printed, or what the daemon of its host says of it.
-  - Vast.ai writes the log to a file that this module waits for. The file may be the same for each request, and may
-    still hold the text of an earlier one; RV(may_be_old) says so.
-  - The log of a destroyed instance is gone. Read it before you destroy an instance that failed.
-  - The API key and the secrets that the instance is known to have in its environment are masked. Anything else that a
-    program prints is returned as it is.
+  - Returns the output of the container of an instance, or the log of the daemon on its host.
+  - Vast.ai writes the log to a file, and the module waits for it. Several requests may use the same file, which may
+    still contain the text of an earlier request; see RV(may_be_old).
+  - The log is deleted with the instance. Read it before you destroy a failed instance.
+  - The API key and the known secrets in the environment of the instance are masked. Other output is returned unchanged.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -25,21 +24,21 @@ extends_documentation_fragment:
 options:
   tail:
     description:
-      - How many lines from the end of the log to return, at most 100000. A log of more than 4 MiB is refused.
+      - Number of lines to return from the end of the log, at most 100000. A log of more than 4 MiB is refused.
     type: int
     default: 1000
   filter:
     description:
-      - Return only lines that hold this text. Vast.ai applies it, as C(grep) does.
+      - Return only lines that contain this text. Vast.ai applies it like C(grep).
     type: str
   daemon:
     description:
-      - Whether to return the log of the daemon that runs the container. It tells why a container does not start.
+      - Whether to return the log of the daemon that runs the container. It shows why a container does not start.
     type: bool
     default: false
   result_timeout:
     description:
-      - For how many seconds to wait for the log, at most 86400. Vast.ai writes it to a file, which takes a few.
+      - Number of seconds to wait for the log, at most 86400. Vast.ai writes it to a file, which takes a few seconds.
     type: int
     default: 60
 attributes:
@@ -55,17 +54,17 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The last lines of a training run
+- name: Read the last lines of a training run
   vastai.cloud.vast_instance_logs:
     label: train-01
     tail: 50
   register: log
 
-- name: Show them
+- name: Show the lines
   ansible.builtin.debug:
     var: log.stdout_lines
 
-- name: Say why the box did not come up
+- name: Show why an instance does not start
   block:
     - name: Start the training box
       vastai.cloud.vast_instance:
@@ -79,11 +78,11 @@ EXAMPLES = r"""
         tail: 20
       register: reason
 
-    - name: Fail with it
+    - name: Fail with the log
       ansible.builtin.fail:
         msg: "{{ ansible_failed_result.msg }} The daemon says: {{ reason.stdout }}"
 
-- name: Wait until the server says that it is ready
+- name: Wait until the server reports that it is ready
   vastai.cloud.vast_instance_logs:
     label: serve-a
     filter: Application startup complete
@@ -95,26 +94,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stdout:
-  description: The log, without line ends at its end; empty when it has no lines, or none that O(filter) lets through.
+  description: The log without trailing line breaks. Empty when it has no lines, or none that match O(filter).
   returned: success
   type: str
   sample: "epoch 1: loss 0.71\nepoch 2: loss 0.42"
 stdout_lines:
-  description: The same as a list of lines.
+  description: The log as a list of lines.
   returned: success
   type: list
   elements: str
   sample: ["epoch 1: loss 0.71", "epoch 2: loss 0.42"]
 may_be_old:
   description: >-
-    Whether the text may be that of an earlier request: it was there at once, and nothing replaced it within six
-    seconds. Run the task again for a newer one. A log to which nothing is added stays the same text, so do not wait
-    for this to become V(false); look for the line that is wanted in RV(stdout).
+    Whether the text may be from an earlier request, because it was available at once and did not change within six
+    seconds. Run the task again to get a newer one. When nothing is added to the log, the text stays the same, so do not
+    wait until this is V(false). Check for the expected line in RV(stdout) instead.
   returned: success
   type: bool
   sample: false
 instance:
-  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  description: The instance as last seen, without secrets. All modules of this collection return the same keys.
   returned: when the instance was found, also on most failures
   type: dict
   sample:

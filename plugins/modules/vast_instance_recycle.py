@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_instance_recycle
-short_description: Give a rented GPU instance on Vast.ai a fresh container
+short_description: Recreate the container of a rented GPU instance on Vast.ai
 version_added: 0.1.0
 description:
-  - Destroys the container of an instance and makes a new one from a freshly pulled image, without losing the GPU. Waits
-    until the instance runs again.
-  - B(The file system of the container is lost.) Only what lies on volumes stays.
-  - B(The published ports change), and with them where ssh answers; the returned RV(instance) has the new ones.
-  - An instance whose container is being made already is not recycled again; the module only waits for it.
-  - A stopped instance is never recycled.
-  - A recycle is sent once. When the instance shows no sign of it, another status or other ports, within a minute of
-    waiting, the task fails with RV(error_class) V(unknown_outcome); with O(wait=false) it warns.
+  - Destroys the container of an instance and creates a new one from a freshly pulled image, without losing the GPU.
+    Waits until the instance is running again.
+  - B(All data in the container is lost.) Only data on volumes is kept.
+  - B(The published ports change), including the SSH port. The returned RV(instance) has the new ports.
+  - An instance whose container is already being created is not recycled again. The module only waits for it.
+  - A stopped instance cannot be recycled. Without O(only_if_status), the task fails.
+  - The request is sent once. When neither the status nor the ports of the instance change within one minute, the task
+    fails with RV(error_class) V(unknown_outcome). With O(wait=false), it warns instead.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -28,11 +28,11 @@ extends_documentation_fragment:
 options:
   only_if_status:
     description:
-      - Recycle only an instance that is found with one of these values of RV(instance.actual_status); leave any
-        other as it is. This makes a playbook that heals crashed instances idempotent.
-      - If not given, the instance is recycled in any status. One that shows V(loading) or V(created) while it boots
-        counts as being recycled already, unless that status is named here.
-      - A stopped instance also shows V(exited); it is left as it is all the same.
+      - Recycle the instance only if RV(instance.actual_status) has one of these values. Otherwise nothing changes. This
+        makes a playbook that repairs crashed instances idempotent.
+      - If empty, the instance is recycled in any status. An instance in V(loading) or V(created) counts as already
+        being recycled, unless this list contains that status.
+      - A stopped instance also has the status V(exited), but is not recycled.
     type: list
     elements: str
     default: []
@@ -53,26 +53,26 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(only_if_status) a second run finds the instance running and leaves it as it is. Without it each run
-        recycles, except while a recycle is under way.
+      - With O(only_if_status), a second run finds the instance running and changes nothing. Without it, every run
+        recycles the instance, except while a recycle is in progress.
 seealso:
   - module: vastai.cloud.vast_instance
 """
 
 EXAMPLES = r"""
-- name: Fresh container from the newest image
+- name: Recreate the container from the newest image
   vastai.cloud.vast_instance_recycle:
     label: serve-a
   register: fresh
 
-- name: Use the new address
+- name: Use the new SSH address
   ansible.builtin.add_host:
     name: serve-a
     ansible_host: "{{ fresh.instance.ssh.host }}"
     ansible_port: "{{ fresh.instance.ssh.port }}"
     ansible_user: "{{ fresh.instance.ssh.user }}"
 
-- name: Heal an instance whose container has crashed, and leave it alone otherwise
+- name: Recycle an instance only if its container has crashed
   vastai.cloud.vast_instance_recycle:
     id: 4711
     only_if_status:
@@ -81,7 +81,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instance:
-  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  description: The instance as last seen, without secrets. All modules of this collection return the same keys.
   returned: when the instance was found, also on most failures
   type: dict
   sample:
@@ -329,7 +329,7 @@ instance:
       type: dict
     # end
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str

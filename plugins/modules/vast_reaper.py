@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_reaper
-short_description: Stop and destroy what is forgotten on Vast.ai, by rules
+short_description: Stop and destroy forgotten instances and volumes on Vast.ai, by rules
 version_added: 0.3.0
 description:
-  - Holds the chosen instances, and volumes that no instance uses, against rules. Of each the first rule that holds
-    counts.
-  - Check mode is the preview. It returns the same RV(victims), who, by which rule, why, and what it saves.
-  - It acts on complete listings and known ages only. Whatever falls under a rule is seen once more right before it is
-    stopped or destroyed. It is spared when its label has changed, or when it is not chosen any more or does not fall
-    under that rule any more. The same holds before a request is sent a second time; then it fails.
-  - Each destruction is proven by a complete listing. A failure of one does not stop the others; the task fails in the
-    end.
-  - Workers of endpoints are never touched. When it cannot be found out which instances are workers, the task fails
-    before it sends anything that stops or destroys.
+  - Checks the selected instances and volumes against rules. For each of them, the first rule that matches applies.
+  - Check mode is the preview. RV(victims) lists what would be stopped or destroyed, by which rule, why, and how much it
+    saves.
+  - It acts only on complete listings and known ages. It checks each instance and volume again right before it stops or
+    destroys it. If the label has changed, or if it is no longer selected or no longer matches the rule, it is skipped.
+    The same check precedes a repeated request, which then fails.
+  - An instance or volume counts as destroyed only when a complete listing no longer contains it. When one fails, the
+    module continues with the others and fails at the end.
+  - Workers of endpoints are never stopped or destroyed. When the module cannot find out which instances are workers,
+    the task fails before it stops or destroys anything.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -29,14 +29,15 @@ extends_documentation_fragment:
 options:
   select:
     description:
-      - What the rules are about; all criteria that are given must fit. At least one is needed, or C(all=true) and none.
-      - Volumes are chosen by their label, id and machine; no volume fits C(status) and C(gpu_name).
+      - Which instances and volumes to check. They must meet all criteria. At least one criterion or O(select.all=true)
+        is required.
+      - Volumes are selected by their label, id and machine. C(status) and C(gpu_name) select no volumes.
     type: dict
     required: true
     suboptions:
       all:
         description:
-          - Choose everything in the account. It excludes all criteria.
+          - Whether to select everything in the account. It cannot be combined with other criteria.
         type: bool
         default: false
       # shared: selection
@@ -91,7 +92,7 @@ options:
       # end
   exclude:
     description:
-      - Which of them to skip; one is skipped when any of these criteria fits.
+      - Which of them to skip. An instance or volume is skipped when it meets any of these criteria.
     type: dict
     suboptions:
       # shared: selection
@@ -146,8 +147,8 @@ options:
       # end
   missing:
     description:
-      - What to do when O(select) or O(exclude) name something that the account does not have, as in
-        M(vastai.cloud.vast_fleet).
+      - What to do when a value of C(ids), C(label), C(gpu_name) or C(machine_id) in O(select) or O(exclude) does not
+        exist in the account. V(fail) fails before anything is changed, V(warn) warns, and V(ignore) does not check.
     type: str
     choices:
       - fail
@@ -156,25 +157,26 @@ options:
     default: warn
   rules:
     description:
-      - The rules, in order. All conditions of a rule must hold, and a rule needs at least one.
-      - A condition never holds because of what is not known. RV(skipped_resources) tells which rules cannot be decided
-        since a field is missing, is of another type or cannot be, such as a negative price.
-      - Spans of time are written like V(45m), V(6h) or V(3d).
-      - O(rules) may be left out with O(use_deadlines=true).
+      - The rules, in order. A rule matches when all its conditions are met. It needs at least one condition.
+      - A condition whose value is not known is never met. RV(skipped_resources) shows which rules could not be decided
+        because a value is missing or invalid, such as a negative price.
+      - Write durations like V(45m), V(6h) or V(3d).
+      - Required unless O(use_deadlines=true).
     type: list
     elements: dict
     default: []
     suboptions:
       name:
         description:
-          - What results call the rule.
+          - The name of the rule in results. It must be unique.
         type: str
         required: true
       action:
         description:
-          - What to do. V(report) only names it in RV(victims).
-          - V(stop) keeps the disk, which bills on. V(destroy) loses the disk. V(destroy_volume) needs
-            C(unattached_for).
+          - What to do. V(report) only lists it in RV(victims).
+          - V(stop) stops an instance and keeps its disk, which continues to bill. V(destroy) destroys an instance,
+            B(and all data on its disk is lost). V(destroy_volume) destroys a volume, B(and all its data is lost). It
+            requires C(unattached_for).
         type: str
         required: true
         choices:
@@ -184,47 +186,48 @@ options:
           - destroy_volume
       running_for:
         description:
-          - It has run for as long, since the last start that an earlier run saw; since it was rented, if no run saw it
-            down. Where an earlier run may have seen it down, and that was lost, it counts from now.
+          - It has been running for this long. This counts from the last start that an earlier run recorded, or from the
+            rental if no run saw it stopped. If an earlier record may have been lost, it counts from now.
         type: str
       stopped_for:
         description:
-          - Each run saw it stopped for as long.
+          - Every run within this time saw it stopped.
         type: str
       not_running_for:
         description:
-          - No run saw it running for as long, for whatever reason.
+          - No run within this time saw it running, for any reason.
         type: str
       idle_for:
         description:
-          - It runs, and each run for as long saw the use of its GPUs below C(gpu_util_below). A use that is not known,
-            and a gap of more than O(max_gap) between two runs, start anew.
+          - It is running, and every run within this time saw a GPU utilization below C(gpu_util_below). An unknown
+            utilization, or a gap of more than O(max_gap) between two runs, restarts the time. It requires
+            C(gpu_util_below).
         type: str
       gpu_util_below:
         description:
-          - The per cent for C(idle_for).
+          - The GPU utilization in percent for C(idle_for).
         type: float
       price_above:
         description:
-          - What it bills now is more than so many US dollars an hour.
+          - It costs more than this now, in US dollars per hour.
         type: float
       cost_above:
         description:
-          - More than so many US dollars were charged for it since it was rented. Charges are booked late, and the key
-            must be allowed to read them.
+          - More than this was charged for it since it was rented, in US dollars. Vast.ai books charges with a delay,
+            and the API key must be allowed to read them.
         type: float
       contract_left_below:
         description:
-          - Its contract ends within that time.
+          - Its contract ends within this time.
         type: str
       unattached_for:
         description:
-          - It is a volume, and each run for as long saw that no instance uses it.
+          - It is a volume, and every run within this time saw that no instance uses it.
         type: str
       status:
         description:
-          - It has one of these values of RV(vastai.cloud.vast_instance#module:instance.actual_status); V(null) while it
-            is provisioned.
+          - Its RV(vastai.cloud.vast_instance#module:instance.actual_status) has one of these values. V(null) means that
+            it is being provisioned.
         type: list
         elements: str
         choices:
@@ -242,19 +245,20 @@ options:
           - "null"
       label_prefix:
         description:
-          - Its label begins like this.
+          - How its label begins.
         type: str
   use_deadlines:
     description:
-      - Whether to destroy instances whose label carries a deadline that has passed. It comes before O(rules).
-      - C(ttl=6h) counts from when it was rented; C(until=2026-12-01T08:00Z) is in UTC, and C(until=2026-12-01) is the
-        beginning of that day. They are separated from the rest of the label by blanks or commas. The earliest counts,
-        and none counts when one of them is not understood.
+      - Whether to destroy instances with an expired deadline in their label, B(with all data on their disks). Deadlines
+        are checked before O(rules).
+      - C(ttl=6h) counts from the rental. C(until=2026-12-01T08:00Z) is in UTC, and C(until=2026-12-01) is the beginning
+        of that day. Separate a deadline from the rest of the label with spaces or commas. The earliest one applies. If
+        one of them cannot be parsed, none applies.
     type: bool
     default: false
   protect:
     description:
-      - What is never stopped or destroyed, whatever rule or deadline says so.
+      - Instances and volumes that are never stopped or destroyed, whatever rules and deadlines apply.
     type: dict
     suboptions:
       label:
@@ -264,7 +268,7 @@ options:
         elements: str
       label_prefix:
         description:
-          - Beginnings of labels.
+          - How labels begin.
         type: list
         elements: str
       ids:
@@ -274,50 +278,52 @@ options:
         elements: int
   max_affected:
     description:
-      - How many may be stopped and destroyed. When it would be more, the task fails and sends nothing.
+      - Maximum number of instances and volumes that may be stopped or destroyed. When there would be more, the task
+        fails and changes nothing. If not given, only O(max_fraction) limits the number.
     type: int
   max_fraction:
     description:
-      - Which part of what is chosen and not protected may be stopped and destroyed. One always may. When it would be
-        more, the task fails and sends nothing.
+      - Maximum share of the selected and unprotected instances and volumes that may be stopped or destroyed, from
+        V(0.001) to V(1). One is always allowed. When there would be more, the task fails and changes nothing.
     type: float
     default: 0.5
   max_gap:
     description:
-      - For C(idle_for), the longest time between two runs in which nothing happened.
+      - Maximum time between two runs for C(idle_for). A longer gap restarts the time.
     type: str
     default: 1h
   state_file:
     description:
-      - The file that keeps what was seen, by default C($XDG_CACHE_HOME/ansible-vastai-cloud/reaper.json), below
-        C(~/.cache) without it. Its folder must belong to the user and be closed to others. Accounts, told apart by
-        address and key, have a part each.
-      - Previews are recorded, too. What was not seen for 14 days is forgotten, and so is the oldest beyond 64 KiB.
-      - A damaged file is told with a warning and written anew. The ages of all spans in O(rules) count from then on.
-        Deadlines such as C(ttl=6h) need no history; they count from when an instance was rented, as before.
-      - Ages are told by the clock of the machine that runs the module. When a run comes more than 14 days after the
-        last one of this file, or more than 5 minutes before it, it warns, and rules and deadlines that need the time do
-        not fire in that run. A wrong clock is not noticed otherwise, such as in the first run. A state that was seen
-        more than a day before the instance was rented, or in the future, counts from now.
+      - The file for the history, by default C($XDG_CACHE_HOME/ansible-vastai-cloud/reaper.json), or below C(~/.cache).
+        Its directory must belong to the user and must not be accessible to others. It keeps a separate history for each
+        C(api_url) and API key.
+      - Check mode also records the history. Entries that were not seen for 14 days are removed, and so are the oldest
+        ones when the file exceeds 64 KiB.
+      - A damaged file is replaced, with a warning. The durations in O(rules) then count from that run. Deadlines such
+        as C(ttl=6h) need no history.
+      - Ages depend on the clock of the machine that runs the module. When a run is more than 14 days after the last
+        recorded run, or more than 5 minutes before it, the module warns and applies no rule or deadline that depends on
+        time in that run. Otherwise, for example in the first run, a wrong clock is not detected. A state that was
+        recorded more than a day before the rental, or in the future, counts from now.
     type: path
 attributes:
   check_mode:
     support: full
     details:
-      - It records what it sees in O(state_file) in check mode, too.
+      - Check mode also records the history in O(state_file).
   diff_mode:
     support: full
   idempotent:
     support: full
     details:
-      - What is reported falls under its rule again; that is no change.
+      - Reported instances and volumes are reported again. This is not a change.
 seealso:
   - module: vastai.cloud.vast_cost_info
   - module: vastai.cloud.vast_fleet
 """
 
 EXAMPLES = r"""
-- name: Show what would be cleaned up, without touching anything
+- name: Preview which CI instances would be destroyed
   vastai.cloud.vast_reaper:
     select:
       label_prefix: ci-
@@ -328,11 +334,11 @@ EXAMPLES = r"""
   check_mode: true
   register: preview
 
-- name: Tell who, why, and what it saves
+- name: Show the instances, the reasons and the savings
   ansible.builtin.debug:
     msg: "{{ preview.victims }}"
 
-- name: Every night, stop what does nothing and end what is forgotten
+- name: Stop idle instances and destroy forgotten ones every night
   vastai.cloud.vast_reaper:
     select:
       all: true
@@ -345,7 +351,7 @@ EXAMPLES = r"""
       label_prefix: [prod-]
     max_affected: 20
 
-- name: Keep to the deadlines in labels such as "sweep-17 ttl=6h"
+- name: Destroy instances with an expired deadline in the label, such as "sweep-17 ttl=6h"
   vastai.cloud.vast_reaper:
     select:
       label_prefix: sweep-
@@ -354,7 +360,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 victims:
-  description: What falls under a rule, with what became of it.
+  description: The instances and volumes that match a rule, with their results.
   returned: success, and when instances failed
   type: list
   elements: dict
@@ -386,17 +392,16 @@ victims:
       returned: always
       type: str
     action:
-      description: What the rule does.
+      description: The action of the rule.
       returned: always
       type: str
     why:
-      description: Why the rule holds.
+      description: Why the rule matches.
       returned: always
       type: str
     saves_per_hour:
       description: >-
-        What it bills now and would not any more, in US dollars an hour; after a stop its disk still bills. Null when
-        that is not known.
+        The savings in US dollars per hour, or null when they are not known. After a stop, the disk continues to bill.
       returned: always
       type: float
     changed:
@@ -404,20 +409,21 @@ victims:
       returned: always
       type: bool
     failed:
-      description: Whether that failed.
+      description: Whether the action failed.
       returned: always
       type: bool
     error_class:
-      description: The kind of failure as in RV(error_class), or null.
+      description: The kind of failure, see RV(error_class), or null.
       returned: always
       type: str
     msg:
-      description: Why it failed; else empty.
+      description: The error message, or an empty string.
       returned: always
       type: str
 skipped_resources:
   description: >-
-    What fell under a rule and was spared, and what no rule can be decided of yet. This is no failure.
+    Instances and volumes that match a rule but were skipped, and those for which a rule cannot be decided yet. This is
+    not a failure.
   returned: success, and when instances failed
   type: list
   elements: dict
@@ -437,7 +443,7 @@ skipped_resources:
       returned: always
       type: str
     reason:
-      description: Why it was spared.
+      description: Why it was skipped.
       returned: always
       type: str
     # shared: worker
@@ -449,53 +455,54 @@ skipped_resources:
       type: int
     # end
 counts:
-  description: How many there are of each kind.
+  description: Number of instances and volumes by result.
   returned: success, and when instances failed
   type: dict
   sample: {selected: 12, changed: 2, failed: 0, reported: 1, skipped: 3}
   contains:
     selected:
-      description: How many were chosen, protected ones included.
+      description: Number of selected instances and volumes, including protected ones.
       returned: always
       type: int
     changed:
-      description: How many were stopped or destroyed without a failure, or would be.
+      description: Number that were stopped or destroyed without a failure, or would be in check mode.
       returned: always
       type: int
     failed:
-      description: How many of them failed.
+      description: Number that failed.
       returned: always
       type: int
     reported:
-      description: How many fell under a rule that only reports.
+      description: Number that match a rule with O(rules[].action=report).
       returned: always
       type: int
     skipped:
-      description: How many entries RV(skipped_resources) has.
+      description: Number of entries in RV(skipped_resources).
       returned: always
       type: int
 saves_per_hour:
-  description: The sum over the victims that are changed; null when one of them is not known.
+  description: >-
+    Total savings of the changed instances and volumes, in US dollars per hour, or null when one of them is not known.
   returned: success, and when instances failed
   type: float
   sample: 0.84
 actions:
-  description: What was planned, a sentence each.
+  description: The planned actions.
   returned: success, and when instances failed
   type: list
   elements: str
   sample: ["destroy instance 4711 (ci-17): its disk is lost, and it bills nothing any more"]
 diff:
-  description: What changes, by the name of the thing.
+  description: The changes, by the name of the instance or volume.
   returned: success, and when instances failed
   type: dict
   contains:
     before:
-      description: The state of each that changes, as it was.
+      description: The state before the task.
       returned: always
       type: dict
     after:
-      description: The state that is wanted.
+      description: The requested state.
       returned: always
       type: dict
 # shared: failure
