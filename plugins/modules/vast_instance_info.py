@@ -9,12 +9,11 @@ module: vast_instance_info
 short_description: List rented GPU instances on Vast.ai and what they cost
 version_added: 0.2.0
 description:
-  - Returns the instances of the account that fit all of the given criteria, from a complete listing. Without
-    criteria it returns all.
-  - A criterion that is given and empty, or null, fits no instance, so that a template that gives nothing returns
-    nothing.
-  - A listing that fails or is incomplete is a failure, never an empty list.
-  - A contract that Vast.ai has released, and still lists, is not returned; RV(unloaded) counts such ones.
+  - Returns the instances of the account that meet all criteria, from a complete listing. Without criteria, it returns
+    all instances.
+  - An empty or null criterion selects no instance, so that a template with an empty result does not select everything.
+  - When the listing fails or is incomplete, the task fails. It never returns an empty list instead.
+  - Contracts that Vast.ai has released but still lists are not returned. RV(unloaded) counts them.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -26,10 +25,9 @@ extends_documentation_fragment:
 options:
   missing:
     description:
-      - What to do when a criterion names something that the account does not have, by a complete listing. It is about
-        each value of O(ids), O(label), O(gpu_name) and O(machine_id).
-      - V(fail) fails, class V(not_found), and names labels and GPUs that come near. V(warn) says the same in a warning.
-        V(ignore) says nothing, and spares the requests that it takes to be sure.
+      - What to do when a value of O(ids), O(label), O(gpu_name) or O(machine_id) does not exist in the account.
+      - V(fail) fails with RV(error_class) V(not_found) and suggests similar labels and GPU names. V(warn) warns with
+        the same suggestions. V(ignore) does not check, which saves requests.
     type: str
     choices:
       - fail
@@ -39,17 +37,17 @@ options:
     version_added: 0.3.0
   find_workers:
     description:
-      - Whether to find out which instances are workers of serverless endpoints, as RV(instances[].worker_of). The
-        listing of instances does not tell it, so that this takes one request more, and another one for each endpoint.
-      - What cannot be found out is warned of, and those instances have no C(worker_of).
+      - Whether to return in RV(instances[].worker_of) which instances are workers of serverless endpoints. The listing
+        of instances does not contain this, so it takes one more request, and another one per endpoint.
+      - When this cannot be found out for an instance, the module warns, and the instance has no C(worker_of).
     type: bool
     default: false
     version_added: 0.3.0
   fields:
     description:
-      - The keys of RV(instances) to return, for a result that stays short; C(id) is always among them. A name that no
-        instance has is refused, and V(worker_of) unless O(find_workers=true).
-      - If not given, all of them are returned.
+      - The keys of RV(instances) to return, to keep the result short. C(id) is always included. Unknown keys are
+        refused. V(worker_of) requires O(find_workers=true).
+      - If not given, all keys are returned.
     type: list
     elements: str
     version_added: 0.3.0
@@ -60,15 +58,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What do I have, and what does it cost
+- name: List all instances and their cost
   vastai.cloud.vast_instance_info:
   register: fleet
 
-- name: Tell
+- name: Show the totals
   ansible.builtin.debug:
     msg: "{{ fleet.total }} instances at {{ fleet.cost.per_hour }} $/h: {{ fleet.labels }}"
 
-- name: A short list of what there is
+- name: List all instances with a few fields
   vastai.cloud.vast_instance_info:
     fields:
       - label
@@ -76,29 +74,29 @@ EXAMPLES = r"""
       - gpu_name
       - dph_total
 
-- name: Boxes that nobody has labelled
+- name: List instances without a label
   vastai.cloud.vast_instance_info:
     unlabelled: true
     find_workers: true
   register: unlabelled
 
-- name: Tell which of them are no workers of endpoints
+- name: Show which of them are not workers of endpoints
   ansible.builtin.debug:
     msg: "{{ unlabelled.instances | selectattr('worker_of', 'defined') | selectattr('worker_of', 'none') }}"
 
-- name: The running development boxes
+- name: List the running development instances
   vastai.cloud.vast_instance_info:
     label_prefix: dev-
     status:
       - running
 
-- name: Refuse to go on when all instances together cost more than 5 dollars an hour
+- name: Stop the play when all instances together cost more than 5 dollars per hour
   block:
-    - name: Add up what they cost
+    - name: Get the total cost
       vastai.cloud.vast_instance_info:
       register: fleet
 
-    - name: Hold it to the budget
+    - name: Check the budget
       ansible.builtin.assert:
         that: fleet.cost.per_hour <= 5
         fail_msg: "{{ fleet.total }} instances cost {{ fleet.cost.per_hour }} $/h: {{ fleet.labels }}"
@@ -107,8 +105,8 @@ EXAMPLES = r"""
 RETURN = r"""
 instances:
   description: >-
-    The instances that fit, by their ids. Each has the keys of RV(vastai.cloud.vast_instance#module:instance), or those
-    of them that O(fields) names.
+    The selected instances, sorted by id. Each has the keys of RV(vastai.cloud.vast_instance#module:instance), or those
+    in O(fields).
   returned: success
   type: list
   elements: dict
@@ -362,23 +360,26 @@ instances:
       type: int
     # end
 total:
-  description: How many there are.
+  description: Number of selected instances.
   returned: success
   type: int
   sample: 3
 unloaded:
-  description: How many more fit whose contract is released; they are destroyed and bill nothing.
+  description: >-
+    Number of further instances that meet the criteria but whose contract is released. They are destroyed and do not
+    bill.
   returned: success
   type: int
   sample: 0
 labels:
-  description: How many carry each label; the empty string stands for no label.
+  description: Number of instances per label. The empty string stands for no label.
   returned: success
   type: dict
   sample: {train-01: 1, "": 2}
 cost:
   description: >-
-    US dollars per hour by the prices of the listing. Traffic, volumes and serverless use are not in it.
+    Cost in US dollars per hour, by the prices of the listing. It does not include traffic, volumes and serverless
+    usage.
   returned: success
   type: dict
   sample: {running: 0.84, if_started: 0.42, storage: 0.012, per_hour: 0.852, unknown: []}

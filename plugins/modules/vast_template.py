@@ -6,17 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_template
-short_description: Keep a template of a Vast.ai account
+short_description: Manage a template of a Vast.ai account
 version_added: 0.3.0
 description:
-  - Creates, edits or deletes a template of the account, which instances and endpoints are made from.
-  - A template is found by its name among those that the user of the API key has created. When several of them have the
-    name, the newest counts.
-  - Fields are compared one by one. What is not named stays as it is, except for O(private).
-  - Vast.ai gives another account's template to whoever creates one with the same contents. To keep them apart, this
-    module ends each description with the line C(Kept by vastai.cloud for user) and the id of the user.
-  - Each edit gives the template a new C(hash_id). Instances and endpoints that name the old one keep what they have.
-  - The API key needs the right C(user_read), to tell whose templates are its own.
+  - Creates, edits or deletes a template of the account. Instances and workergroups are created from templates.
+  - The module looks up the template by name among those that the user of the API key created. When several of them have
+    the name, it uses the newest one.
+  - Fields are compared one by one. Options that are not given are not changed, except O(private).
+  - When two accounts create templates with the same contents, Vast.ai returns the template of the other account. To
+    avoid this, the module adds the line C(Kept by vastai.cloud for user) with the id of the user at the end of the
+    description.
+  - Each edit gives the template a new C(hash_id). Instances and endpoints with the old one are not changed.
+  - The API key requires the permission C(user_read), to identify the templates of its user.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -26,7 +27,7 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The name of the template. To rename one, create another and delete the first.
+      - The name of the template. To rename a template, create a new one and delete the old one.
     type: str
     required: true
   image:
@@ -35,16 +36,16 @@ options:
     type: str
   tag:
     description:
-      - The tag of the image, which may stand in O(image) as well.
+      - The tag of the image. You can also give it in O(image), but not in both.
     type: str
   env:
     description:
-      - The environment variables, all of them. Those that are not named are removed.
+      - All environment variables of the template. Variables that are not listed are removed.
     type: dict
   ports:
     description:
-      - The ports to publish, all of them, such as V(8000), V(8000/udp) or V(8000:8080). V(8000/tcp) is the same as
-        V(8000:8000).
+      - All ports to publish, such as V(8000), V(8000/udp) or V(8000:8080). Ports that are not listed are removed.
+        V(8000/tcp) means the same as V(8000:8000).
     type: list
     elements: str
   onstart:
@@ -53,17 +54,17 @@ options:
     type: str
   runtype:
     description:
-      - How the container is run. Vast.ai takes V(args) when a template is created without it.
+      - How the container is launched. When a template is created without it, Vast.ai uses V(args).
     type: str
     choices: [ssh, ssh_direct, ssh_proxy, jupyter, jupyter_direct, jupyter_proxy, args]
   args:
     description:
-      - The arguments of the container, with O(runtype=args).
+      - Arguments for the entrypoint of the image, with O(runtype=args).
     type: list
     elements: str
   extra_filters:
     description:
-      - Which offers the template is meant for, by the criteria of M(vastai.cloud.vast_offer_info).
+      - Criteria for suitable offers, as in M(vastai.cloud.vast_offer_info).
     type: dict
     suboptions:
       gpu_name:
@@ -170,12 +171,12 @@ options:
         type: dict
   disk:
     description:
-      - The recommended size of the disk, in GB.
+      - The recommended disk size in GB.
     type: float
   docker_login:
     description:
-      - The login of a private registry. Vast.ai never shows the password again, so that a new password alone is not
-        seen; change O(docker_login.user) or delete the template to have it sent.
+      - The login for a private registry. Vast.ai never returns the password, so a changed password alone is not
+        detected. To send it, change O(docker_login.user) or delete the template first.
     type: dict
     suboptions:
       repo:
@@ -192,21 +193,21 @@ options:
         required: true
   private:
     description:
-      - Whether others cannot see the template. Its default counts for a template that exists, too, so that a public one
-        becomes private unless O(private=false) is named each time.
+      - Whether the template is hidden from other users. The default also applies to an existing template, so a public
+        template becomes private unless you always set O(private=false).
     type: bool
     default: true
   desc:
     description:
-      - The description. The line that this module ends it with is left out when descriptions are compared.
+      - The description. The line that the module adds at its end is not compared.
     type: str
   readme:
     description:
-      - The longer text about the template.
+      - A longer text about the template.
     type: str
   state:
     description:
-      - Whether the template is to exist. V(absent) deletes all templates of that name that the user has created.
+      - V(present) creates or edits the template. V(absent) deletes all templates with this name that the user created.
     type: str
     choices: [present, absent]
     default: present
@@ -216,18 +217,18 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Environment, scripts, arguments and logins may hold secrets; of them it says V(********) only.
+      - Environment variables, scripts, arguments and logins may contain secrets, and are shown as V(********).
   idempotent:
     support: full
     details:
-      - A password that has changed is not seen, see O(docker_login).
+      - A changed password is not detected, see O(docker_login).
 seealso:
   - module: vastai.cloud.vast_template_info
   - module: vastai.cloud.vast_offer_info
 """
 
 EXAMPLES = r"""
-- name: Keep the template of a server
+- name: Create or update the template of a server
   vastai.cloud.vast_template:
     name: vllm
     image: vllm/vllm-openai:v0.8.5
@@ -240,11 +241,11 @@ EXAMPLES = r"""
       min_cuda: 12.4
   register: server
 
-- name: Show what to rent with
+- name: Show the hash to rent with
   ansible.builtin.debug:
     msg: "template_hash_id: {{ server.template.hash_id }}"
 
-- name: Take another tag, and leave the rest as it is
+- name: Change only the tag
   vastai.cloud.vast_template:
     name: trainer
     tag: "2.0"
@@ -266,7 +267,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 template:
-  description: The template as it was last seen, or null when it does not exist. What may hold secrets is left out.
+  description: The template as last seen, without fields that may contain secrets, or null when it does not exist.
   returned: when the account was read
   type: dict
   sample:
@@ -338,7 +339,7 @@ hash_id_before:
   type: str
   sample: 0b3cf6f1c7a3d0d0a3d2a5d4c9a1e2f3
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str

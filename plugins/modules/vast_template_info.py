@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_template_info
-short_description: Find templates on Vast.ai, own and public ones
+short_description: List your templates and public templates on Vast.ai
 version_added: 0.3.0
 description:
-  - Returns the templates that the user of the API key can see and that meet all criteria.
-  - Without criteria all public templates are returned, which are many. Where Vast.ai gives them in pages, up to 40
-    pages are read.
+  - Returns the templates that are visible to the user of the API key and that meet all criteria.
+  - Without criteria, it returns all public templates, which are many. If Vast.ai returns them in pages, the module
+    reads up to 40 pages.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -22,43 +22,43 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The exact name.
+      - The exact name of the template.
     type: str
   hash_id:
     description:
-      - The C(hash_id) of a template.
+      - The C(hash_id) of the template.
     type: str
   own:
     description:
-      - V(true) returns those only that the user has created, V(false) those only of others. The API key needs the right
-        C(user_read) for either.
+      - V(true) returns only templates that the user created. V(false) returns only templates of other users. Both
+        require the permission C(user_read).
     type: bool
   recommended:
     description:
-      - Whether Vast.ai recommends the template.
+      - V(true) returns only templates that Vast.ai recommends. V(false) returns only others.
     type: bool
 seealso:
   - module: vastai.cloud.vast_template
 """
 
 EXAMPLES = r"""
-- name: List the own templates
+- name: List your templates
   vastai.cloud.vast_template_info:
     own: true
   register: mine
 
-- name: Show them
+- name: Show their names
   ansible.builtin.debug:
     msg: "{{ mine.templates | map(attribute='name') | list }}"
 
-- name: Look one up by its name
+- name: Look up a template by its name
   vastai.cloud.vast_template_info:
     name: trainer
 """
 
 RETURN = r"""
 templates:
-  description: The templates, ordered by id. What may hold secrets is left out.
+  description: The templates, sorted by id, without fields that may contain secrets.
   returned: success
   type: list
   elements: dict
@@ -127,8 +127,8 @@ templates:
     # end
 more:
   description: >-
-    Whether there are pages that were not read, so that nothing follows from a template that is missing. Ask for less
-    then.
+    Whether there are pages that were not read. A template may then exist although it is not in the list. Use more
+    criteria in this case.
   returned: success
   type: bool
   sample: false
