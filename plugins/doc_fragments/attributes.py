@@ -11,11 +11,11 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Tells what it would do without sending a request that changes anything.
+    description: Returns what it would do, without sending a request that changes anything.
   diff_mode:
     description: Returns what it changed, or would change in check mode.
   idempotent:
-    description: A second run with the same options finds nothing to do and reports no change.
+    description: A second run with the same options changes nothing and reports no change.
 """
 
     ACTIONGROUP = r"""
@@ -34,11 +34,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - It only reads, in check mode too.
+      - The module only reads, so check mode makes no difference.
   diff_mode:
     support: none
     details:
-      - It changes nothing.
+      - The module changes nothing.
   idempotent:
     support: full
 """

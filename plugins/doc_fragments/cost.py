@@ -9,25 +9,26 @@ class ModuleDocFragment:
 
     RETURN = r"""
 running:
-  description: What the instances that hold their GPU pay, storage included.
+  description: US dollars per hour of the instances that hold their GPU, storage included.
   returned: always
   type: float
 if_started:
-  description: What the other instances would pay if they were started. Nothing of it is paid now.
+  description: >-
+    US dollars per hour that the other instances would cost if they were started. They do not cost this now.
   returned: always
   type: float
 storage:
-  description: What those other instances pay for their disks now.
+  description: US dollars per hour of the disks of the other instances. They cost this now.
   returned: always
   type: float
 per_hour:
-  description: What all of them pay now, the sum of C(running) and C(storage).
+  description: US dollars per hour of all instances now, which is the sum of C(running) and C(storage).
   returned: always
   type: float
 unknown:
   description: >-
-    The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
-    null, so that a comparison with a budget fails and does not pass.
+    Ids of the instances for which Vast.ai reports no usable price. Every sum that includes such an instance
+    is null, so a comparison with a budget fails instead of passing.
   returned: always
   type: list
   elements: int

@@ -15,7 +15,7 @@ id:
   type: int
 endpoint_name:
   description: >-
-    Its name, which need not be the only one of its kind.
+    The name of the endpoint group. It need not be unique.
   returned: always
   type: str
 endpoint_state:
@@ -30,17 +30,17 @@ min_load:
   type: float
 min_cold_load:
   description: >-
-    Minimum of the whole capacity.
+    Minimum total capacity in performance units per second.
   returned: always
   type: float
 target_util:
   description: >-
-    The wanted use of the capacity, at most 1.0.
+    Target utilization of the capacity, at most 1.0.
   returned: always
   type: float
 cold_mult:
   description: >-
-    The cold capacity as a multiple of the load.
+    Cold capacity as a multiple of the load.
   returned: always
   type: float
 cold_workers:
@@ -55,27 +55,27 @@ max_workers:
   type: int
 max_queue_time:
   description: >-
-    The longest queue of a worker in seconds, or null.
+    Maximum queue time of a worker in seconds, or null.
   returned: always
   type: float
 target_queue_time:
   description: >-
-    The wanted queue of a worker in seconds, or null.
+    Target queue time of a worker in seconds, or null.
   returned: always
   type: float
 inactivity_timeout:
   description: >-
-    After how many idle seconds it scales to zero, or null.
+    Number of idle seconds after which the endpoint scales to zero, or null.
   returned: always
   type: float
 autoscaler_instance:
   description: >-
-    The engine that serves it, such as V(prod).
+    The serverless engine that serves the endpoint, such as V(prod).
   returned: always
   type: str
 created_at:
   description: >-
-    When it was made, as text or in seconds since 1970.
+    When the endpoint was created, as text or in seconds since 1970.
   returned: always
   type: raw
 """

@@ -10,7 +10,7 @@ class ModuleDocFragment:
     RETURN = r"""
 id:
   description: >-
-    The id of the instance; Vast.ai also calls it contract id.
+    The id of the instance. Vast.ai also calls it the contract id.
   returned: always
   type: int
 label:
@@ -20,28 +20,29 @@ label:
   type: str
 actual_status:
   description: >-
-    The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
-    while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+    The status of the container as its host reports it, such as V(running), V(loading), V(exited) or V(offline);
+    null while the instance is being provisioned. Both a stopped instance and a crashed container have the status
+    V(exited), so check C(intended_status) as well.
   returned: always
   type: str
 intended_status:
   description: >-
-    What the user asked for, V(running), V(stopped) or V(frozen).
+    The requested status: V(running), V(stopped) or V(frozen).
   returned: always
   type: str
 status_msg:
   description: >-
-    The last message of the host's daemon. It lags behind.
+    The last message of the daemon on the host. It may be out of date.
   returned: always
   type: str
 public_ipaddr:
   description: >-
-    The public address of the host.
+    The public IP address of the host.
   returned: always
   type: str
 ssh:
   description: >-
-    The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+    The SSH address. Null unless the instance is running and Vast.ai reports a valid address.
   returned: always
   type: dict
   contains:
@@ -58,18 +59,18 @@ ssh:
       returned: always
       type: str
     via:
-      description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+      description: V(direct) for the published port 22, V(proxy) for the proxy of Vast.ai.
       returned: always
       type: str
 cur_state:
   description: >-
-    The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
-    GPU and pays for it.
+    The state of the contract: V(running), V(stopped) or V(unloaded). While it is V(running), the instance holds
+    its GPU and you pay for it.
   returned: always
   type: str
 next_state:
   description: >-
-    The state that is scheduled for the contract.
+    The scheduled state of the contract. V(running) on a stopped instance means that a start is queued.
   returned: always
   type: str
 machine_id:
@@ -79,7 +80,7 @@ machine_id:
   type: int
 host_id:
   description: >-
-    The id of the host who offers the machine.
+    The id of the host that offers the machine.
   returned: always
   type: int
 image_uuid:
@@ -89,22 +90,22 @@ image_uuid:
   type: str
 image_runtype:
   description: >-
-    How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+    How the container is launched, as the API returns it, such as V(ssh ssh_direc ssh_proxy).
   returned: always
   type: str
 template_id:
   description: >-
-    The id of the template that the instance was made from, or null.
+    The id of the template of the instance, or null.
   returned: always
   type: int
 template_hash_id:
   description: >-
-    The hash of the template that the instance was made from, or null.
+    The hash of the template of the instance, or null.
   returned: always
   type: str
 template_name:
   description: >-
-    The name of the template that the instance was made from, or null.
+    The name of the template of the instance, or null.
   returned: always
   type: str
 num_gpus:
@@ -124,7 +125,7 @@ gpu_ram:
   type: int
 gpu_util:
   description: >-
-    The use of the GPUs in per cent, or null.
+    The GPU utilization in percent, or null.
   returned: always
   type: float
 gpu_temp:
@@ -139,7 +140,7 @@ cpu_name:
   type: str
 cpu_cores_effective:
   description: >-
-    The CPU cores of this instance.
+    The number of CPU cores of this instance.
   returned: always
   type: float
 cpu_ram:
@@ -154,7 +155,7 @@ disk_space:
   type: float
 disk_usage:
   description: >-
-    The used part of the disk, as the API has it.
+    The disk usage as the API reports it.
   returned: always
   type: float
 inet_up:
@@ -169,57 +170,57 @@ inet_down:
   type: float
 dph_total:
   description: >-
-    The price in US dollars per hour while it runs, storage included.
+    The price in US dollars per hour while the instance runs, storage included, traffic excluded.
   returned: always
   type: float
 dph_base:
   description: >-
-    The price in US dollars per hour without storage; of an interruptible instance its bid.
+    The price in US dollars per hour without storage. For an interruptible instance, its bid.
   returned: always
   type: float
 storage_total_cost:
   description: >-
-    The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+    The price of the storage in US dollars per hour. A stopped instance still costs this.
   returned: always
   type: float
 is_bid:
   description: >-
-    Whether the instance is interruptible, that is rented by a bid.
+    Whether the instance is interruptible, which means that it was rented with a bid.
   returned: always
   type: bool
 min_bid:
   description: >-
-    The lowest bid for the machine in US dollars per hour.
+    The lowest accepted bid for the machine in US dollars per hour.
   returned: always
   type: float
 start_date:
   description: >-
-    When the contract began, in seconds since 1970.
+    When the contract started, in seconds since 1970.
   returned: always
   type: float
 end_date:
   description: >-
-    When the contract ends, in seconds since 1970; it cannot be started after that.
+    When the contract ends, in seconds since 1970. The instance cannot be started after that.
   returned: always
   type: float
 geolocation:
   description: >-
-    The place of the machine, as a text.
+    The location of the machine.
   returned: always
   type: str
 country_code:
   description: >-
-    The country of the machine as a code of two letters.
+    The country of the machine as a two-letter code.
   returned: always
   type: str
 verification:
   description: >-
-    Whether Vast.ai has verified the machine.
+    The verification status of the machine, such as V(verified).
   returned: always
   type: str
 reliability2:
   description: >-
-    The reliability of the machine, from 0 to 1.
+    The reliability score of the machine, from 0 to 1.
   returned: always
   type: float
 driver_version:
@@ -229,13 +230,13 @@ driver_version:
   type: str
 cuda_max_good:
   description: >-
-    The highest version of CUDA that the driver supports.
+    The highest CUDA version that the driver supports.
   returned: always
   type: float
 ports:
   description: >-
-    The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
-    runs.
+    The published ports in the format of Docker: each key such as V(22/tcp) has a list of C(HostIp) and
+    C(HostPort). Null unless the instance is running.
   returned: always
   type: dict
 """

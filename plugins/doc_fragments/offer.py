@@ -11,115 +11,118 @@ class ModuleDocFragment:
 options:
   gpu_name:
     description:
-      - Names of GPUs, any of which will do, such as V(RTX 4090). V(RTX_4090) is understood too.
+      - Accepted GPU models, such as V(RTX 4090). V(RTX_4090) means the same. Any one of them satisfies the
+        search.
     type: list
     elements: str
   num_gpus:
     description:
-      - How many GPUs, exactly.
+      - The exact number of GPUs.
     type: int
   min_gpu_ram_gb:
     description:
-      - Least memory of each GPU, in GB of 1000 MB, as Vast.ai's own client counts. A card sold with 24 GB has at
-        least V(24).
+      - Minimum memory per GPU, in GB of 1000 MB, the unit of the official client. A card that is sold with 24
+        GB has at least V(24).
     type: float
   min_cpu_cores:
     description:
-      - Least number of virtual CPUs that come with the GPUs.
+      - Minimum number of virtual CPUs.
     type: float
   min_cpu_ram_gb:
     description:
-      - Least main memory, in GB of 1000 MB.
+      - Minimum system memory, in GB of 1000 MB.
     type: float
   min_inet_down:
     description:
-      - Least download speed, in Mbit/s. It decides how long a large image takes to pull.
+      - Minimum download speed, in Mbit/s. It determines how long a large image takes to pull.
     type: float
   min_inet_up:
     description:
-      - Least upload speed, in Mbit/s.
+      - Minimum upload speed, in Mbit/s.
     type: float
   min_reliability:
     description:
-      - Least reliability of the machine, from V(0) to V(1).
+      - Minimum reliability score of the machine, from V(0) to V(1).
     type: float
   min_cuda:
     description:
-      - Least CUDA version that the driver supports, such as V(12.4).
+      - Minimum CUDA version that the driver must support, such as V(12.4).
     type: float
   min_compute_cap:
     description:
-      - Least compute capability as people write it, such as V(8.9).
+      - Minimum CUDA compute capability, such as V(8.9).
     type: float
   min_direct_ports:
     description:
-      - Least number of ports that can be mapped directly.
+      - Minimum number of ports that can be mapped directly.
     type: int
   min_duration_hours:
     description:
-      - For how many hours the machine must be on offer at least. An instance cannot run beyond that.
+      - Minimum number of hours for which the machine must stay on offer. An instance cannot run longer than
+        that.
     type: float
   country:
     description:
-      - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
-        it for false. An offer whose country cannot be told does not fit.
+      - Accepted countries, as two-letter codes such as V(SE) or V(US). Write V("NO") in quotes, because YAML
+        reads it as false. Offers without a known country are not accepted.
     type: list
     elements: str
   datacenter:
     description:
-      - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
-        warning says so.
+      - V(true) accepts only machines in a data centre, V(false) only others. Vast.ai applies this filter, but
+        offers do not show the value, so the module cannot verify it and warns.
     type: bool
   verified:
     description:
-      - Whether only machines that Vast.ai has verified count. V(false) means any.
+      - V(true) accepts only machines that Vast.ai has verified. V(false) accepts any machine.
     type: bool
     default: true
   static_ip:
     description:
-      - Whether the address of the machine is static.
+      - V(true) accepts only machines with a static IP address, V(false) only others.
     type: bool
   machine_id:
     description:
-      - Ids of machines, any of which will do.
+      - Ids of the accepted machines.
     type: list
     elements: int
   host_id:
     description:
-      - Ids of hosts, any of which will do.
+      - Ids of the accepted hosts.
     type: list
     elements: int
   exclude_machine_id:
     description:
-      - Ids of machines that will not do.
+      - Ids of machines to exclude.
     type: list
     elements: int
   exclude_host_id:
     description:
-      - Ids of hosts that will not do.
+      - Ids of hosts to exclude.
     type: list
     elements: int
   interruptible:
     description:
-      - Whether to search interruptible offers, which are paid by a bid and stopped when somebody bids more.
-      - Their price is that of the lowest bid.
+      - Whether to search for interruptible offers. You bid for them, and they are stopped when someone else
+        bids more.
+      - Their price is the lowest accepted bid.
     type: bool
     default: false
   max_price:
     description:
-      - The most that it may cost, in US dollars an hour, all in. GPUs and disk count.
+      - Maximum price in US dollars per hour, for GPUs and disk together. Traffic is not included.
     type: float
   query:
     description:
       - >-
-        Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
-      - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
-        checked here, since the API ignores those that it does not know.
-      - A field that one of the other options asks for is refused.
+        Further criteria in the format of the API, C({field: {operator: value}}), in the units of the API.
+      - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). The module checks
+        the field names, because the API ignores unknown ones.
+      - A field that another option already sets is refused.
     type: dict
   order:
     description:
-      - What comes first. V(price) is the lowest, the others are the highest first.
+      - How to sort the offers. V(price) sorts the lowest first, all others sort the highest first.
     type: str
     choices:
       - price
@@ -130,14 +133,15 @@ options:
     default: price
   prefer:
     description:
-      - V(gpu_name) puts the offers of the GPU first that stands first in the list of names, each GPU in the order
-        asked for. This costs a search for each name until there are enough.
+      - V(gpu_name) sorts the offers by their position in the list of GPU names first, then by C(order). This
+        needs one search per name until there are enough offers.
     type: str
     choices:
       - gpu_name
   limit:
     description:
-      - How many offers to return, V(64) at most. Vast.ai counts returned offers and allows 20,000 a day.
+      - Maximum number of offers that a search returns, from V(1) to V(64). Vast.ai allows 20,000 returned
+        offers per day and account.
     type: int
     default: 20
 """

@@ -9,15 +9,15 @@ class ModuleDocFragment:
 
     RETURN = r"""
 per_hour:
-  description: US dollars an hour.
+  description: US dollars per hour.
   returned: always
   type: float
 per_day:
-  description: US dollars for 24 hours of that.
+  description: US dollars per 24 hours at this rate.
   returned: always
   type: float
 per_30_days:
-  description: US dollars for 720 hours of that.
+  description: US dollars per 720 hours at this rate.
   returned: always
   type: float
 """

@@ -11,12 +11,12 @@ class ModuleDocFragment:
 options:
   id:
     description:
-      - The id of the instance, the number that Vast.ai calls contract id.
-      - Exactly one of O(id) and O(label) is needed.
+      - The id of the instance. Vast.ai also calls it the contract id.
+      - Exactly one of O(id) and O(label) is required.
     type: int
   label:
     description:
-      - The label of the instance. Exactly one instance must carry it; when several do the task fails and lists their
-        ids. Upper and lower case matter. An empty label is refused; an instance without one is selected by O(id).
+      - The label of the instance. The comparison is exact and case-sensitive. When several instances have this label,
+        the task fails and lists their ids. Select an instance without a label by its O(id).
     type: str
 """

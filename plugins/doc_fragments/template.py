@@ -13,7 +13,7 @@ id:
   returned: always
   type: int
 hash_id:
-  description: What to give as C(template_hash_id). It is made of the contents and changes with them.
+  description: The hash to use as C(template_hash_id). It changes with every edit of the template.
   returned: always
   type: str
 name:
@@ -29,39 +29,39 @@ tag:
   returned: always
   type: str
 runtype:
-  description: How the container is run, V(ssh), V(jupyter) or V(args).
+  description: How the container is launched, V(ssh), V(jupyter) or V(args).
   returned: always
   type: str
 ssh_direct:
-  description: Whether SSH goes to the machine directly.
+  description: Whether SSH connects directly to the machine.
   returned: always
   type: bool
 jup_direct:
-  description: Whether Jupyter goes to the machine directly.
+  description: Whether Jupyter connects directly to the machine.
   returned: always
   type: bool
 recommended_disk_space:
-  description: The recommended size of the disk, in GB.
+  description: The recommended disk size in GB.
   returned: always
   type: float
 private:
-  description: Whether others cannot see it.
+  description: Whether the template is hidden from other users.
   returned: always
   type: bool
 creator_id:
-  description: The id of the user who has created it.
+  description: The id of the user who created the template.
   returned: always
   type: int
 created_at:
-  description: When it was created, in seconds since 1970.
+  description: When the template was created, in seconds since 1970.
   returned: always
   type: float
 count_created:
-  description: How many instances were made from it.
+  description: How many instances were created from the template.
   returned: always
   type: int
 desc:
-  description: The description, without the line that M(vastai.cloud.vast_template) ends it with.
+  description: The description, without the line that M(vastai.cloud.vast_template) adds at its end.
   returned: always
   type: str
 """

@@ -11,18 +11,18 @@ class ModuleDocFragment:
 options:
   wait:
     description:
-      - Whether to wait until the state is reached. V(false) returns as soon as the listing shows the change.
+      - Whether to wait until the state is reached. With V(false), the task ends as soon as a listing shows the change.
     type: bool
     default: true
   wait_timeout:
     description:
-      - For how many seconds to wait, at most 604800 (a week). The wait ends early when the instance no longer exists or
+      - Number of seconds to wait, at most 604800 (one week). The wait ends early when the instance no longer exists or
         can no longer reach the state.
     type: int
     default: 600
   wait_interval:
     description:
-      - How many seconds to let pass between two polls, at most 3600.
+      - Number of seconds between two polls, at most 3600.
     type: float
     default: 5.0
 """

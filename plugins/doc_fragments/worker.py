@@ -10,8 +10,8 @@ class ModuleDocFragment:
     RETURN = r"""
 worker_of:
   description: >-
-    The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-    there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+    The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+    The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
   returned: when it is known
   type: int
 """

@@ -82,27 +82,28 @@ options:
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -119,12 +120,12 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_account_info
-short_description: Whose Vast.ai account it is, what is left, what bills, and what stands around
+short_description: Show the owner, the credit and the billed and unused resources of a Vast.ai account
 version_added: 0.3.0
 description:
-  - Tells who the API key belongs to, the credit, the rights of the key as far as Vast.ai tells them, and counts what
-    bills and what may have been left over.
-  - What the API key may not read is null in the result, with a warning. Without the right C(user_read) these are the
-    user, the credit, the rights and most of RV(left_over).
-  - What each thing costs is told by M(vastai.cloud.vast_cost_info).
+  - Returns the owner and the credit of the account, the permissions of the API key if Vast.ai reports them, and the
+    number of resources that bill or may be unused.
+  - Values that the API key may not read are null, with a warning. Without the permission C(user_read), these are the
+    user, the credit, the permissions and most of RV(left_over).
+  - For the cost of each resource, see M(vastai.cloud.vast_cost_info).
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 user:
-  description: Who the API key belongs to; null when the key may not read it.
+  description: The user that the API key belongs to, or null when the key may not read it.
   returned: success
   type: dict
   sample: {id: 700001, username: alice, email: alice@example.com}
@@ -52,7 +52,7 @@ user:
       returned: always
       type: str
     email:
-      description: The address of the user, or null.
+      description: The email address of the user, or null.
       returned: always
       type: str
 credit:
@@ -61,35 +61,36 @@ credit:
   type: float
   sample: 42.5
 balance:
-  description: The balance in US dollars, as Vast.ai tells it, or null.
+  description: The balance in US dollars, as Vast.ai reports it, or null.
   returned: success
   type: float
   sample: 0.0
 rights:
   description: >-
-    What the API key may do, as categories such as V(instance_read) and as names of single calls. Null when Vast.ai does
-    not tell.
+    The permissions of the API key, as categories such as V(instance_read) and as names of single calls. Null when
+    Vast.ai does not report them.
   returned: success
   type: list
   elements: str
   sample: [instance_read, user_read]
 billing:
-  description: How many there are of what bills. A count that is not known is null.
+  description: Number of resources that bill. An unknown number is null.
   returned: success
   type: dict
   sample: {running: 2, stopped: 1, workers: 0, volumes: 1}
   contains:
     running:
       description: >-
-        Instances that hold their GPU. Without workers, unless Vast.ai does not tell which instances are workers.
+        Instances that hold their GPU, without workers. Includes workers when Vast.ai does not report which instances
+        are workers.
       returned: always
       type: int
     stopped:
-      description: Stopped instances, which pay their disk. Without workers, as above.
+      description: Stopped instances, whose disks bill. Without workers, as above.
       returned: always
       type: int
     workers:
-      description: Workers of serverless endpoints, in whatever state.
+      description: Workers of serverless endpoints, in any state.
       returned: always
       type: int
     volumes:
@@ -97,13 +98,13 @@ billing:
       returned: always
       type: int
 left_over:
-  description: How many there are of what is easily forgotten. A count that is not known is null.
+  description: Number of resources that are easily forgotten. An unknown number is null.
   returned: success
   type: dict
   sample: {unattached_volumes: 0, ssh_keys: 1, environment_variables: 2, templates: 1, api_keys: 3}
   contains:
     unattached_volumes:
-      description: Volumes that no instance uses. They bill all the same.
+      description: Volumes that no instance uses. They bill nevertheless.
       returned: always
       type: int
     ssh_keys:
@@ -115,7 +116,7 @@ left_over:
       returned: always
       type: int
     templates:
-      description: Templates that the user has created.
+      description: Templates that the user created.
       returned: always
       type: int
     api_keys:
@@ -125,34 +126,34 @@ left_over:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

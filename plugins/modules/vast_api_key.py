@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_api_key
-short_description: Keep an API key of a Vast.ai account
+short_description: Manage an API key of a Vast.ai account
 version_added: 0.3.0
 description:
-  - Creates an API key with the rights that it is to have, or deletes it.
-  - Vast.ai shows a key once, when it is created. O(dest) writes it to a file, O(return_key) returns it.
-  - When the reply to the creation is lost, or the file cannot be written, nobody has the key. It is then deleted again,
-    and the task fails.
-  - Rights of a key that exists are not compared with O(permissions), because Vast.ai does not show them reliably. To
-    change them, replace the key.
+  - Creates an API key with given permissions, or deletes it.
+  - Vast.ai shows a key only once, when it is created. O(dest) writes it to a file, and O(return_key) returns it.
+  - When the reply to the creation is lost, or when the file cannot be written, the module deletes the new key, because
+    it cannot be read again, and the task fails.
+  - The permissions of an existing key are not compared with O(permissions), because Vast.ai does not return them
+    reliably. To change them, replace the key.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -24,46 +24,47 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The name of the key. The task fails when several keys have it.
-      - Vast.ai does not tell which key a task itself uses. Do not name that one with O(state=absent) or O(force=true).
+      - The name of the key. The task fails when several keys have this name.
+      - Vast.ai does not report which key the task itself uses. Do not use O(state=absent) or O(force=true) with the
+        name of that key.
     type: str
     required: true
   permissions:
     description:
-      - What the key may do, either as a list of categories or as the dictionary that the API takes.
+      - The permissions of the key, either as a list of categories or as the dictionary that the API accepts.
       - Categories are V(instance_read), V(instance_write), V(user_read), V(user_write), V(billing_read),
-        V(billing_write), V(machine_read), V(machine_write), V(misc), V(team_read) and V(team_write). Searches and
-        endpoints are under V(misc).
-      - It counts when the key is created only. When it is omitted, the key may do everything.
+        V(billing_write), V(machine_read), V(machine_write), V(misc), V(team_read) and V(team_write). V(misc) includes
+        searches and endpoints.
+      - They apply only when the key is created. If not given, the new key has B(all permissions).
     type: raw
   dest:
     description:
-      - The file to write the key to, with mode C(0600), on the machine that the task runs on. Its folder must exist.
-      - It is never overwritten unless O(force=true).
-      - The task fails when the key exists and the file does not.
+      - The file to write the key to, with mode C(0600), on the machine that runs the module. Its directory must exist.
+      - An existing file is overwritten only with O(force=true).
+      - The task fails when the key exists but the file does not, unless O(force=true).
       - One of O(dest) and O(return_key) is required to create a key.
     type: path
   return_key:
     description:
       - Whether to return the key as RV(key) when it is created.
-      - Every display of the task is then hidden, as with C(no_log), but the registered result has the key. Whatever
-        shows that variable shows the key, so use C(no_log) there, too.
+      - The output of the task is then hidden, as with C(no_log), but the registered result contains the key. Use
+        C(no_log) for all tasks that show this variable.
       - Cannot be used with C(async). For ad hoc commands use O(dest).
     type: bool
     default: false
   force:
     description:
-      - Whether a file that exists may be overwritten when the key does not exist, and a key that exists may be replaced
-        when its file does not.
-      - When both exist nothing is done. Without O(dest) the key is replaced in each run.
-      - The old key is deleted once the new one is saved.
+      - Whether to overwrite an existing file when the key does not exist, and to replace an existing key when its file
+        does not exist.
+      - When both exist, nothing changes. Without O(dest), every run replaces the key.
+      - The old key is deleted after the new one is saved.
     type: bool
     default: false
   state:
     description:
-      - Whether the key is to exist.
-      - V(absent) deletes the key and leaves O(dest) alone. A key that no user made, such as the primary one, is never
-        deleted.
+      - V(present) creates the key if it does not exist.
+      - V(absent) deletes the key and keeps the file O(dest). Keys that no user created, such as the primary key, are
+        never deleted.
     type: str
     choices: [present, absent]
     default: present
@@ -77,13 +78,13 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(force=true) and without O(dest) each run replaces the key.
+      - With O(force=true) and without O(dest), every run replaces the key.
 seealso:
   - module: vastai.cloud.vast_env_var
 """
 
 EXAMPLES = r"""
-- name: Keep a key for dashboards, which may only read
+- name: Create a read-only key for dashboards
   vastai.cloud.vast_api_key:
     name: dashboards
     permissions: [instance_read, user_read, billing_read]
@@ -116,16 +117,16 @@ name:
   type: str
   sample: monitoring
 id:
-  description: The id of the key, or null when it is not there.
+  description: The id of the key, or null when it does not exist.
   returned: success, and when a key could not be deleted
   type: int
   sample: 1234
 key:
-  description: The key itself. It is in the registered result only.
+  description: The key. Only the registered result contains it.
   returned: when O(return_key=true) and the key was created
   type: str
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -138,53 +139,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

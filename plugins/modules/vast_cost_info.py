@@ -6,17 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_cost_info
-short_description: What bills on Vast.ai now, why, and how long the credit lasts
+short_description: Show what bills on Vast.ai, why, and how long the credit lasts
 version_added: 0.3.0
 description:
-  - Lists everything in the account that bills, instances, workers of endpoints and volumes, and adds it up.
-  - An instance that holds its GPU pays its full price; while its container is still loading, its disk only. A stopped
-    instance pays its disk. An instance whose host is offline pays nothing, as Vast.ai documents it. Traffic is in no
-    price per hour.
-  - A price that is missing or is no number is never counted as nothing. The sums that it belongs to are null, and they
-    exceed every limit.
-  - What the API key may not read is null in the result, with a warning. The list of instances must be readable and
-    complete; otherwise the task fails.
+  - Lists everything in the account that bills (instances, workers of endpoints and volumes) and the totals.
+  - An instance that holds its GPU costs its full price, but only its disk while its container is still loading. A
+    stopped instance costs its disk. According to the documentation of Vast.ai, an instance whose host is offline costs
+    nothing. No price per hour includes traffic.
+  - A missing or invalid price never counts as zero. The totals that include it are null, and exceed every limit.
+  - Values that the API key may not read are null, with a warning. When the listing of instances cannot be read or is
+    incomplete, the task fails.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -27,7 +26,7 @@ extends_documentation_fragment:
 options:
   group_by:
     description:
-      - By what to add up the items in RV(groups) as well.
+      - Criteria by which RV(groups) groups the items.
       - V(label_prefix) is the part of the label before the first O(separator).
     type: list
     elements: str
@@ -42,40 +41,40 @@ options:
       - machine
   separator:
     description:
-      - Where the prefix of a label ends, for O(group_by=label_prefix).
+      - The separator that ends the prefix of a label, for O(group_by=label_prefix).
     type: str
     default: "-"
   since:
     description:
-      - From how long ago to add up the charges for RV(account.spent), such as V(12h), V(7d) or V(4w).
-      - Vast.ai books charges with a delay, so that the last hours may be missing.
+      - Period for RV(account.spent), such as V(12h), V(7d) or V(4w).
+      - Vast.ai books charges with a delay, so the last hours may be missing.
     type: str
     default: 7d
   top:
     description:
-      - How many of RV(entries) to return, the most expensive first. If not given, all of them are returned. The sums
-        are always about all.
+      - Maximum number of RV(entries) to return, the most expensive first. If not given, all are returned. The totals
+        always include all items.
     type: int
   limits:
     description:
-      - What may not be exceeded. RV(reasons) says which limits are.
+      - Limits for the cost. RV(reasons) lists the exceeded ones.
     type: dict
     suboptions:
       per_hour:
         description:
-          - The most that everything together may cost, in US dollars an hour.
+          - Maximum total cost in US dollars per hour.
         type: float
       hours_left:
         description:
-          - For how many hours the credit has to last.
+          - Minimum number of hours that the credit must last.
         type: float
       per_instance:
         description:
-          - The most that one instance or worker may cost, in US dollars an hour.
+          - Maximum cost of one instance or worker in US dollars per hour.
         type: float
   fail_over_limit:
     description:
-      - Whether the task fails, class V(budget), when one of O(limits) is exceeded. It needs O(limits).
+      - Whether the task fails with RV(error_class) V(budget) when one of O(limits) is exceeded. It requires O(limits).
     type: bool
     default: false
 seealso:
@@ -84,16 +83,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What bills, by team and by state
+- name: Show what bills, by label prefix and by status
   vastai.cloud.vast_cost_info:
     group_by: [label_prefix, status]
   register: cost
 
-- name: Show the sums
+- name: Show the totals
   ansible.builtin.debug:
     msg: "{{ cost.burn.total.per_hour }} $/h, the credit lasts {{ cost.account.hours_left }} h"
 
-- name: The five most expensive things, and why they are worth a look
+- name: List the five most expensive items with remarks
   vastai.cloud.vast_cost_info:
     top: 5
 
@@ -104,13 +103,13 @@ EXAMPLES = r"""
       hours_left: 48
     fail_over_limit: true
 
-- name: See whether one box is too expensive
+- name: Check whether an instance is too expensive
   vastai.cloud.vast_cost_info:
     limits:
       per_instance: 2.50
   register: cost
 
-- name: Say which
+- name: Show which one
   ansible.builtin.debug:
     msg: "{{ cost.reasons }}"
   when: cost.over_limit
@@ -119,7 +118,7 @@ EXAMPLES = r"""
 RETURN = r"""
 burn:
   description: >-
-    What is spent now, in US dollars. A part is null when a price in it is not known, or when the API key may not read
+    The current cost in US dollars. A part is null when one of its prices is not known, or when the API key may not read
     it.
   returned: success, and over a limit
   type: dict
@@ -128,21 +127,22 @@ burn:
   contains:
     running:
       description: >-
-        Instances that hold their GPU. Without workers, unless Vast.ai does not tell which instances are workers.
+        Instances that hold their GPU, without workers. Includes workers when Vast.ai does not report which instances
+        are workers.
       returned: always
       type: dict
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
@@ -153,15 +153,15 @@ burn:
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
@@ -172,67 +172,67 @@ burn:
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
     workers:
-      description: Workers of serverless endpoints, in whatever state.
+      description: Workers of serverless endpoints, in any state.
       returned: always
       type: dict
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
     total:
-      description: All of it. It is known even when Vast.ai does not tell which instances are workers.
+      description: The total. It is correct even when Vast.ai does not report which instances are workers.
       returned: always
       type: dict
       contains:
         # shared: periods
         per_hour:
-          description: US dollars an hour.
+          description: US dollars per hour.
           returned: always
           type: float
         per_day:
-          description: US dollars for 24 hours of that.
+          description: US dollars per 24 hours at this rate.
           returned: always
           type: float
         per_30_days:
-          description: US dollars for 720 hours of that.
+          description: US dollars per 720 hours at this rate.
           returned: always
           type: float
         # end
 groups:
   description: >-
-    For each of O(group_by) a list of values, the most expensive first. Each has C(value), which is null where an item
-    has none, C(count), how many there are, and C(per_hour), C(per_day) and C(per_30_days) as in RV(burn).
+    A list per criterion of O(group_by), the most expensive first. Each entry has C(value) (null for items without one),
+    C(count) (number of items), and C(per_hour), C(per_day) and C(per_30_days) as in RV(burn).
   returned: success, and over a limit
   type: dict
   sample:
     label_prefix: [{value: dev, count: 3, per_hour: 0.9, per_day: 21.6, per_30_days: 648.0}]
 entries:
   description: >-
-    What bills, or would again, the most expensive first; before that what no price is known of.
+    The items that bill now or could bill again. Items with an unknown price come first, then the most expensive.
   returned: success, and over a limit
   type: list
   elements: dict
@@ -244,21 +244,21 @@ entries:
       returned: always
       type: str
     id:
-      description: The id; of a worker that of its instance.
+      description: The id. For a worker, the id of its instance.
       returned: always
       type: int
     part:
-      description: The part of RV(burn) that it belongs to.
+      description: The part of RV(burn) that includes it.
       returned: always
       type: str
     pays:
       description: >-
-        What of it bills now, V(gpu_and_disk), V(disk) or V(nothing); V(unknown) for a contract in a state that this
+        What bills now, V(gpu_and_disk), V(disk) or V(nothing). V(unknown) for a contract in a state that this
         collection does not know.
       returned: always
       type: str
     per_hour:
-      description: US dollars an hour; null when that is not known.
+      description: US dollars per hour, or null when it is not known.
       returned: always
       type: float
     label:
@@ -276,13 +276,13 @@ entries:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
     country:
-      description: The country of the machine as a code of two letters.
+      description: The country of the machine as a two-letter code.
       returned: always
       type: str
     machine_id:
@@ -290,7 +290,7 @@ entries:
       returned: always
       type: int
     gpu_util:
-      description: The use of the GPUs in per cent, or null.
+      description: The GPU utilization in percent, or null.
       returned: always
       type: float
     since:
@@ -303,25 +303,26 @@ entries:
       type: float
     cost_so_far:
       description: >-
-        What was charged for it since it was rented, in US dollars. Null when the API key may not read charges, when
-        none are booked yet, and when it was rented more than a year ago.
+        The charges since the rental, in US dollars. Null when the API key may not read charges, when none are booked
+        yet, or when it was rented more than a year ago.
       returned: always
       type: float
     remarks:
       description: >-
-        Why it is worth a look, such as C(idle), C(stopped), or C(stopped for 3 days) where
-        M(vastai.cloud.vast_reaper) of the same user has seen it, C(outbid), C(start queued), C(offline), C(loading),
-        C(contract ends in 5 hours), C(price increase pending), C(no label), C(not attached) or C(price not known).
+        Remarks on items that need attention, such as C(idle), C(stopped), C(outbid), C(start queued), C(offline),
+        C(loading), C(contract ends in 5 hours), C(price increase pending), C(no label), C(not attached) or C(price not
+        known). When M(vastai.cloud.vast_reaper) of the same user has recorded it, C(stopped for 3 days) replaces
+        C(stopped).
       returned: always
       type: list
       elements: str
 total_entries:
-  description: How many items there are, those beyond O(top) included.
+  description: Number of items, including those beyond O(top).
   returned: success, and over a limit
   type: int
   sample: 3
 account:
-  description: What is left, and what was spent. What the API key may not read is null.
+  description: Credit and charges of the account. Values that the API key may not read are null.
   returned: success, and over a limit
   type: dict
   sample: {credit: 42.5, balance: 0.0, hours_left: 28.33, spent: 17.1, since: 1790000000.0}
@@ -331,19 +332,21 @@ account:
       returned: always
       type: float
     balance:
-      description: The balance in US dollars, as Vast.ai tells it.
+      description: The balance in US dollars, as Vast.ai reports it.
       returned: always
       type: float
     hours_left:
-      description: How long the credit lasts at this burn; null without a burn, and when one of them is not known.
+      description: >-
+        Number of hours that the credit lasts at the current cost. Null when nothing bills, or when the credit or the
+        cost is not known.
       returned: always
       type: float
     spent:
-      description: What was charged since C(since), in US dollars.
+      description: The charges since C(since), in US dollars.
       returned: always
       type: float
     since:
-      description: From when on the charges are added up, in seconds since 1970.
+      description: Start of the period for C(spent), in seconds since 1970.
       returned: always
       type: float
 over_limit:
@@ -352,7 +355,7 @@ over_limit:
   type: bool
   sample: false
 reasons:
-  description: A sentence for each limit that is exceeded, at most 20 and a count of the rest.
+  description: One sentence per exceeded limit, at most 20, and the number of further ones.
   returned: success, and over a limit
   type: list
   elements: str
@@ -361,34 +364,34 @@ reasons:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

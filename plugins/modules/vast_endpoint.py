@@ -9,25 +9,26 @@ module: vast_endpoint
 short_description: Create, change and delete serverless endpoints with their workergroups on Vast.ai
 version_added: 0.1.0
 description:
-  - V(present) creates an endpoint with its workergroups, or changes what differs from the options that are given.
-    A second run changes nothing.
-  - An endpoint and each workergroup is created by one request. When its reply is lost, listings decide for 30 seconds
-    whether it was carried out, and nothing is sent a second time. When a later part fails, the failure names the
-    endpoint, and a second run completes it.
-  - Tasks of one user on one machine that create something for the same endpoint do so one after the other, and each
-    creates what is missing then. Tasks on other machines cannot be kept apart. When the listing after the creation
-    shows a second endpoint of that name, the task fails with the RV(error_class) V(ambiguous) before it creates a
-    workergroup. A second workergroup like a new one is warned of.
-  - A task that is ended by SIGINT, SIGTERM or SIGHUP fails with the RV(error_class) V(timeout), and says what it had
-    created, and what it had sent without awaiting the reply. The next run goes on with it.
-  - V(absent) deletes an endpoint with its workergroups, and waits until none of its workers exists any more.
-  - Which workers there are is read before the deletion. A worker that Vast.ai failed to delete, or that still exists in
-    the end, goes on billing. Then the task fails with the RV(error_class) V(leaked) and names it with its price.
-  - Workers that are not proven gone are remembered for each account in a private file in
+  - V(present) creates an endpoint with its workergroups, or changes what differs from the given options. A second run
+    changes nothing. B(Each worker is an instance that bills.)
+  - Each endpoint and each workergroup is created with one request. When its reply is lost, the module polls the listing
+    for 30 seconds and does not send the request again. When a later step fails, the error message names the endpoint,
+    and a second run completes it.
+  - Tasks of one user on one machine that create something for the same endpoint run one after the other, and each
+    creates only what is missing. Tasks on different machines are not coordinated. When the listing shows a second
+    endpoint of the same name after the creation, the task fails with RV(error_class) V(ambiguous) before it creates a
+    workergroup. When it shows a duplicate of a new workergroup, the task warns.
+  - When SIGINT, SIGTERM or SIGHUP interrupts a task, it fails with RV(error_class) V(timeout), and reports what it
+    created and which request was still without a reply. The next run continues from there.
+  - V(absent) deletes an endpoint with its workergroups, and waits until none of its workers exists.
+  - The module reads the list of workers before the deletion. It destroys workers that Vast.ai failed to delete, see
+    O(on_leftover). When a worker still exists at the end, it continues to bill, and the task fails with RV(error_class)
+    V(leaked) and names the worker with its price.
+  - The module records workers that may still exist in a private file per account in
     C($XDG_CACHE_HOME/ansible-vastai-cloud), by default C(~/.cache/ansible-vastai-cloud). Every later task for that
-    endpoint fails, too, until complete listings show that they are gone; the task that finds them gone succeeds. That
-    holds after V(wait=false), after an interrupted task, and when somebody else deleted the endpoint meanwhile.
-  - When neither the serverless engine nor the reply to the deletion tells which workers there were, the task fails with
+    endpoint fails until complete listings show that they are gone. This also applies after O(wait=false), after an
+    interrupted task, and when someone else deleted the endpoint in the meantime.
+  - When neither the serverless engine nor the reply to the deletion lists the workers, the task fails with
     V(unknown_outcome). Later tasks fail while there are instances without a label that may be those workers.
 author:
   - vastai.cloud contributors (@vastai-cloud)
@@ -40,13 +41,12 @@ options:
   id:
     description:
       - The id of the endpoint.
-      - One of O(id) and O(name) is needed.
+      - At least one of O(id) and O(name) is required.
     type: int
   name:
     description:
-      - The name of the endpoint. When several carry it the task fails and lists their ids.
-      - With O(id) and O(state=present), the name that it is to have. With O(state=absent), only one of the two is
-        allowed.
+      - The name of the endpoint. When several endpoints have this name, the task fails and lists their ids.
+      - With O(id) and O(state=present), the new name. With O(state=absent), O(id) and O(name) are mutually exclusive.
     type: str
   state:
     description:
@@ -58,8 +58,8 @@ options:
       - present
   endpoint_state:
     description:
-      - V(active) lets the engine start and stop workers. V(suspended) leaves the workers as they are; they go on
-        billing. V(stopped) makes all workers inactive; their disks go on billing.
+      - V(active) lets the engine start and stop workers. V(suspended) leaves the workers as they are; B(they continue
+        to bill). V(stopped) stops all workers; B(their disks continue to bill).
     type: str
     choices:
       - active
@@ -68,59 +68,61 @@ options:
     version_added: 0.3.0
   min_load:
     description:
-      - Minimum load in performance units per second for which there is capacity. At least V(0).
+      - Minimum load for which capacity is kept, in performance units per second. At least V(0).
     type: float
     version_added: 0.3.0
   min_cold_load:
     description:
-      - Minimum of the whole capacity, also of workers that are stopped. At least V(0).
+      - Minimum total capacity, including stopped workers, in performance units per second. At least V(0).
     type: float
     version_added: 0.3.0
   target_util:
     description:
-      - The wanted use of the capacity, from V(0.01) to V(1).
+      - Target utilization of the capacity, from V(0.01) to V(1).
     type: float
     version_added: 0.3.0
   cold_mult:
     description:
-      - The capacity to keep in reserve, as a multiple of the load. At least V(0).
+      - Cold capacity to keep in reserve, as a multiple of the load. At least V(0).
     type: float
     version_added: 0.3.0
   cold_workers:
     description:
-      - Minimum number of workers, at most O(max_workers). They bill, also without load.
-      - Vast.ai keeps 5 unless told otherwise. A new endpoint with a smaller O(max_workers) is created with that number.
+      - Minimum number of workers, at most O(max_workers). They bill even without load.
+      - The default of Vast.ai is 5. When O(max_workers) of a new endpoint is smaller, the module uses that number
+        instead.
     type: int
     version_added: 0.3.0
   max_workers:
     description:
-      - Maximum number of workers. Required for a new endpoint, since Vast.ai's own default is 20 paid workers.
+      - Maximum number of workers. Required for a new endpoint, because the default of Vast.ai is 20 paid workers.
     type: int
     version_added: 0.3.0
   max_queue_time:
     description:
-      - The longest queue of a worker, in seconds.
+      - Maximum queue time of a worker, in seconds.
     type: float
     version_added: 0.3.0
   target_queue_time:
     description:
-      - The wanted queue of a worker in seconds, at most O(max_queue_time).
+      - Target queue time of a worker in seconds, at most O(max_queue_time).
     type: float
     version_added: 0.3.0
   inactivity_timeout:
     description:
-      - After how many seconds without a request the endpoint scales to zero. V(0) turns that off, a negative number
-        means that it never scales to zero.
+      - Number of seconds without a request after which the endpoint scales to zero. V(0) disables this timeout. With a
+        negative number, the endpoint never scales to zero.
     type: float
     version_added: 0.3.0
   workergroups:
     description:
-      - The workergroups of the endpoint. Omit it to leave them alone. Required for a new endpoint, since Vast.ai
-        deletes an endpoint without any; for the same reason the list must not be empty.
-      - An entry means an existing workergroup by its C(id); else by template and search; else by the search alone; else
-        the only one that is left on both sides. Otherwise it is a new one. So an edited template changes its
-        workergroup and does not add another.
-      - Only what is given is compared. An update repeats the rest from the listing, since Vast.ai would reset it.
+      - The workergroups of the endpoint. If not given, they are not changed. Required for a new endpoint, because
+        Vast.ai deletes an endpoint without a workergroup. The list must not be empty for the same reason.
+      - An entry matches an existing workergroup by C(id), else by template and search, else by the search alone, else
+        if exactly one entry and one workergroup are left. Otherwise it creates a new workergroup. An edited template
+        therefore changes the existing workergroup instead of adding one.
+      - Only given values are compared. An update repeats the other values from the listing, because Vast.ai would reset
+        them.
     type: list
     elements: dict
     version_added: 0.3.0
@@ -131,7 +133,7 @@ options:
         type: int
       template_hash:
         description:
-          - The hash of the template that its workers run. A new workergroup needs a template.
+          - The hash of the template of the workers. A new workergroup requires a template.
         type: str
       template_id:
         description:
@@ -139,126 +141,128 @@ options:
         type: int
       template_name:
         description:
-          - The name of the template, instead of its hash. Its current hash is looked up; several different templates of
-            one name are refused.
+          - The name of the template, instead of its hash. The module looks up the current hash. The task fails when
+            several different templates have this name.
         type: str
       search:
         description:
-          - Where its workers may run, as criteria for offers like those of M(vastai.cloud.vast_offer_info). A new
-            workergroup needs this or O(workergroups[].search_params).
-          - Searches are compared by what they mean. What Vast.ai adds by itself (C(verified), C(rentable), C(rented))
-            does not count unless it is named.
+          - Criteria for the machines of the workers, as in M(vastai.cloud.vast_offer_info). A new workergroup requires
+            this or O(workergroups[].search_params).
+          - Searches are compared by meaning. The conditions that Vast.ai adds (C(verified), C(rentable), C(rented)) are
+            ignored unless you set them.
         type: dict
         suboptions:
           gpu_name:
             description:
-              - Names of GPUs, any of which will do, such as V(RTX 4090). V(RTX_4090) is understood too.
+              - Accepted GPU models, such as V(RTX 4090). V(RTX_4090) means the same. Any one of them satisfies the
+                search.
             type: list
             elements: str
           num_gpus:
             description:
-              - How many GPUs, exactly.
+              - The exact number of GPUs.
             type: int
           min_gpu_ram_gb:
             description:
-              - Least memory of each GPU, in GB of 1000 MB, as Vast.ai's own client counts. A card sold with 24 GB has
-                at least V(24).
+              - Minimum memory per GPU, in GB of 1000 MB, the unit of the official client. A card that is sold with 24
+                GB has at least V(24).
             type: float
           min_cpu_cores:
             description:
-              - Least number of virtual CPUs that come with the GPUs.
+              - Minimum number of virtual CPUs.
             type: float
           min_cpu_ram_gb:
             description:
-              - Least main memory, in GB of 1000 MB.
+              - Minimum system memory, in GB of 1000 MB.
             type: float
           min_inet_down:
             description:
-              - Least download speed, in Mbit/s. It decides how long a large image takes to pull.
+              - Minimum download speed, in Mbit/s. It determines how long a large image takes to pull.
             type: float
           min_inet_up:
             description:
-              - Least upload speed, in Mbit/s.
+              - Minimum upload speed, in Mbit/s.
             type: float
           min_reliability:
             description:
-              - Least reliability of the machine, from V(0) to V(1).
+              - Minimum reliability score of the machine, from V(0) to V(1).
             type: float
           min_cuda:
             description:
-              - Least CUDA version that the driver supports, such as V(12.4).
+              - Minimum CUDA version that the driver must support, such as V(12.4).
             type: float
           min_compute_cap:
             description:
-              - Least compute capability as people write it, such as V(8.9).
+              - Minimum CUDA compute capability, such as V(8.9).
             type: float
           min_direct_ports:
             description:
-              - Least number of ports that can be mapped directly.
+              - Minimum number of ports that can be mapped directly.
             type: int
           min_duration_hours:
             description:
-              - For how many hours the machine must be on offer at least. An instance cannot run beyond that.
+              - Minimum number of hours for which the machine must stay on offer. An instance cannot run longer than
+                that.
             type: float
           country:
             description:
-              - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML
-                takes it for false. An offer whose country cannot be told does not fit.
+              - Accepted countries, as two-letter codes such as V(SE) or V(US). Write V("NO") in quotes, because YAML
+                reads it as false. Offers without a known country are not accepted.
             type: list
             elements: str
           datacenter:
             description:
-              - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do;
-                a warning says so.
+              - V(true) accepts only machines in a data centre, V(false) only others. Vast.ai applies this filter, but
+                offers do not show the value, so the module cannot verify it and warns.
             type: bool
           verified:
             description:
-              - Whether only machines that Vast.ai has verified count. V(false) means any.
+              - V(true) accepts only machines that Vast.ai has verified. V(false) accepts any machine.
             type: bool
             default: true
           static_ip:
             description:
-              - Whether the address of the machine is static.
+              - V(true) accepts only machines with a static IP address, V(false) only others.
             type: bool
           machine_id:
             description:
-              - Ids of machines, any of which will do.
+              - Ids of the accepted machines.
             type: list
             elements: int
           host_id:
             description:
-              - Ids of hosts, any of which will do.
+              - Ids of the accepted hosts.
             type: list
             elements: int
           exclude_machine_id:
             description:
-              - Ids of machines that will not do.
+              - Ids of machines to exclude.
             type: list
             elements: int
           exclude_host_id:
             description:
-              - Ids of hosts that will not do.
+              - Ids of hosts to exclude.
             type: list
             elements: int
           max_price:
             description:
-              - The most that it may cost, in US dollars an hour, all in. GPUs and disk count.
+              - Maximum price in US dollars per hour, for GPUs and disk together. Traffic is not included.
             type: float
           query:
             description:
               - >-
-                Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
-              - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
-                checked here, since the API ignores those that it does not know.
-              - A field that one of the other options asks for is refused.
+                Further criteria in the format of the API, C({field: {operator: value}}), in the units of the API.
+              - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). The module checks the
+                field names, because the API ignores unknown ones.
+              - A field that another option already sets is refused.
             type: dict
       search_params:
         description:
-          - The search as text in the form of the official client, such as V(gpu_name=RTX_4090 num_gpus=1).
+          - The search as a string in the syntax of the official client, such as V(gpu_name=RTX_4090 num_gpus=1).
         type: str
       gpu_ram:
         description:
-          - The memory of a GPU in GB that a model is estimated to need. It does not limit which machines are taken.
+          - The estimated GPU memory that the model needs, in GB. It does not limit which machines are rented.
         type: float
       cold_workers:
         description:
@@ -266,30 +270,30 @@ options:
         type: int
       max_workers:
         description:
-          - Maximum number of workers of this workergroup. Where Vast.ai does not show it, it is sent with a creation
-            and with other changes only, and a difference cannot be seen.
+          - Maximum number of workers of this workergroup. If Vast.ai does not return the value, differences cannot be
+            detected. It is then sent only with a creation or together with other changes.
         type: int
       test_workers:
         description:
-          - How many workers are started to measure their performance. Where Vast.ai does not show it, it is sent with a
-            creation and with other changes only, and a difference cannot be seen.
+          - Number of workers to start to measure their performance. They bill. If Vast.ai does not return the value,
+            differences cannot be detected. It is then sent only with a creation or together with other changes.
         type: int
       launch_args:
         description:
-          - Arguments for creating its instances, as text. It may hold secrets and is never shown.
+          - Arguments for creating the workers, as a string. They may contain secrets and are never shown.
         type: str
   purge_workergroups:
     description:
-      - Whether to delete the workergroups of the endpoint that O(workergroups) does not name. Their workers are proven
-        gone as with O(state=absent). Check mode tells which workers would go, and what they cost.
+      - Whether to delete the workergroups that O(workergroups) does not list. The module verifies that their workers
+        are gone, as with O(state=absent). Check mode shows which workers would be deleted and what they cost.
     type: bool
     default: false
     version_added: 0.3.0
   update_workers:
     description:
-      - What happens to the workers of a workergroup whose template or C(launch_args) changed. V(rolling) has the engine
-        replace them, and waits for it. V(none) leaves them as they are until they are replaced for another reason.
-      - Workers that run stay where they are when only the search changed. A warning says so.
+      - What to do with the workers of a workergroup whose template or C(launch_args) changed. V(rolling) lets the
+        engine replace them and waits for it. V(none) keeps them until they are replaced for another reason.
+      - When only the search changed, running workers are not replaced, and the module warns.
     type: str
     choices:
       - rolling
@@ -298,31 +302,31 @@ options:
     version_added: 0.3.0
   wait_for_workers:
     description:
-      - Wait until so many workers of the endpoint are ready (C(idle), C(ready) or C(busy)), also when nothing changed.
-        V(0) does not wait. It must not be above O(max_workers).
-      - When they do not get ready within O(wait_timeout), the failure tells the states of the workers and, when none is
-        ready, how the log of the endpoint ends. Workers go on billing.
+      - Number of workers that must be ready (C(idle), C(ready) or C(busy)) before the task ends, at most
+        O(max_workers). The task also waits when nothing changed. V(0) does not wait.
+      - When they are not ready within O(wait_timeout), the task fails and reports the states of the workers. When none
+        is ready, it also reports the last lines of the endpoint log. The workers continue to bill.
     type: int
     default: 0
     version_added: 0.3.0
   drain:
     description:
-      - Only for O(state=absent). For up to so many seconds no new worker is started, and running ones may end, before
-        the endpoint is deleted. V(0) deletes at once.
-      - For that C(max_workers) is set to 0 or, where the API refuses that, C(endpoint_state) to V(suspended). When the
-        deletion fails it is set back.
+      - Only for O(state=absent). Number of seconds before the deletion during which no new worker starts and running
+        workers may finish, at most 86400. V(0) deletes at once.
+      - For this, the module sets C(max_workers) to 0 or, if the API refuses that, C(endpoint_state) to V(suspended).
+        When the deletion fails, it restores the value.
     type: int
     default: 0
     version_added: 0.3.0
   on_leftover:
     description:
-      - What to do about workers that Vast.ai failed to delete, or that still exist after O(wait_timeout), and about
-        those that earlier tasks left over.
-      - V(destroy) destroys them as instances and proves that they are gone, which takes up to 60 seconds more.
-        V(fail) names them. What exists in the end fails the task with V(leaked) either way.
-      - A worker carries no label. One that somebody has labelled meanwhile is left alone, and fails the task with
-        V(leaked), which names it.
-      - With O(wait=false) nothing is destroyed.
+      - What to do with workers that Vast.ai failed to delete, that still exist after O(wait_timeout), or that earlier
+        tasks left behind.
+      - V(destroy) destroys them as instances and verifies that they are gone, which takes up to 60 seconds longer.
+        V(fail) only reports them. In both cases, the task fails with V(leaked) when a worker still exists at the end.
+      - Workers have no label. If someone has labelled a worker in the meantime, it is not destroyed, and the task fails
+        with V(leaked) and names it.
+      - With O(wait=false), no leftover worker is destroyed.
     type: str
     choices:
       - destroy
@@ -332,18 +336,17 @@ options:
   workers:
     description:
       - Only for O(state=absent).
-      - Ids of instances that are leftover workers of the endpoint group. They are held to the same proof. Use it where
-        the file of an earlier task is missing, such as on another machine.
-      - An instance that has a label of its own, or that is a worker of another endpoint group, is refused.
+      - Ids of instances that are leftover workers of the endpoint. The module handles them like its own workers. Use it
+        when the file of an earlier task is missing, for example on another machine.
+      - An instance that has a label, or that is a worker of another endpoint, is refused.
     type: list
     elements: int
     version_added: 0.3.0
   wait:
     description:
-      - Whether to wait for the workers. With O(state=present), that is until those of a changed template are replaced
-        (O(update_workers)), and until O(wait_for_workers) are ready. With V(false) the replacement is only begun, and
-        nothing is said of how many are ready. That the endpoint and its workergroups show what was sent is seen in any
-        case.
+      - Whether to wait for the workers. With O(state=present), the task waits until the workers of a changed template
+        are replaced (O(update_workers)) and until O(wait_for_workers) workers are ready. With V(false), the task only
+        starts the replacement. It always verifies that the endpoint and its workergroups show the change.
       - With O(state=absent), and for O(purge_workergroups), until no worker exists any more. Otherwise their removal is
         not verified by this task, but by the next one, and nothing is destroyed.
   wait_timeout:
@@ -421,8 +424,8 @@ EXAMPLES = r"""
 RETURN = r"""
 endpoint:
   description: >-
-    The endpoint without its key: with O(state=present) as it is in the end, with O(state=absent) as it was found. Null
-    when there is none, as in check mode before it is created.
+    The endpoint without its key, with O(state=present) after the task, with O(state=absent) before the task. Null when
+    it does not exist, for example in check mode before its creation.
   returned: success, and on failure when it was found
   type: dict
   sample:
@@ -440,7 +443,7 @@ endpoint:
       type: int
     endpoint_name:
       description: >-
-        Its name, which need not be the only one of its kind.
+        The name of the endpoint group. It need not be unique.
       returned: always
       type: str
     endpoint_state:
@@ -455,17 +458,17 @@ endpoint:
       type: float
     min_cold_load:
       description: >-
-        Minimum of the whole capacity.
+        Minimum total capacity in performance units per second.
       returned: always
       type: float
     target_util:
       description: >-
-        The wanted use of the capacity, at most 1.0.
+        Target utilization of the capacity, at most 1.0.
       returned: always
       type: float
     cold_mult:
       description: >-
-        The cold capacity as a multiple of the load.
+        Cold capacity as a multiple of the load.
       returned: always
       type: float
     cold_workers:
@@ -480,27 +483,27 @@ endpoint:
       type: int
     max_queue_time:
       description: >-
-        The longest queue of a worker in seconds, or null.
+        Maximum queue time of a worker in seconds, or null.
       returned: always
       type: float
     target_queue_time:
       description: >-
-        The wanted queue of a worker in seconds, or null.
+        Target queue time of a worker in seconds, or null.
       returned: always
       type: float
     inactivity_timeout:
       description: >-
-        After how many idle seconds it scales to zero, or null.
+        Number of idle seconds after which the endpoint scales to zero, or null.
       returned: always
       type: float
     autoscaler_instance:
       description: >-
-        The engine that serves it, such as V(prod).
+        The serverless engine that serves the endpoint, such as V(prod).
       returned: always
       type: str
     created_at:
       description: >-
-        When it was made, as text or in seconds since 1970.
+        When the endpoint was created, as text or in seconds since 1970.
       returned: always
       type: raw
     # end
@@ -519,50 +522,50 @@ workergroups:
       returned: always
       type: int
     min_load:
-      description: Its minimum load.
+      description: The minimum load of the workergroup.
       returned: always
       type: float
     target_util:
-      description: The wanted use of the capacity.
+      description: The target utilization of the capacity.
       returned: always
       type: float
     cold_mult:
-      description: The cold capacity as a multiple of the load.
+      description: Cold capacity as a multiple of the load.
       returned: always
       type: float
     test_workers:
-      description: How many workers are tried out.
+      description: Number of workers that are started to measure their performance.
       returned: always
       type: int
     template_id:
-      description: The id of its template.
+      description: The id of the template.
       returned: always
       type: int
     template_hash:
-      description: The hash of its template.
+      description: The hash of the template.
       returned: always
       type: str
     search_query:
-      description: The search for its machines.
+      description: The search for its machines, as the API returns it.
       returned: always
       type: raw
     gpu_ram:
-      description: The GPU memory it needs in GB.
+      description: The estimated GPU memory that the model needs, in GB.
       returned: always
       type: float
     created_at:
-      description: When it was made.
+      description: When it was created.
       returned: always
       type: raw
 deleted_workers:
-  description: The ids of the workers that Vast.ai says it deleted.
+  description: The ids of the workers that Vast.ai reported as deleted.
   returned: success, and on failure after the deletion
   type: list
   elements: int
   sample: [1001, 1002]
 failed_workers:
   description: >-
-    The ids of the workers that Vast.ai said it failed to delete. While they exist they bill, and the task fails.
+    The ids of the workers that Vast.ai failed to delete. They bill while they exist, and the task fails.
   returned: success, and on failure after the deletion
   type: list
   elements: int
@@ -575,9 +578,9 @@ destroyed_workers:
   sample: []
 workers:
   description: >-
-    The workers that went, or would go in check mode, and the leftover ones that were held to the proof, as they were
-    last seen. Null when it is not known which there are. With O(state=present), those of workergroups that are purged,
-    and leftover ones that are destroyed.
+    The workers that were deleted, or would be in check mode, and the leftover workers, as last seen. Null when the
+    workers are not known. With O(state=present), the workers of purged workergroups, and leftover workers that are
+    destroyed.
   returned: success, and on failure when the deletion is in doubt, or was interrupted
   type: list
   elements: dict
@@ -593,7 +596,7 @@ workers:
       returned: always
       type: int
     status:
-      description: The state in the engine's own words, or null when it does not list the worker.
+      description: The state that the serverless engine reports, or null when it does not list the worker.
       returned: always
       type: str
     gpu_name:
@@ -601,11 +604,11 @@ workers:
       returned: always
       type: str
     actual_status:
-      description: The state of the container, or null when it is not known.
+      description: The status of the container, or null when it is not known.
       returned: always
       type: str
     intended_status:
-      description: The wanted state.
+      description: The requested status.
       returned: always
       type: str
     cur_state:
@@ -619,16 +622,16 @@ workers:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
 leaked_workers:
   description: >-
-    The workers that still exist, as they were last seen. When it is not known which workers there were, the instances
-    without a label that may be some.
-  returned: when workers are left over, or may be
+    The workers that still exist, as last seen. When the workers are not known, the instances without a label that may
+    be workers.
+  returned: when workers still exist, or may exist
   type: list
   elements: dict
   sample:
@@ -640,7 +643,7 @@ leaked_workers:
       returned: always
       type: int
     status:
-      description: The state in the engine's own words, or null when it does not list the worker.
+      description: The state that the serverless engine reports, or null when it does not list the worker.
       returned: always
       type: str
     gpu_name:
@@ -648,11 +651,11 @@ leaked_workers:
       returned: always
       type: str
     actual_status:
-      description: The state of the container, or null when it is not known.
+      description: The status of the container, or null when it is not known.
       returned: always
       type: str
     intended_status:
-      description: The wanted state.
+      description: The requested status.
       returned: always
       type: str
     cur_state:
@@ -666,13 +669,13 @@ leaked_workers:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
 known:
-  description: Which endpoint groups there are, when there is none with this id or name.
+  description: The existing endpoint groups, when none has this id or name.
   returned: when there is no such endpoint group
   type: list
   elements: dict
@@ -685,11 +688,11 @@ known:
       returned: always
       type: int
     endpoint_name:
-      description: Its name.
+      description: The name of the endpoint group.
       returned: always
       type: str
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -702,53 +705,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -9,10 +9,10 @@ module: vast_endpoint_info
 short_description: List serverless endpoint groups on Vast.ai with their workergroups and workers
 version_added: 0.2.0
 description:
-  - Returns the endpoint groups of the account, each with its workergroups and, where the serverless engine tells
-    them, its workers. No keys are returned.
-  - When the engine cannot be reached, the workers of the endpoint groups that are left are null, and a warning says so.
-  - A listing that fails is a failure, never an empty list.
+  - Returns the endpoint groups of the account, each with its workergroups and, if the serverless engine lists them, its
+    workers. No keys are returned.
+  - When the engine cannot be reached, the workers of the remaining endpoint groups are null, and the module warns.
+  - When a listing fails, the task fails. It never returns an empty list instead.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -23,35 +23,36 @@ extends_documentation_fragment:
 options:
   ids:
     description:
-      - The ids of the endpoint groups. If none of O(ids), O(name) and O(names) is given, all. An empty list and
-        null give an empty result.
+      - Ids of endpoint groups. If none of O(ids), O(name) and O(names) is given, all are returned. An empty list or
+        null returns none.
     type: list
     elements: int
   name:
     description:
-      - The name of the endpoint groups; several may carry it. An empty name and null give an empty result.
+      - The name of the endpoint groups. Several may have the same name. An empty name or null returns none.
     type: str
   names:
     description:
-      - The names of the endpoint groups, any of which will do. An empty list gives an empty result.
+      - Names of endpoint groups. An empty list returns none.
     type: list
     elements: str
     version_added: 0.3.0
   cost:
     description:
-      - Whether to look up what the workers cost. That takes a listing of their instances.
+      - Whether to look up the cost of the workers. This requires a listing of their instances.
     type: bool
     default: false
     version_added: 0.3.0
   logs:
     description:
-      - So many lines of the end of each endpoint's log are returned, without secrets. V(0) reads no log.
+      - Number of lines to return from the end of the log of each endpoint, at most 10000, without secrets. V(0) reads
+        no log.
     type: int
     default: 0
     version_added: 0.3.0
   missing:
     description:
-      - What to do about an id or name that is named and does not exist.
+      - What to do when an id or name does not exist.
       - V(fail) fails, V(warn) warns, and V(ignore) does nothing.
     type: str
     choices:
@@ -65,31 +66,31 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: All endpoint groups
+- name: List all endpoint groups
   vastai.cloud.vast_endpoint_info:
   register: serverless
 
-- name: How many workers each has
+- name: Show how many workers each has
   ansible.builtin.debug:
     msg: "{{ item.endpoint_name }}: {{ item.workers | default([], true) | length }}"
   loop: "{{ serverless.endpoints }}"
   loop_control:
     label: "{{ item.id }}"
 
-- name: Two by name, with what they cost and how their logs end
+- name: Show the cost and the last log lines of two endpoints
   vastai.cloud.vast_endpoint_info:
     names: [llama-prod, sdxl]
     cost: true
     logs: 20
 
-- name: One by name
+- name: Show one endpoint
   vastai.cloud.vast_endpoint_info:
     name: llama-prod
 """
 
 RETURN = r"""
 endpoints:
-  description: The endpoint groups that fit, without their keys.
+  description: The selected endpoint groups, without their keys.
   returned: success
   type: list
   elements: dict
@@ -113,7 +114,7 @@ endpoints:
       type: int
     endpoint_name:
       description: >-
-        Its name, which need not be the only one of its kind.
+        The name of the endpoint group. It need not be unique.
       returned: always
       type: str
     endpoint_state:
@@ -128,17 +129,17 @@ endpoints:
       type: float
     min_cold_load:
       description: >-
-        Minimum of the whole capacity.
+        Minimum total capacity in performance units per second.
       returned: always
       type: float
     target_util:
       description: >-
-        The wanted use of the capacity, at most 1.0.
+        Target utilization of the capacity, at most 1.0.
       returned: always
       type: float
     cold_mult:
       description: >-
-        The cold capacity as a multiple of the load.
+        Cold capacity as a multiple of the load.
       returned: always
       type: float
     cold_workers:
@@ -153,27 +154,27 @@ endpoints:
       type: int
     max_queue_time:
       description: >-
-        The longest queue of a worker in seconds, or null.
+        Maximum queue time of a worker in seconds, or null.
       returned: always
       type: float
     target_queue_time:
       description: >-
-        The wanted queue of a worker in seconds, or null.
+        Target queue time of a worker in seconds, or null.
       returned: always
       type: float
     inactivity_timeout:
       description: >-
-        After how many idle seconds it scales to zero, or null.
+        Number of idle seconds after which the endpoint scales to zero, or null.
       returned: always
       type: float
     autoscaler_instance:
       description: >-
-        The engine that serves it, such as V(prod).
+        The serverless engine that serves the endpoint, such as V(prod).
       returned: always
       type: str
     created_at:
       description: >-
-        When it was made, as text or in seconds since 1970.
+        When the endpoint was created, as text or in seconds since 1970.
       returned: always
       type: raw
     # end
@@ -188,43 +189,43 @@ endpoints:
           returned: always
           type: int
         min_load:
-          description: Its minimum load.
+          description: The minimum load of the workergroup.
           returned: always
           type: float
         target_util:
-          description: The wanted use of the capacity.
+          description: The target utilization of the capacity.
           returned: always
           type: float
         cold_mult:
-          description: The cold capacity as a multiple of the load.
+          description: Cold capacity as a multiple of the load.
           returned: always
           type: float
         test_workers:
-          description: How many workers are tried out.
+          description: Number of workers that are started to measure their performance.
           returned: always
           type: int
         template_id:
-          description: The id of its template.
+          description: The id of the template.
           returned: always
           type: int
         template_hash:
-          description: The hash of its template.
+          description: The hash of the template.
           returned: always
           type: str
         search_query:
-          description: The search for its machines.
+          description: The search for its machines, as the API returns it.
           returned: always
           type: raw
         gpu_ram:
-          description: The GPU memory it needs in GB.
+          description: The estimated GPU memory that the model needs, in GB.
           returned: always
           type: float
         created_at:
-          description: When it was made.
+          description: When it was created.
           returned: always
           type: raw
     workers:
-      description: The workers as the serverless engine lists them, or null when they are not known.
+      description: The workers that the serverless engine lists, or null when they are not known.
       returned: always
       type: list
       elements: dict
@@ -234,7 +235,7 @@ endpoints:
           returned: always
           type: int
         status:
-          description: The state in the engine's own words.
+          description: The state that the serverless engine reports.
           returned: always
           type: str
         gpu_name:
@@ -242,11 +243,11 @@ endpoints:
           returned: always
           type: str
         url:
-          description: Where it answers.
+          description: The URL of the worker.
           returned: always
           type: str
         created_at:
-          description: When it was made.
+          description: When it was created.
           returned: always
           type: raw
         started_at:
@@ -260,59 +261,59 @@ endpoints:
         # shared: worker
         worker_of:
           description: >-
-            The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-            there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+            The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+            The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
           returned: when it is known
           type: int
         # end
     counts:
       description: >-
-        How many workers are in which state, such as 2 under C(idle); null when they are not known.
+        Number of workers by state, such as C(idle). Null when the workers are not known.
       returned: always
       type: dict
     per_hour:
       description: >-
-        What the workers cost in US dollars per hour: the sum of their instances or, where the price of one is not
-        known, what Vast.ai counts. Null without O(cost), or when neither is known.
+        Cost of the workers in US dollars per hour. This is the sum of their instances or, if the price of one is not
+        known, the value that Vast.ai reports. Null without O(cost), or when neither is known.
       returned: always
       type: float
     log:
       description: >-
-        The last lines of its log; empty without O(logs), or when the engine does not give it.
+        The last lines of the log. Empty without O(logs), or when the engine does not return the log.
       returned: always
       type: list
       elements: str
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_env_var
-short_description: Keep an environment variable of a Vast.ai account
+short_description: Manage an environment variable of a Vast.ai account
 version_added: 0.3.0
 description:
-  - Creates, updates or deletes an environment variable that Vast.ai puts into every instance of the account.
-  - An instance gets the variables when it is created and when it is recycled. Those that run keep what they have.
-  - Vast.ai never shows a value again, so that nobody can see whether it is still the same. O(update) says what to do
-    about that.
-  - An account can have 16 variables.
+  - Creates, updates or deletes an environment variable that Vast.ai sets in every instance of the account.
+  - An instance receives the variables when it is created and when it is recycled. Running instances are not changed.
+  - Vast.ai never returns a value, so the module cannot compare it. O(update) defines whether an existing value is
+    replaced.
+  - An account can have at most 16 variables.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -23,25 +23,26 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The name of the variable. Vast.ai keeps names in capitals, so V(hf_token) is the same as V(HF_TOKEN).
+      - The name of the variable. Vast.ai stores names in upper case, so V(hf_token) is the same as V(HF_TOKEN).
     type: str
     required: true
   value:
     description:
       - The value. Required with O(state=present).
-      - The API reference documents letters, digits, V(_), V(.) and V(-) only. Other values are sent with a warning.
+      - The API reference documents only letters, digits, V(_), V(.) and V(-). For other values, the module warns and
+        sends them.
     type: str
   update:
     description:
-      - V(on_create) sends the value only when the variable does not exist; a variable that exists is left as it is,
+      - V(on_create) sends the value only when the variable does not exist. An existing variable is not changed,
         whatever its value.
-      - V(always) sends the value each time and reports a change each time.
+      - V(always) sends the value and reports a change in every run.
     type: str
     choices: [on_create, always]
     default: on_create
   state:
     description:
-      - Whether the variable is to exist.
+      - V(present) creates or updates the variable. V(absent) deletes it.
     type: str
     choices: [present, absent]
     default: present
@@ -55,18 +56,18 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(update=always) each run reports a change.
+      - With O(update=always), every run reports a change.
 seealso:
   - module: vastai.cloud.vast_instance_recycle
 """
 
 EXAMPLES = r"""
-- name: Give a token to every instance that is created from now on
+- name: Set a token for all new instances
   vastai.cloud.vast_env_var:
     name: HF_TOKEN
     value: "{{ hf_token }}"
 
-- name: Replace it
+- name: Replace the token
   vastai.cloud.vast_env_var:
     name: HF_TOKEN
     value: "{{ hf_token }}"
@@ -80,12 +81,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  description: The name of the variable, in capitals as Vast.ai keeps it.
+  description: The name of the variable, in upper case.
   returned: when the account was read
   type: str
   sample: HF_TOKEN
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -99,53 +100,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -9,12 +9,15 @@ module: vast_fleet
 short_description: Stop, start, restart, recycle or destroy many rented GPU instances on Vast.ai in one task
 version_added: 0.2.0
 description:
-  - Chooses instances from a complete listing, and brings all of them to a state with one shared poll, instead of a loop
-    over ids. One request starts, stops or destroys up to 64 of them; restarts and recycles are sent one by one.
-  - The reply for many is not believed for single instances; the listing afterwards is. An instance that
-    does not show the change gets it once more, alone.
-  - The task fails when any instance failed, after the others are done, and RV(instances) tells which and why.
-  - A start whose GPU is taken is cancelled, so that the instance does not start, and bill, at a time of its own.
+  - Selects instances from a complete listing, brings them to one state, and polls all of them together. This is faster
+    than a loop over ids. One request starts, stops or destroys up to 64 instances. Restarts and recycles are sent one
+    by one.
+  - The reply to a request for many instances does not prove the change of each one, so the module checks the listing
+    afterwards. If an instance does not show the change, the module sends the request again for that instance alone.
+  - When an instance fails, the module continues with the others and fails at the end. RV(instances) reports the result
+    of each instance.
+  - When the GPU of an instance is taken, the module cancels the queued start. Otherwise the instance could start, and
+    bill, at any later time.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -25,41 +28,44 @@ extends_documentation_fragment:
 options:
   select:
     description:
-      - Which instances; all criteria must fit. At least one is needed, or O(select.all=true).
-      - A criterion that is empty, null, or has an empty item is refused, so that a template that gives nothing does not
-        choose everything.
+      - Which instances to select. An instance must meet all criteria. At least one criterion or O(select.all=true) is
+        required.
+      - A criterion that is empty, null, or contains an empty item is refused, so that a template with an empty result
+        does not select everything.
     type: dict
     required: true
     suboptions:
       all:
         description:
-          - Every instance of the account; for workers of serverless endpoints see O(include_workers).
+          - Whether to select all instances of the account. It cannot be combined with other criteria. For workers of
+            serverless endpoints, see O(include_workers).
         type: bool
         default: false
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -76,46 +82,47 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
   exclude:
     description:
-      - Which of them to skip; an instance is skipped when any of these criteria fits.
-      - A criterion that is empty, null, or has an empty item is refused, so that a template that gives nothing does not
-        leave an instance without protection. With C({}) nothing is skipped.
+      - Which of the selected instances to skip. An instance is skipped when it meets any of these criteria.
+      - A criterion that is empty, null, or contains an empty item is refused, so that a template with an empty result
+        does not leave an instance unprotected. With C({}), nothing is skipped.
     type: dict
     suboptions:
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -132,23 +139,24 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
   missing:
     description:
-      - What to do when O(select) or O(exclude) name something that the account does not have, by a complete listing.
-        It is about each value of C(ids), C(label), C(gpu_name) and C(machine_id). A C(label_prefix) that no label
-        begins with never fails; unless O(missing=ignore), a warning names prefixes that come near.
-      - V(fail) fails before anything is changed, class V(not_found), and names labels and GPUs that come near. A
-        mistyped label in O(exclude) would otherwise leave the instance that it means without protection.
-      - V(warn) goes on with a warning. V(ignore) goes on silently, and spares the requests that it takes to be sure.
+      - What to do when a value of C(ids), C(label), C(gpu_name) or C(machine_id) in O(select) or O(exclude) does not
+        exist in the account.
+      - V(fail) fails with RV(error_class) V(not_found) before anything is changed, and suggests similar labels and GPU
+        names. Otherwise a mistyped label in O(exclude) would leave an instance unprotected.
+      - V(warn) continues with a warning. V(ignore) does not check, which saves requests.
+      - A C(label_prefix) without a match never fails the task. Unless O(missing=ignore), a warning suggests similar
+        prefixes.
     type: str
     choices:
       - fail
@@ -158,12 +166,14 @@ options:
     version_added: 0.3.0
   state:
     description:
-      - V(running) and V(stopped) as in M(vastai.cloud.vast_instance).
-      - V(recycled) gives each a fresh container as in M(vastai.cloud.vast_instance_recycle). B(The file system of the
-        containers is lost.) Stopped instances are skipped.
-      - V(restarted) restarts each as in M(vastai.cloud.vast_instance); stopped instances start.
-      - V(absent) destroys each. B(Their disks are lost.) It needs O(max_affected). An instance counts as gone only when
-        complete listings do not contain it; those that are still listed in the end fail, class V(leaked).
+      - V(running) starts the instances. V(stopped) stops them; their disks continue to bill.
+      - V(recycled) recreates each container from a freshly pulled image, as M(vastai.cloud.vast_instance_recycle) does.
+        B(All data outside of volumes is lost.) Stopped instances are skipped.
+      - V(restarted) restarts each container and keeps its disk, as M(vastai.cloud.vast_instance) does. It also starts
+        stopped instances.
+      - V(absent) destroys the instances. B(All data on their disks is lost.) It requires O(max_affected). An instance
+        counts as destroyed only when a complete listing no longer contains it. An instance that is still listed at the
+        end fails with V(leaked).
       - V(restarted) and V(absent) were added in release 0.3.0.
     type: str
     required: true
@@ -175,23 +185,24 @@ options:
       - absent
   max_affected:
     description:
-      - How many instances may change. When more would, the task fails before it sends anything.
-      - If not given, there is no limit; O(state=absent) requires one. Null is refused.
+      - Maximum number of instances that may change. When more would change, the task fails before it changes anything.
+      - If not given, there is no limit. O(state=absent) requires it. Null is refused.
     type: int
   batch:
     description:
-      - How many to recycle or restart at once. The next ones follow when the last ones run again, and none after a
-        failure. O(wait_timeout) bounds all batches together.
-      - Each later batch is looked at once more; one that somebody labelled, stopped or healed meanwhile is left alone
-        and fails the task.
-      - It is one at a time if not given, and refused unless O(state=recycled) or O(state=restarted).
+      - Number of instances to recycle or restart at a time. The next batch starts when all instances of the last one
+        are running again. After a failure, the remaining batches are skipped. O(wait_timeout) limits all batches
+        together.
+      - Before each later batch, the module checks its instances again. An instance that someone labelled, stopped or
+        repaired in the meantime is not changed, and the task fails.
+      - The default is one instance at a time. It requires O(state=recycled) or O(state=restarted).
     type: int
   include_workers:
     description:
-      - Whether to include workers of serverless endpoints, which are the business of their endpoint. Otherwise they are
-        skipped, whatever O(state) and O(select) say, and told in RV(skipped_instances).
-      - Workers carry no label of their own. The endpoints are asked for only when a chosen instance without a label
-        would be changed. While they cannot be asked, all instances without a label are skipped, with a warning.
+      - Whether to include workers of serverless endpoints, which their endpoint manages. With V(false), they are
+        skipped, whatever O(state) and O(select) are, and listed in RV(skipped_instances).
+      - Workers have no label, so the module checks the endpoints only when a selected instance without a label would
+        change. If it cannot check them, it skips all instances without a label and warns.
     type: bool
     default: false
     version_added: 0.3.0
@@ -203,23 +214,24 @@ attributes:
   idempotent:
     support: partial
     details:
-      - V(recycled) recycles each time, except instances whose recycle is under way. V(restarted) restarts each time.
-      - A second run with V(absent) fails when O(select) names what the first one destroyed, by C(ids) or C(label) for
-        example; with O(missing=ignore) it changes nothing.
+      - V(recycled) recycles in every run, except instances with a recycle in progress. V(restarted) restarts in every
+        run.
+      - A second run with V(absent) fails when O(select) contains C(ids) or C(label) of destroyed instances. With
+        O(missing=ignore), it changes nothing.
 notes:
-  - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
-  - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the
-    message says whether that is confirmed. SIGINT, SIGTERM and SIGHUP end the task in the same way.
-  - When the task keyword C(timeout) ends a task, its module notices that at the next poll and does the same, but can no
-    longer say so. With an C(async) time that is too short it is killed. Run the same task again then; it finds a start
-    that was left queued, and asks for it again or cancels it.
+  - O(wait_timeout) limits the whole task, not each of its phases. Cancelling starts may take up to one minute longer.
+  - When a task fails while a start is pending, it cancels the start first, so that the instance does not start later.
+    The message says whether the cancellation is confirmed. The same happens on SIGINT, SIGTERM and SIGHUP.
+  - When the task keyword C(timeout) ends a task, the module does the same at its next poll but can no longer report it.
+    When C(async) is too short, the module is killed and cancels nothing. In both cases, run the same task again. It
+    finds queued starts and completes or cancels them.
 seealso:
   - module: vastai.cloud.vast_instance
   - module: vastai.cloud.vast_instance_info
 """
 
 EXAMPLES = r"""
-- name: Evening stop, except for the boxes that must stay
+- name: Stop all development instances in the evening, except two
   vastai.cloud.vast_fleet:
     select:
       label_prefix: dev-
@@ -231,7 +243,7 @@ EXAMPLES = r"""
     max_affected: 40
   register: night
 
-- name: What is left to pay
+- name: Show the savings
   ansible.builtin.debug:
     msg: "{{ night.counts.changed }} stopped, {{ night.cost.before.per_hour }} -> {{ night.cost.after.per_hour }} $/h"
 
@@ -248,7 +260,7 @@ EXAMPLES = r"""
       label_prefix: serve-
     state: restarted
 
-- name: Destroy what the CI has left behind, and fail rather than destroy more than ten
+- name: Destroy what the CI left behind, but never more than ten instances
   vastai.cloud.vast_fleet:
     select:
       label_prefix: ci-
@@ -265,7 +277,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instances:
-  description: The chosen instances, with what became of each.
+  description: The selected instances with their results.
   returned: success, and when instances failed
   type: list
   elements: dict
@@ -310,19 +322,19 @@ instances:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
     action:
-      description: What was to be done, or null when nothing was.
+      description: The planned action, or null when none was needed.
       returned: always
       type: str
     changed:
       description: >-
-        Whether the task changed it, or would in check mode. After a failure the listing decides; where nothing could be
-        seen any more, it is true when something may have been done.
+        Whether the task changed the instance, or would in check mode. After a failure, the last listing decides. If no
+        listing was available, it is true when the request may have been carried out.
       returned: always
       type: bool
     failed:
@@ -330,83 +342,90 @@ instances:
       returned: always
       type: bool
     error_class:
-      description: The kind of failure as in RV(error_class), or null.
+      description: The kind of failure, see RV(error_class), or null.
       returned: always
       type: str
     msg:
-      description: Why it failed or was skipped; else empty.
+      description: The reason why it failed or was skipped, or an empty string.
       returned: always
       type: str
     before:
-      description: How it was found.
+      description: The state before the task.
       returned: always
       type: dict
       contains:
         actual_status:
-          description: The container as its host reports it.
+          description: The status of the container.
           returned: always
           type: str
         intended_status:
-          description: What the user asked for.
+          description: The requested status.
           returned: always
           type: str
         cur_state:
-          description: The contract.
+          description: The state of the contract.
           returned: always
           type: str
     after:
-      description: How it was last seen; in check mode, how it would be. All are null when it is destroyed.
+      description: >-
+        The state as last seen, or in check mode the expected state. All values are null for a destroyed instance.
       returned: always
       type: dict
       contains:
         actual_status:
-          description: The container as its host reports it.
+          description: The status of the container.
           returned: always
           type: str
         intended_status:
-          description: What the user asked for.
+          description: The requested status.
           returned: always
           type: str
         cur_state:
-          description: The contract.
+          description: The state of the contract.
           returned: always
           type: str
 counts:
   description: >-
-    How many instances there were of each kind. C(selected) is the sum of C(changed), C(unchanged), C(failed)
-    and C(skipped).
+    Number of instances by result. C(selected) is the sum of C(changed), C(unchanged), C(failed) and C(skipped).
   returned: success, and when instances failed
   type: dict
   sample: {selected: 12, changed: 10, unchanged: 2, failed: 0, skipped: 0, unloaded: 0}
   contains:
     selected:
-      description: How many were chosen.
+      description: Number of selected instances.
       returned: always
       type: int
     changed:
-      description: How many were changed without a failure, or would be in check mode.
+      description: Number of instances that were changed without a failure, or would be in check mode.
       returned: always
       type: int
     unchanged:
-      description: How many were not changed and did not fail. Those whose O(state) was skipped are among them.
+      description: >-
+        Number of instances that were not changed and did not fail, including stopped instances that O(state=recycled)
+        skips.
       returned: always
       type: int
     failed:
-      description: How many failed. RV(instances[].changed) tells which of them were changed all the same.
+      description: >-
+        Number of instances that failed. RV(instances[].changed) shows which of them were changed nevertheless.
       returned: always
       type: int
     skipped:
-      description: How many were skipped since they are, or may be, workers of endpoints; see RV(skipped_instances).
+      description: >-
+        Number of instances that were skipped because they are, or may be, workers of endpoints; see
+        RV(skipped_instances).
       returned: always
       type: int
     unloaded:
-      description: How many more fit whose contract is released; they are destroyed and bill nothing.
+      description: >-
+        Number of further instances that meet the criteria but whose contract is released. They are destroyed and do not
+        bill.
       returned: always
       type: int
 skipped_instances:
   description: >-
-    The chosen instances that were skipped since they are, or may be, workers of serverless endpoints. One without
-    C(worker_of) only may be one.
+    The selected instances that were skipped because they are, or may be, workers of serverless endpoints. For an
+    instance without C(worker_of), this is not known.
   returned: success, and when instances failed
   type: list
   elements: dict
@@ -423,129 +442,131 @@ skipped_instances:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
 cost:
   description: >-
-    US dollars per hour of the chosen instances, by the prices of the listing, before and after; in check mode
-    C(after) is what it would be.
+    Cost of the selected instances in US dollars per hour, before and after the task. In check mode, C(after) is the
+    expected cost.
   returned: success, and when instances failed
   type: dict
   contains:
     before:
-      description: Before the module.
+      description: The cost before the task.
       returned: always
       type: dict
       contains:
         # shared: cost
         running:
-          description: What the instances that hold their GPU pay, storage included.
+          description: US dollars per hour of the instances that hold their GPU, storage included.
           returned: always
           type: float
         if_started:
-          description: What the other instances would pay if they were started. Nothing of it is paid now.
+          description: >-
+            US dollars per hour that the other instances would cost if they were started. They do not cost this now.
           returned: always
           type: float
         storage:
-          description: What those other instances pay for their disks now.
+          description: US dollars per hour of the disks of the other instances. They cost this now.
           returned: always
           type: float
         per_hour:
-          description: What all of them pay now, the sum of C(running) and C(storage).
+          description: US dollars per hour of all instances now, which is the sum of C(running) and C(storage).
           returned: always
           type: float
         unknown:
           description: >-
-            The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
-            null, so that a comparison with a budget fails and does not pass.
+            Ids of the instances for which Vast.ai reports no usable price. Every sum that includes such an instance
+            is null, so a comparison with a budget fails instead of passing.
           returned: always
           type: list
           elements: int
         # end
     after:
-      description: After the module.
+      description: The cost after the task.
       returned: always
       type: dict
       contains:
         # shared: cost
         running:
-          description: What the instances that hold their GPU pay, storage included.
+          description: US dollars per hour of the instances that hold their GPU, storage included.
           returned: always
           type: float
         if_started:
-          description: What the other instances would pay if they were started. Nothing of it is paid now.
+          description: >-
+            US dollars per hour that the other instances would cost if they were started. They do not cost this now.
           returned: always
           type: float
         storage:
-          description: What those other instances pay for their disks now.
+          description: US dollars per hour of the disks of the other instances. They cost this now.
           returned: always
           type: float
         per_hour:
-          description: What all of them pay now, the sum of C(running) and C(storage).
+          description: US dollars per hour of all instances now, which is the sum of C(running) and C(storage).
           returned: always
           type: float
         unknown:
           description: >-
-            The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
-            null, so that a comparison with a budget fails and does not pass.
+            Ids of the instances for which Vast.ai reports no usable price. Every sum that includes such an instance
+            is null, so a comparison with a budget fails instead of passing.
           returned: always
           type: list
           elements: int
         # end
 actions:
-  description: What was planned, in order; one sentence each.
+  description: The planned actions, in order.
   returned: success, and when instances failed
   type: list
   elements: str
   sample:
     - stop instance 4711 (dev-alice)
 diff:
-  description: What changes, by the name of the instance.
+  description: The changes, by the name of the instance.
   returned: success, and when instances failed
   type: dict
   contains:
     before:
-      description: The state of each instance that changes, as it was.
+      description: The state of each changed instance before the task.
       returned: always
       type: dict
     after:
-      description: The state that is wanted.
+      description: The requested state.
       returned: always
       type: dict
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -9,14 +9,14 @@ module: vast_instance
 short_description: Rent, start, stop, restart, label and destroy a GPU instance on Vast.ai
 version_added: 0.1.0
 description:
-  - Makes one instance converge on a state and a label, and waits until it is there. With O(offer) it rents the instance
-    when there is none with that label, within a price; without O(offer) nothing is ever rented.
-  - The instance is found in a complete listing of the account, so that a failed or partial reply is never taken for an
-    absent instance.
-  - Destroying an instance deletes its disk and ends what it bills. It counts as gone only when a complete listing does
-    not contain it; one that is still listed in the end fails the task with RV(error_class) V(leaked).
-  - Stopping an instance keeps its disk, which goes on billing, and releases its GPU. Somebody else may rent that
-    GPU, and the instance cannot start until it is free again; see O(on_unavailable).
+  - Brings one instance to a state and a label, and waits until it is reached. With O(offer), the module rents an
+    instance when none has the label, within a price limit. Without O(offer), it never rents anything.
+  - The module looks up the instance in a complete listing of the account. It never takes a failed or partial reply as
+    proof that an instance does not exist.
+  - Destroying an instance deletes its disk and ends its charges. It counts as destroyed only when a complete listing no
+    longer contains it. When it is still listed at the end, the task fails with RV(error_class) V(leaked).
+  - Stopping an instance keeps its disk, which continues to bill, and releases its GPU. When another user rents that
+    GPU, the instance cannot start until the GPU is free again; see O(on_unavailable).
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -27,27 +27,27 @@ extends_documentation_fragment:
 options:
   id:
     description:
-      - The id of the instance, the number that Vast.ai calls contract id.
-      - At least one of O(id) and O(label) is needed.
+      - The id of the instance. Vast.ai also calls it the contract id.
+      - At least one of O(id) and O(label) is required.
     type: int
   label:
     description:
-      - With O(id), the label to assign. The empty string removes the label. With O(state=absent) it is a guard instead;
-        the instance is destroyed only if it carries this label. O(state=restarted) takes no label beside the id.
-      - Without O(id), the label that selects the instance. Exactly one instance must carry it, upper and lower case
-        matter, and O(state) is required.
+      - With O(id), the label to assign. The empty string removes the label. With O(id) and O(state=absent), the
+        instance is destroyed only if it has this label. O(state=restarted) does not accept both.
+      - Without O(id), the label that selects the instance. The comparison is exact and case-sensitive. When several
+        instances have this label, the task fails and lists their ids. O(state) is then required.
       - At most 1024 characters.
     type: str
   state:
     description:
-      - V(present) asks for the instance to exist, running or not.
-      - V(running) asks for the instance to run; V(stopped) asks for it to be stopped.
-      - V(restarted) stops and starts its container, which keeps its disk and its GPU, and starts a stopped instance.
-        This is a change in each run. The request is sent once; when its reply is lost and no listing shows a restart,
-        the task fails with RV(error_class) V(unknown_outcome).
-      - V(absent) destroys the instance. B(Its disk is lost.) An instance that does not exist is no change. When several
-        carry the label, nothing is destroyed.
-      - If not given, only the label is set.
+      - V(present) makes sure that the instance exists, running or not.
+      - V(running) starts the instance. V(stopped) stops it; its disk continues to bill.
+      - V(restarted) stops and starts the container, which keeps its disk and its GPU. It also starts a stopped
+        instance. It reports a change in every run. The request is sent once. When its reply is lost and no listing
+        shows a restart, the task fails with RV(error_class) V(unknown_outcome).
+      - V(absent) destroys the instance. B(All data on its disk is lost.) If the instance does not exist, nothing
+        changes. When several instances have the label, the task fails and destroys nothing.
+      - If not given, the module only sets the label of the instance O(id).
       - V(present), V(restarted) and V(absent) were added in release 0.3.0.
     type: str
     choices:
@@ -59,12 +59,13 @@ options:
   on_unavailable:
     description:
       - What to do when Vast.ai answers a start with I(Required resources are currently unavailable, state change
-        queued), that is when the GPU is rented to somebody else.
-      - V(fail) cancels the queued start with O(state=stopped) and fails, so that the instance does not start, and
-        bill, at a time of its own.
-      - V(wait) waits for the GPU up to O(wait_timeout), then cancels the start and fails. It needs O(wait=true).
-      - V(replace) destroys the instance with all that is on its disk and rents another one by O(offer), once that one,
-        its price and the budget are found good. It needs O(accept_data_loss=true).
+        queued), which means that another user has rented the GPU.
+      - V(fail) cancels the queued start with O(state=stopped) and fails. Otherwise the instance could start, and bill,
+        at any later time.
+      - V(wait) waits for the GPU until O(wait_timeout), then cancels the start and fails. It requires O(wait=true).
+      - V(replace) first searches for an offer that meets O(offer) and O(budget), then destroys the instance with all
+        data on its disk, and rents that offer. When no offer qualifies, the instance is kept and the task fails. It
+        requires O(offer) and O(accept_data_loss=true).
     type: str
     choices:
       - fail
@@ -73,137 +74,142 @@ options:
     default: fail
   wait_timeout:
     description:
-      - For how many seconds to wait, at most 604800 (a week). The wait ends early when the instance no longer exists or
+      - Number of seconds to wait, at most 604800 (one week). The wait ends early when the instance no longer exists or
         can no longer reach the state.
-      - The default is V(600); with O(offer) it is O(attempts) times O(boot_timeout) and 300 seconds more.
-      - Finding out what became of a create whose reply was lost, and destroying an instance that cannot be used, get up
-        to 120 seconds beyond it.
+      - The default is V(600). With O(offer), the default is O(attempts) times O(boot_timeout) plus 300.
+      - Checking a rental whose reply was lost, and destroying an instance that failed, may take up to 120 seconds
+        longer.
     type: int
     default: null
   offer:
     description:
-      - What may be rented when no instance carries O(label); the permission to rent. All criteria must hold.
-      - It needs O(label), O(disk), O(image) or O(template_hash_id), and O(state=running) or O(state=present). It cannot
-        stand beside O(id).
+      - What to rent when no instance has O(label). This option is the permission to rent. An offer must meet all
+        criteria. With an existing instance, nothing is rented.
+      - It requires O(offer.max_price), O(label), O(disk), O(image) or O(template_hash_id), and O(state=running) or
+        O(state=present). It cannot be combined with O(id).
     type: dict
     version_added: 0.3.0
     suboptions:
       id:
         description:
-          - The id of one offer, as M(vastai.cloud.vast_offer_info) returns it. The other criteria must hold, too.
+          - The id of an offer, as M(vastai.cloud.vast_offer_info) returns it. The offer must meet the other criteria as
+            well. It cannot be combined with O(attempts) above V(1).
         type: int
       # shared: offer
       gpu_name:
         description:
-          - Names of GPUs, any of which will do, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - Accepted GPU models, such as V(RTX 4090). V(RTX_4090) means the same. Any one of them satisfies the
+            search.
         type: list
         elements: str
       num_gpus:
         description:
-          - How many GPUs, exactly.
+          - The exact number of GPUs.
         type: int
       min_gpu_ram_gb:
         description:
-          - Least memory of each GPU, in GB of 1000 MB, as Vast.ai's own client counts. A card sold with 24 GB has at
-            least V(24).
+          - Minimum memory per GPU, in GB of 1000 MB, the unit of the official client. A card that is sold with 24
+            GB has at least V(24).
         type: float
       min_cpu_cores:
         description:
-          - Least number of virtual CPUs that come with the GPUs.
+          - Minimum number of virtual CPUs.
         type: float
       min_cpu_ram_gb:
         description:
-          - Least main memory, in GB of 1000 MB.
+          - Minimum system memory, in GB of 1000 MB.
         type: float
       min_inet_down:
         description:
-          - Least download speed, in Mbit/s. It decides how long a large image takes to pull.
+          - Minimum download speed, in Mbit/s. It determines how long a large image takes to pull.
         type: float
       min_inet_up:
         description:
-          - Least upload speed, in Mbit/s.
+          - Minimum upload speed, in Mbit/s.
         type: float
       min_reliability:
         description:
-          - Least reliability of the machine, from V(0) to V(1).
+          - Minimum reliability score of the machine, from V(0) to V(1).
         type: float
       min_cuda:
         description:
-          - Least CUDA version that the driver supports, such as V(12.4).
+          - Minimum CUDA version that the driver must support, such as V(12.4).
         type: float
       min_compute_cap:
         description:
-          - Least compute capability as people write it, such as V(8.9).
+          - Minimum CUDA compute capability, such as V(8.9).
         type: float
       min_direct_ports:
         description:
-          - Least number of ports that can be mapped directly.
+          - Minimum number of ports that can be mapped directly.
         type: int
       min_duration_hours:
         description:
-          - For how many hours the machine must be on offer at least. An instance cannot run beyond that.
+          - Minimum number of hours for which the machine must stay on offer. An instance cannot run longer than
+            that.
         type: float
       country:
         description:
-          - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
-            it for false. An offer whose country cannot be told does not fit.
+          - Accepted countries, as two-letter codes such as V(SE) or V(US). Write V("NO") in quotes, because YAML
+            reads it as false. Offers without a known country are not accepted.
         type: list
         elements: str
       datacenter:
         description:
-          - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
-            warning says so.
+          - V(true) accepts only machines in a data centre, V(false) only others. Vast.ai applies this filter, but
+            offers do not show the value, so the module cannot verify it and warns.
         type: bool
       verified:
         description:
-          - Whether only machines that Vast.ai has verified count. V(false) means any.
+          - V(true) accepts only machines that Vast.ai has verified. V(false) accepts any machine.
         type: bool
         default: true
       static_ip:
         description:
-          - Whether the address of the machine is static.
+          - V(true) accepts only machines with a static IP address, V(false) only others.
         type: bool
       machine_id:
         description:
-          - Ids of machines, any of which will do.
+          - Ids of the accepted machines.
         type: list
         elements: int
       host_id:
         description:
-          - Ids of hosts, any of which will do.
+          - Ids of the accepted hosts.
         type: list
         elements: int
       exclude_machine_id:
         description:
-          - Ids of machines that will not do.
+          - Ids of machines to exclude.
         type: list
         elements: int
       exclude_host_id:
         description:
-          - Ids of hosts that will not do.
+          - Ids of hosts to exclude.
         type: list
         elements: int
       interruptible:
         description:
-          - Whether to search interruptible offers, which are paid by a bid and stopped when somebody bids more.
-          - Their price is that of the lowest bid.
+          - Whether to search for interruptible offers. You bid for them, and they are stopped when someone else
+            bids more.
+          - Their price is the lowest accepted bid.
         type: bool
         default: false
       max_price:
         description:
-          - The most that it may cost, in US dollars an hour, all in. GPUs and disk count.
+          - Maximum price in US dollars per hour, for GPUs and disk together. Traffic is not included.
         type: float
       query:
         description:
           - >-
-            Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
-          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
-            checked here, since the API ignores those that it does not know.
-          - A field that one of the other options asks for is refused.
+            Further criteria in the format of the API, C({field: {operator: value}}), in the units of the API.
+          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). The module checks
+            the field names, because the API ignores unknown ones.
+          - A field that another option already sets is refused.
         type: dict
       order:
         description:
-          - What comes first. V(price) is the lowest, the others are the highest first.
+          - How to sort the offers. V(price) sorts the lowest first, all others sort the highest first.
         type: str
         choices:
           - price
@@ -214,36 +220,38 @@ options:
         default: price
       prefer:
         description:
-          - V(gpu_name) puts the offers of the GPU first that stands first in the list of names, each GPU in the order
-            asked for. This costs a search for each name until there are enough.
+          - V(gpu_name) sorts the offers by their position in the list of GPU names first, then by C(order). This
+            needs one search per name until there are enough offers.
         type: str
         choices:
           - gpu_name
       limit:
         description:
-          - How many offers to return, V(64) at most. Vast.ai counts returned offers and allows 20,000 a day.
+          - Maximum number of offers that a search returns, from V(1) to V(64). Vast.ai allows 20,000 returned
+            offers per day and account.
         type: int
         default: 20
       # end
   image:
     description:
-      - The container image, with its tag. To rent, this or O(template_hash_id) is required.
+      - The container image with its tag. Renting requires O(image) or O(template_hash_id).
     type: str
     version_added: 0.3.0
   template_hash_id:
     description:
-      - The hash of a template that says what runs; the other options win over it.
+      - The hash of a template. Options of the task override the values of the template.
     type: str
     version_added: 0.3.0
   disk:
     description:
-      - The size of the disk in GB, which cannot be changed later. Required to rent; prices and O(offer) count with it.
+      - The size of the disk in GB, at least V(1). Renting requires it, and O(offer.max_price) includes its price. It
+        cannot be changed later.
     type: float
     version_added: 0.3.0
   runtype:
     description:
-      - How the container is run and reached. Without it and without a template it is V(ssh_direct). V(args) runs the
-        image's own entrypoint with O(args), and has no SSH server.
+      - How the container is launched and reached. The default without a template is V(ssh_direct). V(args) runs the
+        entrypoint of the image with O(args) and has no SSH server.
     type: str
     choices:
       - ssh
@@ -256,13 +264,13 @@ options:
     version_added: 0.3.0
   env:
     description:
-      - Variables of the container, as texts. Results show their names only.
+      - Environment variables of the container. Values must be strings. Results show only their names.
     type: dict
     version_added: 0.3.0
   secret_env:
     description:
-      - The same for values that must not show anywhere. A value needs at least 4 characters, since hiding a shorter one
-        would garble everything else.
+      - Environment variables with secret values, which are masked in all output. A value must have at least 4
+        characters, because masking a shorter one would also mask unrelated text.
     type: dict
     version_added: 0.3.0
   ports:
@@ -273,37 +281,38 @@ options:
     version_added: 0.3.0
   onstart:
     description:
-      - A script that runs whenever the container starts. One of more than 4048 characters is packed; if it is too long
-        even then it is refused.
+      - A script that runs every time the container starts. A script of more than 4048 characters is compressed. If it
+        is still too long, it is refused.
     type: str
     version_added: 0.3.0
   args:
     description:
-      - Arguments of the image's entrypoint, for O(runtype=args).
+      - Arguments for the entrypoint of the image. They require O(runtype=args).
     type: list
     elements: str
     version_added: 0.3.0
   image_login:
     description:
-      - The login to a private registry, as C(-u USER -p TOKEN REGISTRY).
+      - The login for a private registry, in the form C(-u USER -p TOKEN REGISTRY).
     type: str
     version_added: 0.3.0
   ssh_keys:
     description:
-      - Public SSH keys that are attached to an instance right after it is rented, besides those of the account.
-      - Whether an existing instance has them is not checked.
+      - Public SSH keys to attach to the instance right after it is rented, in addition to the keys of the account.
+      - The module does not check whether an existing instance has them; see M(vastai.cloud.vast_ssh_key).
     type: list
     elements: str
     version_added: 0.3.0
   volumes:
     description:
-      - Volumes of the account that a new instance gets, such as M(vastai.cloud.vast_volume) keeps. The instance is then
-        rented on the machine that they are on, whatever else O(offer) allows.
-      - A volume is found by its name. One that does not exist, several of one name, volumes on two machines and a
-        machine that O(offer) forbids are refused before anything is rented. When several carry a name,
-        O(offer.machine_id) says which one is meant. A volume that is still being made is waited for, up to a minute.
-      - It goes with O(offer) and with O(attempts=1). Whether an existing instance has the volumes is not checked, since
-        it could not get them any more.
+      - Volumes of the account to mount in a new instance, for example from M(vastai.cloud.vast_volume). The instance is
+        rented on the machine of the volumes, and that machine must meet O(offer).
+      - The module looks up volumes by name. It fails before it rents anything when a volume does not exist, when the
+        name is not unique, when the volumes are on different machines, or when O(offer) excludes their machine. To
+        choose among several volumes of one name, set O(offer.machine_id). The module waits up to one minute for a
+        volume that is still being created.
+      - It requires O(offer) and O(attempts=1). Volumes can only be mounted when an instance is rented, so the module
+        does not check whether an existing instance has them.
     type: list
     elements: dict
     suboptions:
@@ -314,21 +323,22 @@ options:
         required: true
       path:
         description:
-          - The folder in the container at which it appears, such as V(/data). It need not exist.
+          - The mount point in the container, such as V(/data). It need not exist.
         type: str
         required: true
     version_added: 0.3.0
   bid:
     description:
-      - What is paid for an interruptible instance, in US dollars an hour for the machine, without the disk. It goes
-        with O(offer.interruptible=true). Bid and disk must be within O(offer.max_price).
-      - An instance that exists and is not interruptible has no bid. Then it is ignored, with a warning.
+      - The bid for an interruptible instance, in US dollars per hour for the machine without the disk. It requires
+        O(offer.interruptible=true). Bid and disk together must be within O(offer.max_price). A new value changes the
+        bid of an existing interruptible instance.
+      - For an existing instance that is not interruptible, the option is ignored with a warning.
     type: float
     version_added: 0.3.0
   wait_for:
     description:
-      - When the instance counts as there. V(running) is when it runs, V(ssh) when an SSH server has answered at its
-        address, the direct one or else the proxy's.
+      - When the instance counts as ready. V(running) waits until it is running. V(ssh) also waits until an SSH server
+        answers, at the direct address or else at the proxy. V(ssh) requires O(wait=true).
     type: str
     choices:
       - running
@@ -337,35 +347,38 @@ options:
     version_added: 0.3.0
   boot_timeout:
     description:
-      - For how many seconds a new instance may take until it counts as one that cannot be used. With O(wait_for=ssh) it
-        also bounds the wait for the SSH server of one that exists, which is kept.
+      - Number of seconds within which a new instance must be ready, at most 86400. After that it counts as failed. With
+        O(wait_for=ssh), it also limits the wait for the SSH server of an existing instance, which is never destroyed
+        for this reason.
     type: int
     default: 600
     version_added: 0.3.0
   attempts:
     description:
-      - How many instances may be rented, one after the other, until one can be used; at most 20. One that cannot is
-        destroyed, that is proven, and the next one is on another machine.
+      - Maximum number of instances to rent, one after another, until one is ready; at most 20. The module destroys an
+        instance that failed and verifies that it is gone before it rents the next one on another machine.
     type: int
     default: 1
     version_added: 0.3.0
   retain_failed:
     description:
-      - Whether to keep a new instance that cannot be used, for inspection. It bills, and nothing else is rented.
+      - Whether to keep a new instance that failed, so that you can inspect it. It continues to bill, and no other
+        instance is rented.
     type: bool
     default: false
     version_added: 0.3.0
   accept_data_loss:
     description:
-      - That the disk of an instance may be destroyed by O(on_unavailable=replace).
+      - Confirms that O(on_unavailable=replace) may destroy an instance with all data on its disk.
     type: bool
     default: false
     version_added: 0.3.0
   on_drift:
     description:
-      - What to do when an existing instance runs something else than the task says, see RV(drift). V(keep) only warns.
-      - V(recycle) changes what is stored and gives the instance a new container with it; the container's file system is
-        lost. A stopped instance is not recycled.
+      - What to do when an existing instance differs from the task in the options that RV(drift) lists. V(keep) leaves
+        it as it is and warns.
+      - V(recycle) changes the stored settings and recreates the container with them. B(All data in the container is
+        lost); only volumes are kept. A stopped instance is not recycled.
     type: str
     choices:
       - keep
@@ -374,8 +387,8 @@ options:
     version_added: 0.3.0
   on_duplicate:
     description:
-      - What to do when several instances carry the label and stay, as after two machines have rented at the same time.
-        V(destroy_younger) keeps the oldest one.
+      - What to do when several instances have the label, for example because two controllers rented at the same time.
+        V(fail) fails and lists them. V(destroy_younger) destroys all but the oldest one.
     type: str
     choices:
       - fail
@@ -384,27 +397,27 @@ options:
     version_added: 0.3.0
   budget:
     description:
-      - Limits that are read and held before anything is rented; the failure is of the class V(budget). A number that
-        cannot be read counts as one that forbids it.
+      - Limits that are checked before anything is rented. When one is exceeded, the task fails with RV(error_class)
+        V(budget). A value that cannot be read counts as exceeded.
     type: dict
     version_added: 0.3.0
     suboptions:
       max_per_hour:
         description:
-          - The most that the whole account may cost an hour after renting, in US dollars. Everything that bills counts,
-            also stopped disks and workers of endpoints. What volumes cost counts where it can be read; otherwise there
-            is a warning.
+          - Maximum cost of the whole account after renting, in US dollars per hour. It includes running instances,
+            disks of stopped instances, workers of endpoints, and volumes. When the API key may not read the cost of the
+            volumes, they are not included, and the module warns.
         type: float
       min_credit:
         description:
-          - The least that credit and balance must hold together, in US dollars.
+          - Minimum of credit and balance together, in US dollars.
         type: float
   include_workers:
     description:
-      - Whether O(state=absent) may destroy a worker of a serverless endpoint. Vast.ai would replace it; to get rid of
-        workers, change or delete their endpoint.
-      - Workers carry no label of their own, so that endpoints are asked for only when the instance has none. When it
-        cannot be told whether it is a worker, it is not destroyed.
+      - Whether O(state=absent) may destroy a worker of a serverless endpoint. Vast.ai replaces destroyed workers. To
+        remove workers, change or delete their endpoint.
+      - Workers have no label, so the module checks the endpoints only for an instance without a label. When it cannot
+        find out whether the instance is a worker, it does not destroy it.
     type: bool
     default: false
     version_added: 0.3.0
@@ -416,24 +429,24 @@ attributes:
   idempotent:
     support: partial
     details:
-      - O(state=restarted) restarts in each run. Everything else changes nothing in a second run.
+      - O(state=restarted) restarts the instance in every run. All other states change nothing in a second run.
 notes:
-  - O(wait_timeout) bounds the whole task, not each of its phases. Cancelling a start has a minute of its own beyond it.
-  - A start that is not proven to run with its GPU is cancelled before the task fails, whatever went wrong, and the
-    message says whether that is confirmed. SIGINT, SIGTERM and SIGHUP end the task in the same way.
-  - When the task keyword C(timeout) ends a task, its module notices that at the next poll and does the same, but can no
-    longer say so. With an C(async) time that is too short it is killed. Run the same task again then; it finds a start
-    that was left queued, and asks for it again or cancels it.
-  - A create is sent once. When its reply is lost, listings are read for a minute for an instance with the label. If
-    there is none the task fails with the class V(unknown_outcome) and rents nothing else; label, offer and time stay in
-    a private file, and the next task for that label within ten minutes looks once more before it rents, or before
-    O(state=absent) says that there is nothing.
-  - What an instance that is there already costs and which GPU it has is compared with O(offer). A difference is told in
-    a warning; the instance is left as it is.
-  - Tasks of one user that want the same label rent one instance. When two machines rent at the same time the younger
-    instance is destroyed by the task that rented it.
-  - When a task fails or is interrupted after it has rented something, the message says what exists and bills; its
-    result has RV(instance_id) or RV(instance).
+  - O(wait_timeout) limits the whole task, not each of its phases. Cancelling a start may take up to one minute longer.
+  - When a task fails while a start is pending, it cancels the start first, so that the instance does not start later.
+    The message says whether the cancellation is confirmed. The same happens on SIGINT, SIGTERM and SIGHUP.
+  - When the task keyword C(timeout) ends a task, the module does the same at its next poll but can no longer report it.
+    When C(async) is too short, the module is killed and cancels nothing. In both cases, run the same task again. It
+    finds a queued start and completes or cancels it.
+  - A rental request is sent once. When its reply is lost, the module polls the listing for one minute for an instance
+    with the label. If none appears, the task fails with RV(error_class) V(unknown_outcome) and rents nothing else. For
+    ten minutes, the next task for that label polls again for one minute before it rents, or before O(state=absent)
+    reports that there is nothing to destroy. A private file on this machine keeps the label, offer and time for this.
+  - The price and GPU of an existing instance are compared with O(offer). If they differ, the module warns and leaves
+    the instance as it is.
+  - Tasks of one user on one machine that need the same label rent one instance together. When two machines rent at the
+    same time, the task with the younger instance destroys it.
+  - When a task fails or is interrupted after it rented an instance, the message names every instance that exists and
+    bills, and the result has RV(instance_id) or RV(instance).
 seealso:
   - module: vastai.cloud.vast_fleet
   - module: vastai.cloud.vast_instance_logs
@@ -447,7 +460,7 @@ EXAMPLES = r"""
     id: 4711
     state: stopped
 
-- name: Start the one instance that is labelled train-01, and go on at once
+- name: Start the instance with the label train-01 without waiting for it
   vastai.cloud.vast_instance:
     label: train-01
     state: running
@@ -471,7 +484,7 @@ EXAMPLES = r"""
       min_credit: 5
   register: box
 
-- name: Rent on the machine of a volume, and mount it at /data
+- name: Rent an instance with a volume mounted at /data
   vastai.cloud.vast_instance:
     label: train-03
     state: running
@@ -483,17 +496,17 @@ EXAMPLES = r"""
       - name: datasets
         path: /data
 
-- name: Restart an instance whose service hangs; its disk stays
+- name: Restart an instance whose service hangs, and keep its disk
   vastai.cloud.vast_instance:
     label: train-01
     state: restarted
 
-- name: Destroy the instance of this job, if there still is one
+- name: Destroy the instance of this job, if it still exists
   vastai.cloud.vast_instance:
     label: train-01
     state: absent
 
-- name: Destroy an instance by its id, but only if it is the one that is meant
+- name: Destroy an instance by its id, but only if it has the expected label
   vastai.cloud.vast_instance:
     id: 4711
     label: train-01
@@ -504,7 +517,7 @@ EXAMPLES = r"""
     id: 4711
     label: train-01
 
-- name: Wait up to half an hour for a GPU that somebody else has at the moment
+- name: Wait up to half an hour for a GPU that another user has rented
   vastai.cloud.vast_instance:
     label: train-01
     state: running
@@ -512,7 +525,7 @@ EXAMPLES = r"""
     wait_timeout: 1800
     wait_interval: 15
 
-- name: Start, or say what to do instead
+- name: Start the training box, or report that its GPU is taken
   block:
     - name: Start the training box
       vastai.cloud.vast_instance:
@@ -520,7 +533,7 @@ EXAMPLES = r"""
         state: running
       register: box
   rescue:
-    - name: Tell why there is no box today
+    - name: Report why the box is not available
       ansible.builtin.debug:
         msg: "No GPU for train-01: {{ ansible_failed_result.msg }}"
       when: ansible_failed_result.error_class == 'unavailable'
@@ -528,7 +541,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instance:
-  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  description: The instance as last seen, without secrets. All modules of this collection return the same keys.
   returned: when the instance was found, also on most failures
   type: dict
   sample:
@@ -545,7 +558,7 @@ instance:
     # shared: instance
     id:
       description: >-
-        The id of the instance; Vast.ai also calls it contract id.
+        The id of the instance. Vast.ai also calls it the contract id.
       returned: always
       type: int
     label:
@@ -555,28 +568,29 @@ instance:
       type: str
     actual_status:
       description: >-
-        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
-        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+        The status of the container as its host reports it, such as V(running), V(loading), V(exited) or V(offline);
+        null while the instance is being provisioned. Both a stopped instance and a crashed container have the status
+        V(exited), so check C(intended_status) as well.
       returned: always
       type: str
     intended_status:
       description: >-
-        What the user asked for, V(running), V(stopped) or V(frozen).
+        The requested status: V(running), V(stopped) or V(frozen).
       returned: always
       type: str
     status_msg:
       description: >-
-        The last message of the host's daemon. It lags behind.
+        The last message of the daemon on the host. It may be out of date.
       returned: always
       type: str
     public_ipaddr:
       description: >-
-        The public address of the host.
+        The public IP address of the host.
       returned: always
       type: str
     ssh:
       description: >-
-        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance is running and Vast.ai reports a valid address.
       returned: always
       type: dict
       contains:
@@ -593,18 +607,18 @@ instance:
           returned: always
           type: str
         via:
-          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          description: V(direct) for the published port 22, V(proxy) for the proxy of Vast.ai.
           returned: always
           type: str
     cur_state:
       description: >-
-        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
-        GPU and pays for it.
+        The state of the contract: V(running), V(stopped) or V(unloaded). While it is V(running), the instance holds
+        its GPU and you pay for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The state that is scheduled for the contract.
+        The scheduled state of the contract. V(running) on a stopped instance means that a start is queued.
       returned: always
       type: str
     machine_id:
@@ -614,7 +628,7 @@ instance:
       type: int
     host_id:
       description: >-
-        The id of the host who offers the machine.
+        The id of the host that offers the machine.
       returned: always
       type: int
     image_uuid:
@@ -624,22 +638,22 @@ instance:
       type: str
     image_runtype:
       description: >-
-        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+        How the container is launched, as the API returns it, such as V(ssh ssh_direc ssh_proxy).
       returned: always
       type: str
     template_id:
       description: >-
-        The id of the template that the instance was made from, or null.
+        The id of the template of the instance, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of the template that the instance was made from, or null.
+        The hash of the template of the instance, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of the template that the instance was made from, or null.
+        The name of the template of the instance, or null.
       returned: always
       type: str
     num_gpus:
@@ -659,7 +673,7 @@ instance:
       type: int
     gpu_util:
       description: >-
-        The use of the GPUs in per cent, or null.
+        The GPU utilization in percent, or null.
       returned: always
       type: float
     gpu_temp:
@@ -674,7 +688,7 @@ instance:
       type: str
     cpu_cores_effective:
       description: >-
-        The CPU cores of this instance.
+        The number of CPU cores of this instance.
       returned: always
       type: float
     cpu_ram:
@@ -689,7 +703,7 @@ instance:
       type: float
     disk_usage:
       description: >-
-        The used part of the disk, as the API has it.
+        The disk usage as the API reports it.
       returned: always
       type: float
     inet_up:
@@ -704,57 +718,57 @@ instance:
       type: float
     dph_total:
       description: >-
-        The price in US dollars per hour while it runs, storage included.
+        The price in US dollars per hour while the instance runs, storage included, traffic excluded.
       returned: always
       type: float
     dph_base:
       description: >-
-        The price in US dollars per hour without storage; of an interruptible instance its bid.
+        The price in US dollars per hour without storage. For an interruptible instance, its bid.
       returned: always
       type: float
     storage_total_cost:
       description: >-
-        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+        The price of the storage in US dollars per hour. A stopped instance still costs this.
       returned: always
       type: float
     is_bid:
       description: >-
-        Whether the instance is interruptible, that is rented by a bid.
+        Whether the instance is interruptible, which means that it was rented with a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid for the machine in US dollars per hour.
+        The lowest accepted bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
       description: >-
-        When the contract began, in seconds since 1970.
+        When the contract started, in seconds since 1970.
       returned: always
       type: float
     end_date:
       description: >-
-        When the contract ends, in seconds since 1970; it cannot be started after that.
+        When the contract ends, in seconds since 1970. The instance cannot be started after that.
       returned: always
       type: float
     geolocation:
       description: >-
-        The place of the machine, as a text.
+        The location of the machine.
       returned: always
       type: str
     country_code:
       description: >-
-        The country of the machine as a code of two letters.
+        The country of the machine as a two-letter code.
       returned: always
       type: str
     verification:
       description: >-
-        Whether Vast.ai has verified the machine.
+        The verification status of the machine, such as V(verified).
       returned: always
       type: str
     reliability2:
       description: >-
-        The reliability of the machine, from 0 to 1.
+        The reliability score of the machine, from 0 to 1.
       returned: always
       type: float
     driver_version:
@@ -764,32 +778,32 @@ instance:
       type: str
     cuda_max_good:
       description: >-
-        The highest version of CUDA that the driver supports.
+        The highest CUDA version that the driver supports.
       returned: always
       type: float
     ports:
       description: >-
-        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
-        runs.
+        The published ports in the format of Docker: each key such as V(22/tcp) has a list of C(HostIp) and
+        C(HostPort). Null unless the instance is running.
       returned: always
       type: dict
     # end
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
 instance_id:
-  description: The id of the instance that a failed task has rented and left.
-  returned: when the task has failed and the instance exists
+  description: The id of the instance that a failed task rented and that still exists.
+  returned: when the task failed and the instance exists
   type: int
   sample: 4711
 attempts:
-  description: What was tried to rent, in order. Empty when nothing was.
-  returned: when one of the options of renting was used, also on most failures
+  description: The attempts to rent an instance, in order. Empty when nothing was rented.
+  returned: when an option for renting was used, also on most failures
   type: list
   elements: dict
   sample:
@@ -811,44 +825,48 @@ attempts:
       returned: always
       type: int
     instance_id:
-      description: The instance that was rented, or null.
+      description: The id of the rented instance, or null.
       returned: always
       type: int
     outcome:
       description: >-
-        V(rented); V(gone) when the offer was taken meanwhile; V(refused); V(not_started) when the contract was made but
-        did not start; V(differs) from what was asked for; V(unlabelled) when it could not be given its label; V(failed)
-        to come up; V(outbid); V(vanished); V(duplicate) of an older one; V(adopted) when another task had rented;
-        V(retained); V(unknown).
+        V(rented): the instance is in use. V(gone): someone else took the offer. V(refused): Vast.ai refused the
+        request. V(not_started): the contract was created but did not start. V(differs): the instance does not match the
+        task. V(unlabelled): the label could not be set. V(failed): it was not ready in time. V(outbid): someone bid
+        more. V(vanished): it disappeared from the listings. V(duplicate): an older instance has the label. V(adopted):
+        another task had rented an instance, which is used. V(retained): it failed and is kept. V(unknown): the outcome
+        is not known.
       returned: always
       type: str
     reason:
-      description: Why, as a sentence, or null.
+      description: The reason as a sentence, or null.
       returned: always
       type: str
     log:
-      description: The end of the log of the host's daemon, where there was one.
+      description: The last lines of the daemon log of the host, or null.
       returned: always
       type: str
     seconds:
-      description: How long it took, from the request to the end of the attempt.
+      description: Duration of the attempt in seconds.
       returned: always
       type: float
     cost:
-      description: What it cost in US dollars, that is the price times the time, or null when the price is not known.
+      description: The cost in US dollars (price per hour times duration), or null when the price is not known.
       returned: always
       type: float
 drift:
   description: >-
-    The options in which the existing instance differs from the task, of O(env) and O(secret_env) with the names of the
-    variables. What is not named in the task cannot differ.
-  returned: when one of the options of renting was used
+    The options in which the existing instance differs from the task. O(env) and O(secret_env) are listed per variable.
+    Options that the task does not set are not compared.
+  returned: when an option for renting was used
   type: list
   elements: str
   sample: [image, env.MODEL]
 relax:
-  description: When no offer fits, what each criterion alone keeps out, as M(vastai.cloud.vast_offer_info) returns it.
-  returned: when the task has failed because no offer fits
+  description: >-
+    When no offer meets all criteria, how many offers there would be without each criterion, as
+    M(vastai.cloud.vast_offer_info) returns it.
+  returned: when the task failed because no offer meets all criteria
   type: list
   elements: dict
   contains:
@@ -857,15 +875,15 @@ relax:
       returned: always
       type: str
     offers:
-      description: How many offers there are without it, at most 64 are counted.
+      description: Number of offers without this criterion. At most 64 are counted.
       returned: always
       type: int
     nearest:
-      description: What the nearest of them has, in the unit of the option, or null.
+      description: The value of the closest of these offers, in the unit of the option, or null.
       returned: always
       type: raw
 destroyed:
-  description: What was destroyed, or would be in check mode; null when there was nothing to destroy.
+  description: The instance that was destroyed, or would be in check mode. Null when there was nothing to destroy.
   returned: with O(state=absent) and after O(on_unavailable=replace), unless the task fails
   type: dict
   sample: {id: 4711, label: train-01}
@@ -879,7 +897,7 @@ destroyed:
       returned: always
       type: str
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -892,53 +910,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

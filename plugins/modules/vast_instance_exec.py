@@ -6,13 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_instance_exec
-short_description: Run a constrained command on the disk of a stopped instance on Vast.ai
+short_description: Run ls, du or rm on the disk of a stopped instance on Vast.ai
 version_added: 0.1.0
 description:
-  - Runs one of the few commands that Vast.ai allows on the disk of an instance, and returns what it printed.
-  - Vast.ai runs them on stopped instances only, and only C(ls), C(rm) and C(du) are known to be allowed. The server
-    decides; this module explains its answer. On a running instance the task fails and names its SSH address.
-  - Vast.ai does not report an exit status, so none is returned. An error message of the command is part of RV(stdout).
+  - Runs one of the few commands that Vast.ai allows on the disk of an instance, and returns its output. It needs no
+    GPU.
+  - Vast.ai runs these commands only on stopped instances. C(ls), C(rm) and C(du) are known to be allowed; the server
+    decides. On a running instance, the task fails and returns its SSH address.
+  - Vast.ai does not report an exit status, so the module cannot fail when the command fails. Error messages of the
+    command are part of RV(stdout).
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -23,27 +25,27 @@ extends_documentation_fragment:
 options:
   command:
     description:
-      - The command, at most 512 characters. Line ends after it, such as those of a YAML block, are left out.
-      - C(ls) and C(du) without shell operators only read. They count as not changed and run in check mode too.
-        Everything else counts as changed and is not sent in check mode.
+      - The command, at most 512 characters. Trailing line breaks, for example of a YAML block, are removed.
+      - C(ls) and C(du) without shell operators only read. They report no change and also run in check mode. Any other
+        command reports a change and is not sent in check mode.
     type: str
     required: true
   creates:
     description:
       - An absolute path on the disk of the instance. When it exists, the command is skipped.
-      - C(ls) asks for it through the same API, in check mode too. The task fails when the output does not prove that
-        this very path exists, or does not. Characters that a shell could make more of, such as C(;), are refused.
+      - The module checks this with C(ls) through the same API, also in check mode. The task fails when the output does
+        not show clearly whether this path exists. Characters that a shell could interpret, such as C(;), are refused.
     type: str
   removes:
     description:
       - An absolute path on the disk of the instance. When it does not exist, the command is skipped.
-      - C(ls) asks for it through the same API, in check mode too. The task fails when the output does not prove that
-        this very path exists, or does not. Characters that a shell could make more of, such as C(;), are refused.
+      - The module checks this with C(ls) through the same API, also in check mode. The task fails when the output does
+        not show clearly whether this path exists. Characters that a shell could interpret, such as C(;), are refused.
     type: str
   result_timeout:
     description:
-      - For how many seconds to wait for the output of one command, at most 86400. Vast.ai writes it to a file, which
-        takes a few.
+      - Number of seconds to wait for the output of a command, at most 86400. Vast.ai writes the output to a file, which
+        takes a few seconds.
     type: int
     default: 60
   strip_empty_ends:
@@ -55,28 +57,28 @@ attributes:
   check_mode:
     support: partial
     details:
-      - C(ls) and C(du) without shell operators only read and are run. Any other command is not sent, and is reported as
-        changed unless O(creates) or O(removes) say that it is not needed.
+      - C(ls) and C(du) without shell operators only read and are run. Any other command is not sent, and reports a
+        change unless O(creates) or O(removes) skips it.
   diff_mode:
     support: partial
     details:
-      - The diff shows the command that was or would be run, not what it does to the disk.
+      - The diff shows the command, not its effect on the disk.
   idempotent:
     support: partial
     details:
-      - A command that may write is run each time unless O(creates) or O(removes) say that it is not needed.
+      - A command that may write runs every time, unless O(creates) or O(removes) skips it.
 seealso:
   - module: vastai.cloud.vast_instance
 """
 
 EXAMPLES = r"""
-- name: See what fills the disk of a stopped instance
+- name: Show the disk usage of a stopped instance
   vastai.cloud.vast_instance_exec:
     label: train-01
     command: du -d1 -h /workspace
   register: usage
 
-- name: Show it
+- name: Show the output
   ansible.builtin.debug:
     var: usage.stdout_lines
 
@@ -86,7 +88,7 @@ EXAMPLES = r"""
     command: rm -rf /workspace/checkpoints
     removes: /workspace/checkpoints
 
-- name: Fail when there is no model; the API reports no exit status, so the text decides
+- name: Fail when the model is missing (the API reports no exit status, so check the output)
   block:
     - name: Look for the model
       vastai.cloud.vast_instance_exec:
@@ -94,36 +96,36 @@ EXAMPLES = r"""
         command: ls /workspace/model.safetensors
       register: model
 
-    - name: Go on with a model only
+    - name: Check that the model exists
       ansible.builtin.assert:
         that: "'No such file or directory' not in model.stdout"
-        fail_msg: "There is no model on train-01: {{ model.stdout }}"
+        fail_msg: "The model is missing on train-01: {{ model.stdout }}"
 """
 
 RETURN = r"""
 stdout:
-  description: What the command printed, error messages included; empty when it was not run.
+  description: The output of the command, including error messages. Empty when it was not run.
   returned: success
   type: str
   sample: "8.0K\t/workspace"
 stdout_lines:
-  description: The same as a list of lines.
+  description: The output as a list of lines.
   returned: success
   type: list
   elements: str
   sample: ["8.0K\t/workspace"]
 msg:
-  description: Why the command was skipped; on failure, what went wrong.
+  description: The reason why the command was skipped, or the error message.
   returned: when the command was skipped because of O(creates) or O(removes), and on failure
   type: str
   sample: "Skipped: /workspace/checkpoints does not exist."
 result_url:
-  description: Where Vast.ai keeps the output for a while; left out when the address itself holds a secret.
+  description: The URL where Vast.ai keeps the output for some time. Omitted when the URL itself contains a secret.
   returned: when the command was run
   type: str
   sample: https://s3.amazonaws.com/vast.ai/instance_logs/0123abcd.log
 instance:
-  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  description: The instance as last seen, without secrets. All modules of this collection return the same keys.
   returned: when the instance was found, also on most failures
   type: dict
   sample:
@@ -140,7 +142,7 @@ instance:
     # shared: instance
     id:
       description: >-
-        The id of the instance; Vast.ai also calls it contract id.
+        The id of the instance. Vast.ai also calls it the contract id.
       returned: always
       type: int
     label:
@@ -150,28 +152,29 @@ instance:
       type: str
     actual_status:
       description: >-
-        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
-        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+        The status of the container as its host reports it, such as V(running), V(loading), V(exited) or V(offline);
+        null while the instance is being provisioned. Both a stopped instance and a crashed container have the status
+        V(exited), so check C(intended_status) as well.
       returned: always
       type: str
     intended_status:
       description: >-
-        What the user asked for, V(running), V(stopped) or V(frozen).
+        The requested status: V(running), V(stopped) or V(frozen).
       returned: always
       type: str
     status_msg:
       description: >-
-        The last message of the host's daemon. It lags behind.
+        The last message of the daemon on the host. It may be out of date.
       returned: always
       type: str
     public_ipaddr:
       description: >-
-        The public address of the host.
+        The public IP address of the host.
       returned: always
       type: str
     ssh:
       description: >-
-        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance is running and Vast.ai reports a valid address.
       returned: always
       type: dict
       contains:
@@ -188,18 +191,18 @@ instance:
           returned: always
           type: str
         via:
-          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          description: V(direct) for the published port 22, V(proxy) for the proxy of Vast.ai.
           returned: always
           type: str
     cur_state:
       description: >-
-        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
-        GPU and pays for it.
+        The state of the contract: V(running), V(stopped) or V(unloaded). While it is V(running), the instance holds
+        its GPU and you pay for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The state that is scheduled for the contract.
+        The scheduled state of the contract. V(running) on a stopped instance means that a start is queued.
       returned: always
       type: str
     machine_id:
@@ -209,7 +212,7 @@ instance:
       type: int
     host_id:
       description: >-
-        The id of the host who offers the machine.
+        The id of the host that offers the machine.
       returned: always
       type: int
     image_uuid:
@@ -219,22 +222,22 @@ instance:
       type: str
     image_runtype:
       description: >-
-        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+        How the container is launched, as the API returns it, such as V(ssh ssh_direc ssh_proxy).
       returned: always
       type: str
     template_id:
       description: >-
-        The id of the template that the instance was made from, or null.
+        The id of the template of the instance, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of the template that the instance was made from, or null.
+        The hash of the template of the instance, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of the template that the instance was made from, or null.
+        The name of the template of the instance, or null.
       returned: always
       type: str
     num_gpus:
@@ -254,7 +257,7 @@ instance:
       type: int
     gpu_util:
       description: >-
-        The use of the GPUs in per cent, or null.
+        The GPU utilization in percent, or null.
       returned: always
       type: float
     gpu_temp:
@@ -269,7 +272,7 @@ instance:
       type: str
     cpu_cores_effective:
       description: >-
-        The CPU cores of this instance.
+        The number of CPU cores of this instance.
       returned: always
       type: float
     cpu_ram:
@@ -284,7 +287,7 @@ instance:
       type: float
     disk_usage:
       description: >-
-        The used part of the disk, as the API has it.
+        The disk usage as the API reports it.
       returned: always
       type: float
     inet_up:
@@ -299,57 +302,57 @@ instance:
       type: float
     dph_total:
       description: >-
-        The price in US dollars per hour while it runs, storage included.
+        The price in US dollars per hour while the instance runs, storage included, traffic excluded.
       returned: always
       type: float
     dph_base:
       description: >-
-        The price in US dollars per hour without storage; of an interruptible instance its bid.
+        The price in US dollars per hour without storage. For an interruptible instance, its bid.
       returned: always
       type: float
     storage_total_cost:
       description: >-
-        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+        The price of the storage in US dollars per hour. A stopped instance still costs this.
       returned: always
       type: float
     is_bid:
       description: >-
-        Whether the instance is interruptible, that is rented by a bid.
+        Whether the instance is interruptible, which means that it was rented with a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid for the machine in US dollars per hour.
+        The lowest accepted bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
       description: >-
-        When the contract began, in seconds since 1970.
+        When the contract started, in seconds since 1970.
       returned: always
       type: float
     end_date:
       description: >-
-        When the contract ends, in seconds since 1970; it cannot be started after that.
+        When the contract ends, in seconds since 1970. The instance cannot be started after that.
       returned: always
       type: float
     geolocation:
       description: >-
-        The place of the machine, as a text.
+        The location of the machine.
       returned: always
       type: str
     country_code:
       description: >-
-        The country of the machine as a code of two letters.
+        The country of the machine as a two-letter code.
       returned: always
       type: str
     verification:
       description: >-
-        Whether Vast.ai has verified the machine.
+        The verification status of the machine, such as V(verified).
       returned: always
       type: str
     reliability2:
       description: >-
-        The reliability of the machine, from 0 to 1.
+        The reliability score of the machine, from 0 to 1.
       returned: always
       type: float
     driver_version:
@@ -359,18 +362,18 @@ instance:
       type: str
     cuda_max_good:
       description: >-
-        The highest version of CUDA that the driver supports.
+        The highest CUDA version that the driver supports.
       returned: always
       type: float
     ports:
       description: >-
-        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
-        runs.
+        The published ports in the format of Docker: each key such as V(22/tcp) has a list of C(HostIp) and
+        C(HostPort). Null unless the instance is running.
       returned: always
       type: dict
     # end
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -383,53 +386,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -9,12 +9,11 @@ module: vast_instance_info
 short_description: List rented GPU instances on Vast.ai and what they cost
 version_added: 0.2.0
 description:
-  - Returns the instances of the account that fit all of the given criteria, from a complete listing. Without
-    criteria it returns all.
-  - A criterion that is given and empty, or null, fits no instance, so that a template that gives nothing returns
-    nothing.
-  - A listing that fails or is incomplete is a failure, never an empty list.
-  - A contract that Vast.ai has released, and still lists, is not returned; RV(unloaded) counts such ones.
+  - Returns the instances of the account that meet all criteria, from a complete listing. Without criteria, it returns
+    all instances.
+  - An empty or null criterion selects no instance, so that a template with an empty result does not select everything.
+  - When the listing fails or is incomplete, the task fails. It never returns an empty list instead.
+  - Contracts that Vast.ai has released but still lists are not returned. RV(unloaded) counts them.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -26,10 +25,9 @@ extends_documentation_fragment:
 options:
   missing:
     description:
-      - What to do when a criterion names something that the account does not have, by a complete listing. It is about
-        each value of O(ids), O(label), O(gpu_name) and O(machine_id).
-      - V(fail) fails, class V(not_found), and names labels and GPUs that come near. V(warn) says the same in a warning.
-        V(ignore) says nothing, and spares the requests that it takes to be sure.
+      - What to do when a value of O(ids), O(label), O(gpu_name) or O(machine_id) does not exist in the account.
+      - V(fail) fails with RV(error_class) V(not_found) and suggests similar labels and GPU names. V(warn) warns with
+        the same suggestions. V(ignore) does not check, which saves requests.
     type: str
     choices:
       - fail
@@ -39,17 +37,17 @@ options:
     version_added: 0.3.0
   find_workers:
     description:
-      - Whether to find out which instances are workers of serverless endpoints, as RV(instances[].worker_of). The
-        listing of instances does not tell it, so that this takes one request more, and another one for each endpoint.
-      - What cannot be found out is warned of, and those instances have no C(worker_of).
+      - Whether to return in RV(instances[].worker_of) which instances are workers of serverless endpoints. The listing
+        of instances does not contain this, so it takes one more request, and another one per endpoint.
+      - When this cannot be found out for an instance, the module warns, and the instance has no C(worker_of).
     type: bool
     default: false
     version_added: 0.3.0
   fields:
     description:
-      - The keys of RV(instances) to return, for a result that stays short; C(id) is always among them. A name that no
-        instance has is refused, and V(worker_of) unless O(find_workers=true).
-      - If not given, all of them are returned.
+      - The keys of RV(instances) to return, to keep the result short. C(id) is always included. Unknown keys are
+        refused. V(worker_of) requires O(find_workers=true).
+      - If not given, all keys are returned.
     type: list
     elements: str
     version_added: 0.3.0
@@ -60,15 +58,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What do I have, and what does it cost
+- name: List all instances and their cost
   vastai.cloud.vast_instance_info:
   register: fleet
 
-- name: Tell
+- name: Show the totals
   ansible.builtin.debug:
     msg: "{{ fleet.total }} instances at {{ fleet.cost.per_hour }} $/h: {{ fleet.labels }}"
 
-- name: A short list of what there is
+- name: List all instances with a few fields
   vastai.cloud.vast_instance_info:
     fields:
       - label
@@ -76,29 +74,29 @@ EXAMPLES = r"""
       - gpu_name
       - dph_total
 
-- name: Boxes that nobody has labelled
+- name: List instances without a label
   vastai.cloud.vast_instance_info:
     unlabelled: true
     find_workers: true
   register: unlabelled
 
-- name: Tell which of them are no workers of endpoints
+- name: Show which of them are not workers of endpoints
   ansible.builtin.debug:
     msg: "{{ unlabelled.instances | selectattr('worker_of', 'defined') | selectattr('worker_of', 'none') }}"
 
-- name: The running development boxes
+- name: List the running development instances
   vastai.cloud.vast_instance_info:
     label_prefix: dev-
     status:
       - running
 
-- name: Refuse to go on when all instances together cost more than 5 dollars an hour
+- name: Stop the play when all instances together cost more than 5 dollars per hour
   block:
-    - name: Add up what they cost
+    - name: Get the total cost
       vastai.cloud.vast_instance_info:
       register: fleet
 
-    - name: Hold it to the budget
+    - name: Check the budget
       ansible.builtin.assert:
         that: fleet.cost.per_hour <= 5
         fail_msg: "{{ fleet.total }} instances cost {{ fleet.cost.per_hour }} $/h: {{ fleet.labels }}"
@@ -107,8 +105,8 @@ EXAMPLES = r"""
 RETURN = r"""
 instances:
   description: >-
-    The instances that fit, by their ids. Each has the keys of RV(vastai.cloud.vast_instance#module:instance), or those
-    of them that O(fields) names.
+    The selected instances, sorted by id. Each has the keys of RV(vastai.cloud.vast_instance#module:instance), or those
+    in O(fields).
   returned: success
   type: list
   elements: dict
@@ -123,7 +121,7 @@ instances:
     # shared: instance
     id:
       description: >-
-        The id of the instance; Vast.ai also calls it contract id.
+        The id of the instance. Vast.ai also calls it the contract id.
       returned: always
       type: int
     label:
@@ -133,28 +131,29 @@ instances:
       type: str
     actual_status:
       description: >-
-        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
-        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+        The status of the container as its host reports it, such as V(running), V(loading), V(exited) or V(offline);
+        null while the instance is being provisioned. Both a stopped instance and a crashed container have the status
+        V(exited), so check C(intended_status) as well.
       returned: always
       type: str
     intended_status:
       description: >-
-        What the user asked for, V(running), V(stopped) or V(frozen).
+        The requested status: V(running), V(stopped) or V(frozen).
       returned: always
       type: str
     status_msg:
       description: >-
-        The last message of the host's daemon. It lags behind.
+        The last message of the daemon on the host. It may be out of date.
       returned: always
       type: str
     public_ipaddr:
       description: >-
-        The public address of the host.
+        The public IP address of the host.
       returned: always
       type: str
     ssh:
       description: >-
-        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance is running and Vast.ai reports a valid address.
       returned: always
       type: dict
       contains:
@@ -171,18 +170,18 @@ instances:
           returned: always
           type: str
         via:
-          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          description: V(direct) for the published port 22, V(proxy) for the proxy of Vast.ai.
           returned: always
           type: str
     cur_state:
       description: >-
-        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
-        GPU and pays for it.
+        The state of the contract: V(running), V(stopped) or V(unloaded). While it is V(running), the instance holds
+        its GPU and you pay for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The state that is scheduled for the contract.
+        The scheduled state of the contract. V(running) on a stopped instance means that a start is queued.
       returned: always
       type: str
     machine_id:
@@ -192,7 +191,7 @@ instances:
       type: int
     host_id:
       description: >-
-        The id of the host who offers the machine.
+        The id of the host that offers the machine.
       returned: always
       type: int
     image_uuid:
@@ -202,22 +201,22 @@ instances:
       type: str
     image_runtype:
       description: >-
-        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+        How the container is launched, as the API returns it, such as V(ssh ssh_direc ssh_proxy).
       returned: always
       type: str
     template_id:
       description: >-
-        The id of the template that the instance was made from, or null.
+        The id of the template of the instance, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of the template that the instance was made from, or null.
+        The hash of the template of the instance, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of the template that the instance was made from, or null.
+        The name of the template of the instance, or null.
       returned: always
       type: str
     num_gpus:
@@ -237,7 +236,7 @@ instances:
       type: int
     gpu_util:
       description: >-
-        The use of the GPUs in per cent, or null.
+        The GPU utilization in percent, or null.
       returned: always
       type: float
     gpu_temp:
@@ -252,7 +251,7 @@ instances:
       type: str
     cpu_cores_effective:
       description: >-
-        The CPU cores of this instance.
+        The number of CPU cores of this instance.
       returned: always
       type: float
     cpu_ram:
@@ -267,7 +266,7 @@ instances:
       type: float
     disk_usage:
       description: >-
-        The used part of the disk, as the API has it.
+        The disk usage as the API reports it.
       returned: always
       type: float
     inet_up:
@@ -282,57 +281,57 @@ instances:
       type: float
     dph_total:
       description: >-
-        The price in US dollars per hour while it runs, storage included.
+        The price in US dollars per hour while the instance runs, storage included, traffic excluded.
       returned: always
       type: float
     dph_base:
       description: >-
-        The price in US dollars per hour without storage; of an interruptible instance its bid.
+        The price in US dollars per hour without storage. For an interruptible instance, its bid.
       returned: always
       type: float
     storage_total_cost:
       description: >-
-        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+        The price of the storage in US dollars per hour. A stopped instance still costs this.
       returned: always
       type: float
     is_bid:
       description: >-
-        Whether the instance is interruptible, that is rented by a bid.
+        Whether the instance is interruptible, which means that it was rented with a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid for the machine in US dollars per hour.
+        The lowest accepted bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
       description: >-
-        When the contract began, in seconds since 1970.
+        When the contract started, in seconds since 1970.
       returned: always
       type: float
     end_date:
       description: >-
-        When the contract ends, in seconds since 1970; it cannot be started after that.
+        When the contract ends, in seconds since 1970. The instance cannot be started after that.
       returned: always
       type: float
     geolocation:
       description: >-
-        The place of the machine, as a text.
+        The location of the machine.
       returned: always
       type: str
     country_code:
       description: >-
-        The country of the machine as a code of two letters.
+        The country of the machine as a two-letter code.
       returned: always
       type: str
     verification:
       description: >-
-        Whether Vast.ai has verified the machine.
+        The verification status of the machine, such as V(verified).
       returned: always
       type: str
     reliability2:
       description: >-
-        The reliability of the machine, from 0 to 1.
+        The reliability score of the machine, from 0 to 1.
       returned: always
       type: float
     driver_version:
@@ -342,67 +341,71 @@ instances:
       type: str
     cuda_max_good:
       description: >-
-        The highest version of CUDA that the driver supports.
+        The highest CUDA version that the driver supports.
       returned: always
       type: float
     ports:
       description: >-
-        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
-        runs.
+        The published ports in the format of Docker: each key such as V(22/tcp) has a list of C(HostIp) and
+        C(HostPort). Null unless the instance is running.
       returned: always
       type: dict
     # end
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
 total:
-  description: How many there are.
+  description: Number of selected instances.
   returned: success
   type: int
   sample: 3
 unloaded:
-  description: How many more fit whose contract is released; they are destroyed and bill nothing.
+  description: >-
+    Number of further instances that meet the criteria but whose contract is released. They are destroyed and do not
+    bill.
   returned: success
   type: int
   sample: 0
 labels:
-  description: How many carry each label; the empty string stands for no label.
+  description: Number of instances per label. The empty string stands for no label.
   returned: success
   type: dict
   sample: {train-01: 1, "": 2}
 cost:
   description: >-
-    US dollars per hour by the prices of the listing. Traffic, volumes and serverless use are not in it.
+    Cost in US dollars per hour, by the prices of the listing. It does not include traffic, volumes and serverless
+    usage.
   returned: success
   type: dict
   sample: {running: 0.84, if_started: 0.42, storage: 0.012, per_hour: 0.852, unknown: []}
   contains:
     # shared: cost
     running:
-      description: What the instances that hold their GPU pay, storage included.
+      description: US dollars per hour of the instances that hold their GPU, storage included.
       returned: always
       type: float
     if_started:
-      description: What the other instances would pay if they were started. Nothing of it is paid now.
+      description: >-
+        US dollars per hour that the other instances would cost if they were started. They do not cost this now.
       returned: always
       type: float
     storage:
-      description: What those other instances pay for their disks now.
+      description: US dollars per hour of the disks of the other instances. They cost this now.
       returned: always
       type: float
     per_hour:
-      description: What all of them pay now, the sum of C(running) and C(storage).
+      description: US dollars per hour of all instances now, which is the sum of C(running) and C(storage).
       returned: always
       type: float
     unknown:
       description: >-
-        The ids of the instances that Vast.ai reports no usable price for. The sums that such a price belongs to are
-        null, so that a comparison with a budget fails and does not pass.
+        Ids of the instances for which Vast.ai reports no usable price. Every sum that includes such an instance
+        is null, so a comparison with a budget fails instead of passing.
       returned: always
       type: list
       elements: int
@@ -410,34 +413,34 @@ cost:
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

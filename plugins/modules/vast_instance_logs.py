@@ -9,12 +9,11 @@ module: vast_instance_logs
 short_description: Read the log of a rented GPU instance on Vast.ai
 version_added: 0.3.0
 description:
-  - Returns what the container of an instance has printed, or what the daemon of its host says of it.
-  - Vast.ai writes the log to a file that this module waits for. The file may be the same for each request, and may
-    still hold the text of an earlier one; RV(may_be_old) says so.
-  - The log of a destroyed instance is gone. Read it before you destroy an instance that failed.
-  - The API key and the secrets that the instance is known to have in its environment are masked. Anything else that a
-    program prints is returned as it is.
+  - Returns the output of the container of an instance, or the log of the daemon on its host.
+  - Vast.ai writes the log to a file, and the module waits for it. Several requests may use the same file, which may
+    still contain the text of an earlier request; see RV(may_be_old).
+  - The log is deleted with the instance. Read it before you destroy a failed instance.
+  - The API key and the known secrets in the environment of the instance are masked. Other output is returned unchanged.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -25,21 +24,21 @@ extends_documentation_fragment:
 options:
   tail:
     description:
-      - How many lines from the end of the log to return, at most 100000. A log of more than 4 MiB is refused.
+      - Number of lines to return from the end of the log, at most 100000. A log of more than 4 MiB is refused.
     type: int
     default: 1000
   filter:
     description:
-      - Return only lines that hold this text. Vast.ai applies it, as C(grep) does.
+      - Return only lines that contain this text. Vast.ai applies it like C(grep).
     type: str
   daemon:
     description:
-      - Whether to return the log of the daemon that runs the container. It tells why a container does not start.
+      - Whether to return the log of the daemon that runs the container. It shows why a container does not start.
     type: bool
     default: false
   result_timeout:
     description:
-      - For how many seconds to wait for the log, at most 86400. Vast.ai writes it to a file, which takes a few.
+      - Number of seconds to wait for the log, at most 86400. Vast.ai writes it to a file, which takes a few seconds.
     type: int
     default: 60
 attributes:
@@ -55,17 +54,17 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The last lines of a training run
+- name: Read the last lines of a training run
   vastai.cloud.vast_instance_logs:
     label: train-01
     tail: 50
   register: log
 
-- name: Show them
+- name: Show the lines
   ansible.builtin.debug:
     var: log.stdout_lines
 
-- name: Say why the box did not come up
+- name: Show why an instance does not start
   block:
     - name: Start the training box
       vastai.cloud.vast_instance:
@@ -79,11 +78,11 @@ EXAMPLES = r"""
         tail: 20
       register: reason
 
-    - name: Fail with it
+    - name: Fail with the log
       ansible.builtin.fail:
         msg: "{{ ansible_failed_result.msg }} The daemon says: {{ reason.stdout }}"
 
-- name: Wait until the server says that it is ready
+- name: Wait until the server reports that it is ready
   vastai.cloud.vast_instance_logs:
     label: serve-a
     filter: Application startup complete
@@ -95,26 +94,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stdout:
-  description: The log, without line ends at its end; empty when it has no lines, or none that O(filter) lets through.
+  description: The log without trailing line breaks. Empty when it has no lines, or none that match O(filter).
   returned: success
   type: str
   sample: "epoch 1: loss 0.71\nepoch 2: loss 0.42"
 stdout_lines:
-  description: The same as a list of lines.
+  description: The log as a list of lines.
   returned: success
   type: list
   elements: str
   sample: ["epoch 1: loss 0.71", "epoch 2: loss 0.42"]
 may_be_old:
   description: >-
-    Whether the text may be that of an earlier request: it was there at once, and nothing replaced it within six
-    seconds. Run the task again for a newer one. A log to which nothing is added stays the same text, so do not wait
-    for this to become V(false); look for the line that is wanted in RV(stdout).
+    Whether the text may be from an earlier request, because it was available at once and did not change within six
+    seconds. Run the task again to get a newer one. When nothing is added to the log, the text stays the same, so do not
+    wait until this is V(false). Check for the expected line in RV(stdout) instead.
   returned: success
   type: bool
   sample: false
 instance:
-  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  description: The instance as last seen, without secrets. All modules of this collection return the same keys.
   returned: when the instance was found, also on most failures
   type: dict
   sample:
@@ -131,7 +130,7 @@ instance:
     # shared: instance
     id:
       description: >-
-        The id of the instance; Vast.ai also calls it contract id.
+        The id of the instance. Vast.ai also calls it the contract id.
       returned: always
       type: int
     label:
@@ -141,28 +140,29 @@ instance:
       type: str
     actual_status:
       description: >-
-        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
-        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+        The status of the container as its host reports it, such as V(running), V(loading), V(exited) or V(offline);
+        null while the instance is being provisioned. Both a stopped instance and a crashed container have the status
+        V(exited), so check C(intended_status) as well.
       returned: always
       type: str
     intended_status:
       description: >-
-        What the user asked for, V(running), V(stopped) or V(frozen).
+        The requested status: V(running), V(stopped) or V(frozen).
       returned: always
       type: str
     status_msg:
       description: >-
-        The last message of the host's daemon. It lags behind.
+        The last message of the daemon on the host. It may be out of date.
       returned: always
       type: str
     public_ipaddr:
       description: >-
-        The public address of the host.
+        The public IP address of the host.
       returned: always
       type: str
     ssh:
       description: >-
-        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance is running and Vast.ai reports a valid address.
       returned: always
       type: dict
       contains:
@@ -179,18 +179,18 @@ instance:
           returned: always
           type: str
         via:
-          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          description: V(direct) for the published port 22, V(proxy) for the proxy of Vast.ai.
           returned: always
           type: str
     cur_state:
       description: >-
-        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
-        GPU and pays for it.
+        The state of the contract: V(running), V(stopped) or V(unloaded). While it is V(running), the instance holds
+        its GPU and you pay for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The state that is scheduled for the contract.
+        The scheduled state of the contract. V(running) on a stopped instance means that a start is queued.
       returned: always
       type: str
     machine_id:
@@ -200,7 +200,7 @@ instance:
       type: int
     host_id:
       description: >-
-        The id of the host who offers the machine.
+        The id of the host that offers the machine.
       returned: always
       type: int
     image_uuid:
@@ -210,22 +210,22 @@ instance:
       type: str
     image_runtype:
       description: >-
-        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+        How the container is launched, as the API returns it, such as V(ssh ssh_direc ssh_proxy).
       returned: always
       type: str
     template_id:
       description: >-
-        The id of the template that the instance was made from, or null.
+        The id of the template of the instance, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of the template that the instance was made from, or null.
+        The hash of the template of the instance, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of the template that the instance was made from, or null.
+        The name of the template of the instance, or null.
       returned: always
       type: str
     num_gpus:
@@ -245,7 +245,7 @@ instance:
       type: int
     gpu_util:
       description: >-
-        The use of the GPUs in per cent, or null.
+        The GPU utilization in percent, or null.
       returned: always
       type: float
     gpu_temp:
@@ -260,7 +260,7 @@ instance:
       type: str
     cpu_cores_effective:
       description: >-
-        The CPU cores of this instance.
+        The number of CPU cores of this instance.
       returned: always
       type: float
     cpu_ram:
@@ -275,7 +275,7 @@ instance:
       type: float
     disk_usage:
       description: >-
-        The used part of the disk, as the API has it.
+        The disk usage as the API reports it.
       returned: always
       type: float
     inet_up:
@@ -290,57 +290,57 @@ instance:
       type: float
     dph_total:
       description: >-
-        The price in US dollars per hour while it runs, storage included.
+        The price in US dollars per hour while the instance runs, storage included, traffic excluded.
       returned: always
       type: float
     dph_base:
       description: >-
-        The price in US dollars per hour without storage; of an interruptible instance its bid.
+        The price in US dollars per hour without storage. For an interruptible instance, its bid.
       returned: always
       type: float
     storage_total_cost:
       description: >-
-        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+        The price of the storage in US dollars per hour. A stopped instance still costs this.
       returned: always
       type: float
     is_bid:
       description: >-
-        Whether the instance is interruptible, that is rented by a bid.
+        Whether the instance is interruptible, which means that it was rented with a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid for the machine in US dollars per hour.
+        The lowest accepted bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
       description: >-
-        When the contract began, in seconds since 1970.
+        When the contract started, in seconds since 1970.
       returned: always
       type: float
     end_date:
       description: >-
-        When the contract ends, in seconds since 1970; it cannot be started after that.
+        When the contract ends, in seconds since 1970. The instance cannot be started after that.
       returned: always
       type: float
     geolocation:
       description: >-
-        The place of the machine, as a text.
+        The location of the machine.
       returned: always
       type: str
     country_code:
       description: >-
-        The country of the machine as a code of two letters.
+        The country of the machine as a two-letter code.
       returned: always
       type: str
     verification:
       description: >-
-        Whether Vast.ai has verified the machine.
+        The verification status of the machine, such as V(verified).
       returned: always
       type: str
     reliability2:
       description: >-
-        The reliability of the machine, from 0 to 1.
+        The reliability score of the machine, from 0 to 1.
       returned: always
       type: float
     driver_version:
@@ -350,47 +350,47 @@ instance:
       type: str
     cuda_max_good:
       description: >-
-        The highest version of CUDA that the driver supports.
+        The highest CUDA version that the driver supports.
       returned: always
       type: float
     ports:
       description: >-
-        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
-        runs.
+        The published ports in the format of Docker: each key such as V(22/tcp) has a list of C(HostIp) and
+        C(HostPort). Null unless the instance is running.
       returned: always
       type: dict
     # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_instance_recycle
-short_description: Give a rented GPU instance on Vast.ai a fresh container
+short_description: Recreate the container of a rented GPU instance on Vast.ai
 version_added: 0.1.0
 description:
-  - Destroys the container of an instance and makes a new one from a freshly pulled image, without losing the GPU. Waits
-    until the instance runs again.
-  - B(The file system of the container is lost.) Only what lies on volumes stays.
-  - B(The published ports change), and with them where ssh answers; the returned RV(instance) has the new ones.
-  - An instance whose container is being made already is not recycled again; the module only waits for it.
-  - A stopped instance is never recycled.
-  - A recycle is sent once. When the instance shows no sign of it, another status or other ports, within a minute of
-    waiting, the task fails with RV(error_class) V(unknown_outcome); with O(wait=false) it warns.
+  - Destroys the container of an instance and creates a new one from a freshly pulled image, without losing the GPU.
+    Waits until the instance is running again.
+  - B(All data in the container is lost.) Only data on volumes is kept.
+  - B(The published ports change), including the SSH port. The returned RV(instance) has the new ports.
+  - An instance whose container is already being created is not recycled again. The module only waits for it.
+  - A stopped instance cannot be recycled. Without O(only_if_status), the task fails.
+  - The request is sent once. When neither the status nor the ports of the instance change within one minute, the task
+    fails with RV(error_class) V(unknown_outcome). With O(wait=false), it warns instead.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -28,11 +28,11 @@ extends_documentation_fragment:
 options:
   only_if_status:
     description:
-      - Recycle only an instance that is found with one of these values of RV(instance.actual_status); leave any
-        other as it is. This makes a playbook that heals crashed instances idempotent.
-      - If not given, the instance is recycled in any status. One that shows V(loading) or V(created) while it boots
-        counts as being recycled already, unless that status is named here.
-      - A stopped instance also shows V(exited); it is left as it is all the same.
+      - Recycle the instance only if RV(instance.actual_status) has one of these values. Otherwise nothing changes. This
+        makes a playbook that repairs crashed instances idempotent.
+      - If empty, the instance is recycled in any status. An instance in V(loading) or V(created) counts as already
+        being recycled, unless this list contains that status.
+      - A stopped instance also has the status V(exited), but is not recycled.
     type: list
     elements: str
     default: []
@@ -53,26 +53,26 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(only_if_status) a second run finds the instance running and leaves it as it is. Without it each run
-        recycles, except while a recycle is under way.
+      - With O(only_if_status), a second run finds the instance running and changes nothing. Without it, every run
+        recycles the instance, except while a recycle is in progress.
 seealso:
   - module: vastai.cloud.vast_instance
 """
 
 EXAMPLES = r"""
-- name: Fresh container from the newest image
+- name: Recreate the container from the newest image
   vastai.cloud.vast_instance_recycle:
     label: serve-a
   register: fresh
 
-- name: Use the new address
+- name: Use the new SSH address
   ansible.builtin.add_host:
     name: serve-a
     ansible_host: "{{ fresh.instance.ssh.host }}"
     ansible_port: "{{ fresh.instance.ssh.port }}"
     ansible_user: "{{ fresh.instance.ssh.user }}"
 
-- name: Heal an instance whose container has crashed, and leave it alone otherwise
+- name: Recycle an instance only if its container has crashed
   vastai.cloud.vast_instance_recycle:
     id: 4711
     only_if_status:
@@ -81,7 +81,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instance:
-  description: The instance as it was last seen. The same keys in every module of this collection; secrets are left out.
+  description: The instance as last seen, without secrets. All modules of this collection return the same keys.
   returned: when the instance was found, also on most failures
   type: dict
   sample:
@@ -98,7 +98,7 @@ instance:
     # shared: instance
     id:
       description: >-
-        The id of the instance; Vast.ai also calls it contract id.
+        The id of the instance. Vast.ai also calls it the contract id.
       returned: always
       type: int
     label:
@@ -108,28 +108,29 @@ instance:
       type: str
     actual_status:
       description: >-
-        The container as its host reports it, such as V(running), V(loading), V(exited) or V(offline); null
-        while the instance is provisioned. A stopped instance shows V(exited). Never judge by this field alone.
+        The status of the container as its host reports it, such as V(running), V(loading), V(exited) or V(offline);
+        null while the instance is being provisioned. Both a stopped instance and a crashed container have the status
+        V(exited), so check C(intended_status) as well.
       returned: always
       type: str
     intended_status:
       description: >-
-        What the user asked for, V(running), V(stopped) or V(frozen).
+        The requested status: V(running), V(stopped) or V(frozen).
       returned: always
       type: str
     status_msg:
       description: >-
-        The last message of the host's daemon. It lags behind.
+        The last message of the daemon on the host. It may be out of date.
       returned: always
       type: str
     public_ipaddr:
       description: >-
-        The public address of the host.
+        The public IP address of the host.
       returned: always
       type: str
     ssh:
       description: >-
-        The SSH address. Null unless the instance runs and Vast.ai reports a valid one.
+        The SSH address. Null unless the instance is running and Vast.ai reports a valid address.
       returned: always
       type: dict
       contains:
@@ -146,18 +147,18 @@ instance:
           returned: always
           type: str
         via:
-          description: V(direct) for the published port 22, V(proxy) for Vast.ai's proxy.
+          description: V(direct) for the published port 22, V(proxy) for the proxy of Vast.ai.
           returned: always
           type: str
     cur_state:
       description: >-
-        The state of the contract, V(running), V(stopped) or V(unloaded). While it is V(running) the instance holds its
-        GPU and pays for it.
+        The state of the contract: V(running), V(stopped) or V(unloaded). While it is V(running), the instance holds
+        its GPU and you pay for it.
       returned: always
       type: str
     next_state:
       description: >-
-        The state that is scheduled for the contract.
+        The scheduled state of the contract. V(running) on a stopped instance means that a start is queued.
       returned: always
       type: str
     machine_id:
@@ -167,7 +168,7 @@ instance:
       type: int
     host_id:
       description: >-
-        The id of the host who offers the machine.
+        The id of the host that offers the machine.
       returned: always
       type: int
     image_uuid:
@@ -177,22 +178,22 @@ instance:
       type: str
     image_runtype:
       description: >-
-        How the container is run, in the API's own words, such as V(ssh ssh_direc ssh_proxy).
+        How the container is launched, as the API returns it, such as V(ssh ssh_direc ssh_proxy).
       returned: always
       type: str
     template_id:
       description: >-
-        The id of the template that the instance was made from, or null.
+        The id of the template of the instance, or null.
       returned: always
       type: int
     template_hash_id:
       description: >-
-        The hash of the template that the instance was made from, or null.
+        The hash of the template of the instance, or null.
       returned: always
       type: str
     template_name:
       description: >-
-        The name of the template that the instance was made from, or null.
+        The name of the template of the instance, or null.
       returned: always
       type: str
     num_gpus:
@@ -212,7 +213,7 @@ instance:
       type: int
     gpu_util:
       description: >-
-        The use of the GPUs in per cent, or null.
+        The GPU utilization in percent, or null.
       returned: always
       type: float
     gpu_temp:
@@ -227,7 +228,7 @@ instance:
       type: str
     cpu_cores_effective:
       description: >-
-        The CPU cores of this instance.
+        The number of CPU cores of this instance.
       returned: always
       type: float
     cpu_ram:
@@ -242,7 +243,7 @@ instance:
       type: float
     disk_usage:
       description: >-
-        The used part of the disk, as the API has it.
+        The disk usage as the API reports it.
       returned: always
       type: float
     inet_up:
@@ -257,57 +258,57 @@ instance:
       type: float
     dph_total:
       description: >-
-        The price in US dollars per hour while it runs, storage included.
+        The price in US dollars per hour while the instance runs, storage included, traffic excluded.
       returned: always
       type: float
     dph_base:
       description: >-
-        The price in US dollars per hour without storage; of an interruptible instance its bid.
+        The price in US dollars per hour without storage. For an interruptible instance, its bid.
       returned: always
       type: float
     storage_total_cost:
       description: >-
-        The price of the storage in US dollars per hour, which a stopped instance goes on paying.
+        The price of the storage in US dollars per hour. A stopped instance still costs this.
       returned: always
       type: float
     is_bid:
       description: >-
-        Whether the instance is interruptible, that is rented by a bid.
+        Whether the instance is interruptible, which means that it was rented with a bid.
       returned: always
       type: bool
     min_bid:
       description: >-
-        The lowest bid for the machine in US dollars per hour.
+        The lowest accepted bid for the machine in US dollars per hour.
       returned: always
       type: float
     start_date:
       description: >-
-        When the contract began, in seconds since 1970.
+        When the contract started, in seconds since 1970.
       returned: always
       type: float
     end_date:
       description: >-
-        When the contract ends, in seconds since 1970; it cannot be started after that.
+        When the contract ends, in seconds since 1970. The instance cannot be started after that.
       returned: always
       type: float
     geolocation:
       description: >-
-        The place of the machine, as a text.
+        The location of the machine.
       returned: always
       type: str
     country_code:
       description: >-
-        The country of the machine as a code of two letters.
+        The country of the machine as a two-letter code.
       returned: always
       type: str
     verification:
       description: >-
-        Whether Vast.ai has verified the machine.
+        The verification status of the machine, such as V(verified).
       returned: always
       type: str
     reliability2:
       description: >-
-        The reliability of the machine, from 0 to 1.
+        The reliability score of the machine, from 0 to 1.
       returned: always
       type: float
     driver_version:
@@ -317,18 +318,18 @@ instance:
       type: str
     cuda_max_good:
       description: >-
-        The highest version of CUDA that the driver supports.
+        The highest CUDA version that the driver supports.
       returned: always
       type: float
     ports:
       description: >-
-        The published ports in Docker's form, from V(22/tcp) to a list of C(HostIp) and C(HostPort); null unless it
-        runs.
+        The published ports in the format of Docker: each key such as V(22/tcp) has a list of C(HostIp) and
+        C(HostPort). Null unless the instance is running.
       returned: always
       type: dict
     # end
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -343,53 +344,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

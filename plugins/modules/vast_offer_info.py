@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_offer_info
-short_description: Search the offers of GPUs on Vast.ai, with the price of the disk
+short_description: Search GPU offers on Vast.ai, with the price of the disk
 version_added: 0.3.0
 description:
-  - Returns what could be rented now, and at what price. All criteria must hold.
-  - Each offer that comes back is held against every criterion once more, since the API leaves out without a word what
-    it does not understand. Offers that do not fit are left out and counted in RV(dropped).
-  - When nothing fits, RV(relax) says for each criterion how many offers there would be without it.
+  - Returns the current offers that meet all criteria, with their prices.
+  - The module checks each returned offer against every criterion again, because the API silently ignores criteria that
+    it does not know. It removes offers that do not meet them and counts them in RV(dropped).
+  - When no offer meets all criteria, RV(relax) shows for each criterion how many offers there would be without it.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -24,7 +24,8 @@ extends_documentation_fragment:
 options:
   disk:
     description:
-      - The size of the disk that will be asked for, in GB. The offer must have it free, and every price includes it.
+      - The disk size that you intend to rent, in GB. The offer must have this much free space, and all prices include
+        it.
     type: float
     default: 10
 seealso:
@@ -32,7 +33,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What would a training box cost
+- name: Search offers for training and their prices
   vastai.cloud.vast_offer_info:
     gpu_name: [RTX 4090, RTX 5090]
     num_gpus: 1
@@ -42,11 +43,11 @@ EXAMPLES = r"""
     max_price: 0.80
   register: market
 
-- name: Show the cheapest
+- name: Show the cheapest offer
   ansible.builtin.debug:
     msg: "{{ market.offers[0].gpu_name }} at {{ market.offers[0].price.per_hour }} $/h, offer {{ market.offers[0].id }}"
 
-- name: The fastest machines for the money in two countries, by criteria of the API's own
+- name: Search the best performance per price in two countries, with criteria of the API
   vastai.cloud.vast_offer_info:
     country: ["NO", SE]
     order: performance_per_price
@@ -55,20 +56,20 @@ EXAMPLES = r"""
       pcie_bw: {gte: 12}
     limit: 5
 
-- name: Say what is in the way when nothing fits
+- name: Search with criteria that no offer meets
   vastai.cloud.vast_offer_info:
     gpu_name: [H200]
     max_price: 0.10
   register: market
 
-- name: Show what to relax
+- name: Show which criterion to relax
   ansible.builtin.debug:
     var: market.relax
 """
 
 RETURN = r"""
 offers:
-  description: The offers that fit, in the order asked for.
+  description: The offers that meet all criteria, in the requested order.
   returned: success
   type: list
   elements: dict
@@ -80,29 +81,30 @@ offers:
       price: {per_hour: 0.34, gpu: 0.32, disk: 0.02, traffic_per_tb: 4.6}
   contains:
     id:
-      description: The id of the offer. It goes stale within minutes.
+      description: The id of the offer. It becomes invalid within minutes.
       returned: always
       type: int
     price:
-      description: What it costs with the disk that was asked for, in US dollars.
+      description: The price with the requested disk, in US dollars.
       returned: always
       type: dict
       contains:
         per_hour:
-          description: All in, an hour. A month of disk has 720 hours.
+          description: Total price per hour, without traffic. A month of disk has 720 hours.
           returned: always
           type: float
         gpu:
-          description: The part of the GPUs, an hour; of an interruptible offer the lowest bid.
+          description: The price of the GPUs per hour. For an interruptible offer, the lowest accepted bid.
           returned: always
           type: float
         disk:
-          description: The part of the disk, an hour.
+          description: The price of the disk per hour.
           returned: always
           type: float
         traffic_per_tb:
           description: >-
-            The dearer direction of traffic, for a terabyte of 1000 GB. It is not part of RV(offers[].price.per_hour).
+            The price of a terabyte (1000 GB) of traffic in the more expensive direction. RV(offers[].price.per_hour)
+            does not include it.
           returned: always
           type: float
     reliability:
@@ -110,19 +112,19 @@ offers:
       returned: always
       type: float
     machine_id:
-      description: The machine that the offer is a part of.
+      description: The id of the machine of the offer.
       returned: always
       type: int
     host_id:
-      description: Whose machine it is.
+      description: The id of the host that offers the machine.
       returned: always
       type: int
     gpu_name:
-      description: The GPU.
+      description: The GPU model.
       returned: always
       type: str
     num_gpus:
-      description: How many GPUs.
+      description: The number of GPUs.
       returned: always
       type: int
     gpu_ram:
@@ -134,11 +136,11 @@ offers:
       returned: always
       type: float
     gpu_frac:
-      description: The share of the machine's GPUs.
+      description: The share of the GPUs of the machine.
       returned: always
       type: float
     gpu_arch:
-      description: The maker's architecture, such as V(nvidia).
+      description: The GPU architecture, such as V(nvidia).
       returned: always
       type: str
     compute_cap:
@@ -158,7 +160,7 @@ offers:
       returned: always
       type: str
     cpu_cores_effective:
-      description: Virtual CPUs that come with the GPUs.
+      description: The number of virtual CPUs.
       returned: always
       type: float
     cpu_ram:
@@ -166,7 +168,7 @@ offers:
       returned: always
       type: float
     disk_space:
-      description: Free disk, in GB.
+      description: Free disk space in GB.
       returned: always
       type: float
     disk_bw:
@@ -190,43 +192,43 @@ offers:
       returned: always
       type: bool
     geolocation:
-      description: Where the machine stands.
+      description: The location of the machine.
       returned: always
       type: str
     verification:
-      description: What Vast.ai says of the machine, such as V(verified).
+      description: The verification status of the machine, such as V(verified).
       returned: always
       type: str
     duration:
-      description: For how many seconds it is on offer.
+      description: Number of seconds for which the offer remains.
       returned: always
       type: float
     end_date:
-      description: Until when it is on offer, in seconds since 1970.
+      description: When the offer ends, in seconds since 1970.
       returned: always
       type: float
     dlperf:
-      description: Vast.ai's score for deep learning.
+      description: The deep learning score of Vast.ai.
       returned: always
       type: float
     dlperf_per_dphtotal:
-      description: The same for each US dollar an hour.
+      description: The deep learning score per US dollar per hour.
       returned: always
       type: float
     score:
-      description: Vast.ai's own rank.
+      description: The ranking score of Vast.ai.
       returned: always
       type: float
     dph_base:
-      description: US dollars an hour without disk, as the API tells it.
+      description: US dollars per hour without disk, as the API reports it.
       returned: always
       type: float
     dph_total:
-      description: US dollars an hour with a disk, as the API tells it.
+      description: US dollars per hour with a disk, as the API reports it.
       returned: always
       type: float
     min_bid:
-      description: The lowest bid, in US dollars an hour.
+      description: The lowest accepted bid in US dollars per hour.
       returned: always
       type: float
     is_bid:
@@ -234,19 +236,19 @@ offers:
       returned: always
       type: bool
     storage_cost:
-      description: US dollars for a GB of disk and month of 720 hours.
+      description: US dollars per GB of disk and month of 720 hours.
       returned: always
       type: float
     inet_up_cost:
-      description: US dollars for a GB sent.
+      description: US dollars per GB of upload traffic.
       returned: always
       type: float
     inet_down_cost:
-      description: US dollars for a GB received.
+      description: US dollars per GB of download traffic.
       returned: always
       type: float
 dropped:
-  description: How many offers came back that did not fit, and were left out.
+  description: Number of returned offers that did not meet the criteria and were removed.
   returned: success
   type: int
   sample: 0
@@ -257,7 +259,7 @@ more:
   sample: true
 relax:
   description: >-
-    When nothing fits, one entry for each criterion. It costs up to 8 searches. Empty when something fits.
+    One entry per criterion when no offer meets all criteria, otherwise empty. This needs up to 8 more searches.
   returned: success
   type: list
   elements: dict
@@ -269,44 +271,44 @@ relax:
       returned: always
       type: str
     offers:
-      description: How many offers there are without it, at most 64 are counted.
+      description: Number of offers without this criterion. At most 64 are counted.
       returned: always
       type: int
     nearest:
-      description: What the nearest of them has, in the unit of the option, or null.
+      description: The value of the closest of these offers, in the unit of the option, or null.
       returned: always
       type: raw
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -6,19 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_price_increase
-short_description: Accept or reject the price increases that hosts on Vast.ai ask for
+short_description: Accept or reject price increases that hosts on Vast.ai request
 version_added: 0.3.0
 description:
-  - Lists the price increases that hosts ask for and that nobody has decided yet. Accepts those within O(max_increase)
-    and O(max_price), and leaves or rejects the others.
-  - Without O(max_increase) and O(max_price) it only lists.
-  - An increase is never accepted when traffic or the fee becomes dearer, or when one of its prices is not known.
-  - Each increase is read again right before it is decided. When its prices have changed by then, it is left pending,
-    with a warning. Vast.ai knows no condition on the price in the decision itself.
-  - A decision is sent once. When its reply is lost, the list is read again, and an increase that is no longer in it
-    counts as decided. One that still is in it makes the task fail with the class V(unknown_outcome).
-  - Until an increase is accepted, the contract does not extend past the end date of the old price. No public source
-    shows that the API lets a renter extend a contract, so this collection has no option for that.
+  - Lists the pending price increases that hosts request. Accepts those within O(max_increase) and O(max_price), and
+    leaves or rejects the others.
+  - Without O(max_increase) and O(max_price), it only lists them.
+  - An increase is never accepted when the price of traffic or the fee rises, or when one of its prices is not known.
+  - The module reads each increase again right before it decides. When its prices have changed, it is left pending, with
+    a warning. The API does not support a price condition in the decision itself, so the price can still change in
+    between.
+  - A decision is sent once. When its reply is lost, the module reads the list again. An increase that is no longer
+    listed counts as decided. If it is still listed, the task fails with RV(error_class) V(unknown_outcome).
+  - Until an increase is accepted, the contract is not extended beyond the end date of the old price. No public source
+    documents an API for renters to extend a contract, so this collection has no option for it.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -28,26 +29,26 @@ extends_documentation_fragment:
 options:
   max_increase:
     description:
-      - Accept an increase up to that many per cent of what GPU and disk cost together.
-      - V(0) accepts only what does not become dearer.
+      - Accept an increase of up to this percentage of the price of GPU and disk together.
+      - V(0) accepts only requests that do not raise this price.
     type: float
   max_price:
     description:
-      - Accept an increase when GPU and disk together cost at most that many US dollars an hour afterwards.
-      - When O(max_increase) is given as well, both have to hold.
+      - Accept an increase when GPU and disk together cost at most this many US dollars per hour afterwards.
+      - With O(max_increase), both conditions must be met.
     type: float
   policy:
     description:
-      - What to do with the increases that are not accepted, V(leave) them pending or V(reject) them.
-      - It needs O(max_increase) or O(max_price); without them nothing is rejected, with a warning. To reject all that
-        become dearer, set O(max_increase=0).
+      - What to do with increases that are not accepted. V(leave) leaves them pending. V(reject) rejects them.
+      - V(reject) requires O(max_increase) or O(max_price). Without them, the module warns and rejects nothing. To
+        reject every increase, set O(max_increase=0).
     type: str
     choices: [leave, reject]
     default: leave
   instances:
     description:
-      - The ids of the instances to decide the increases of. If not given, those of all instances are decided. An
-        instance without an increase is no error.
+      - Ids of the instances whose increases are decided. If not given, the increases of all instances are decided. An
+        instance without an increase is not an error.
     type: list
     elements: int
 attributes:
@@ -63,25 +64,25 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: List what is pending
+- name: List pending price increases
   vastai.cloud.vast_price_increase:
   register: pending
 
-- name: Show it
+- name: Show them
   ansible.builtin.debug:
     msg: "{{ pending.price_increases }}"
 
-- name: Accept up to 5 per cent, and leave the others pending
+- name: Accept up to 5 percent, and leave the others pending
   vastai.cloud.vast_price_increase:
     max_increase: 5
 
-- name: Accept up to 10 per cent when the instance still costs at most 0.50 US dollars an hour, and reject the others
+- name: Accept up to 10 percent if the instance costs at most 0.50 US dollars per hour, and reject the others
   vastai.cloud.vast_price_increase:
     max_increase: 10
     max_price: 0.50
     policy: reject
 
-- name: Decide about one instance only
+- name: Decide about one instance
   vastai.cloud.vast_price_increase:
     instances: [4711]
     max_price: 0.50
@@ -89,7 +90,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 price_increases:
-  description: The chosen price increases, with what became of each.
+  description: The selected price increases with their results.
   returned: success, and when a decision failed
   type: list
   elements: dict
@@ -101,7 +102,7 @@ price_increases:
       returned: always
       type: int
     contract_id:
-      description: The id of the instance, or null when Vast.ai does not tell it.
+      description: The id of the instance, or null when Vast.ai does not report it.
       returned: always
       type: int
     host_id:
@@ -109,65 +110,65 @@ price_increases:
       returned: always
       type: int
     old_per_hour:
-      description: What GPU and disk cost together now, in US dollars an hour; null when that is not known.
+      description: The current price of GPU and disk together in US dollars per hour, or null when it is not known.
       returned: always
       type: float
     new_per_hour:
-      description: What they are to cost, in US dollars an hour; null when that is not known.
+      description: The requested price of GPU and disk together in US dollars per hour, or null when it is not known.
       returned: always
       type: float
     increase_percent:
-      description: By how many per cent that is dearer; null when that is not known, and for what was free.
+      description: The increase in percent, or null when it is not known or when the old price is zero.
       returned: always
       type: float
     old:
-      description: The single prices as they are. A price that is not known is null.
+      description: The current prices. An unknown price is null.
       returned: always
       type: dict
       contains:
         gpu_per_hour:
-          description: The GPU, in US dollars an hour.
+          description: The GPU in US dollars per hour.
           returned: always
           type: float
         disk_per_hour:
-          description: The disk, in US dollars an hour.
+          description: The disk in US dollars per hour.
           returned: always
           type: float
         bwu_cost:
-          description: Traffic up, as Vast.ai tells it.
+          description: Upload traffic, as Vast.ai reports it.
           returned: always
           type: float
         bwd_cost:
-          description: Traffic down, as Vast.ai tells it.
+          description: Download traffic, as Vast.ai reports it.
           returned: always
           type: float
         platform_fee:
-          description: The fee of the platform, as Vast.ai tells it.
+          description: The platform fee, as Vast.ai reports it.
           returned: always
           type: float
     new:
-      description: The single prices as they are to be. A price that is not known is null.
+      description: The requested prices. An unknown price is null.
       returned: always
       type: dict
       contains:
         gpu_per_hour:
-          description: The GPU, in US dollars an hour.
+          description: The GPU in US dollars per hour.
           returned: always
           type: float
         disk_per_hour:
-          description: The disk, in US dollars an hour.
+          description: The disk in US dollars per hour.
           returned: always
           type: float
         bwu_cost:
-          description: Traffic up, as Vast.ai tells it.
+          description: Upload traffic, as Vast.ai reports it.
           returned: always
           type: float
         bwd_cost:
-          description: Traffic down, as Vast.ai tells it.
+          description: Download traffic, as Vast.ai reports it.
           returned: always
           type: float
         platform_fee:
-          description: The fee of the platform, as Vast.ai tells it.
+          description: The platform fee, as Vast.ai reports it.
           returned: always
           type: float
     contract_end_date:
@@ -175,21 +176,20 @@ price_increases:
       returned: always
       type: float
     ask_end_date:
-      description: When the host's offer ends, in seconds since 1970, or null.
+      description: When the offer of the host ends, in seconds since 1970, or null.
       returned: always
       type: float
     created_at:
-      description: When the host asked, in seconds since 1970, or null.
+      description: When the host requested it, in seconds since 1970, or null.
       returned: always
       type: float
     decision:
       description: >-
-        V(accept), V(reject) or V(leave); V(gone) when it was decided or withdrawn while the task ran, and not by the
-        task.
+        V(accept), V(reject) or V(leave). V(gone) when someone else decided or withdrew it while the task ran.
       returned: always
       type: str
     why:
-      description: Why.
+      description: The reason for the decision.
       returned: always
       type: str
     changed:
@@ -201,98 +201,98 @@ price_increases:
       returned: always
       type: bool
     error_class:
-      description: The kind of failure as in RV(error_class), or null.
+      description: The kind of failure, see RV(error_class), or null.
       returned: always
       type: str
     msg:
-      description: Why it failed; else empty.
+      description: The error message, or an empty string.
       returned: always
       type: str
 truncated:
-  description: Whether Vast.ai lists only a part of what is pending. The task warns then.
+  description: Whether Vast.ai returned only a part of the pending increases. The task then warns.
   returned: success, and when a decision failed
   type: bool
   sample: false
 counts:
-  description: How many there are of each kind.
+  description: Number of price increases by result.
   returned: success, and when a decision failed
   type: dict
   sample: {listed: 3, accepted: 1, rejected: 0, left: 2, gone: 0, failed: 0}
   contains:
     listed:
-      description: How many were chosen.
+      description: Number of selected increases.
       returned: always
       type: int
     accepted:
-      description: How many were accepted, or would be.
+      description: Number that were accepted, or would be in check mode.
       returned: always
       type: int
     rejected:
-      description: How many were rejected, or would be.
+      description: Number that were rejected, or would be in check mode.
       returned: always
       type: int
     left:
-      description: How many were left pending.
+      description: Number that were left pending.
       returned: always
       type: int
     gone:
-      description: How many were decided or withdrawn while the task ran, and not by the task.
+      description: Number that someone else decided or withdrew while the task ran.
       returned: always
       type: int
     failed:
-      description: How many decisions failed.
+      description: Number of failed decisions.
       returned: always
       type: int
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success, and when a decision failed
   type: list
   elements: str
   sample: ["accept price increase 7 of instance 4711: from 0.4 $/h to 0.42 $/h"]
 diff:
-  description: What changed or would change, by the name of the price increase.
+  description: The changes, by the name of the price increase.
   returned: success, and when a decision failed
   type: dict
   contains:
     before:
-      description: The state of each that is decided, as it was.
+      description: The state before the task.
       returned: always
       type: dict
     after:
-      description: The state that is wanted.
+      description: The requested state.
       returned: always
       type: dict
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

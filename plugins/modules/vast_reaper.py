@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_reaper
-short_description: Stop and destroy what is forgotten on Vast.ai, by rules
+short_description: Stop and destroy forgotten instances and volumes on Vast.ai, by rules
 version_added: 0.3.0
 description:
-  - Holds the chosen instances, and volumes that no instance uses, against rules. Of each the first rule that holds
-    counts.
-  - Check mode is the preview. It returns the same RV(victims), who, by which rule, why, and what it saves.
-  - It acts on complete listings and known ages only. Whatever falls under a rule is seen once more right before it is
-    stopped or destroyed. It is spared when its label has changed, or when it is not chosen any more or does not fall
-    under that rule any more. The same holds before a request is sent a second time; then it fails.
-  - Each destruction is proven by a complete listing. A failure of one does not stop the others; the task fails in the
-    end.
-  - Workers of endpoints are never touched. When it cannot be found out which instances are workers, the task fails
-    before it sends anything that stops or destroys.
+  - Checks the selected instances and volumes against rules. For each of them, the first rule that matches applies.
+  - Check mode is the preview. RV(victims) lists what would be stopped or destroyed, by which rule, why, and how much it
+    saves.
+  - It acts only on complete listings and known ages. It checks each instance and volume again right before it stops or
+    destroys it. If the label has changed, or if it is no longer selected or no longer matches the rule, it is skipped.
+    The same check precedes a repeated request, which then fails.
+  - An instance or volume counts as destroyed only when a complete listing no longer contains it. When one fails, the
+    module continues with the others and fails at the end.
+  - Workers of endpoints are never stopped or destroyed. When the module cannot find out which instances are workers,
+    the task fails before it stops or destroys anything.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -29,40 +29,42 @@ extends_documentation_fragment:
 options:
   select:
     description:
-      - What the rules are about; all criteria that are given must fit. At least one is needed, or C(all=true) and none.
-      - Volumes are chosen by their label, id and machine; no volume fits C(status) and C(gpu_name).
+      - Which instances and volumes to check. They must meet all criteria. At least one criterion or O(select.all=true)
+        is required.
+      - Volumes are selected by their label, id and machine. C(status) and C(gpu_name) select no volumes.
     type: dict
     required: true
     suboptions:
       all:
         description:
-          - Choose everything in the account. It excludes all criteria.
+          - Whether to select everything in the account. It cannot be combined with other criteria.
         type: bool
         default: false
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -79,44 +81,45 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
   exclude:
     description:
-      - Which of them to skip; one is skipped when any of these criteria fits.
+      - Which of them to skip. An instance or volume is skipped when it meets any of these criteria.
     type: dict
     suboptions:
       # shared: selection
       ids:
         description:
-          - The ids of the instances.
+          - Ids of instances.
         type: list
         elements: int
       label:
         description:
-          - Labels; an instance fits when it carries one of them exactly, upper and lower case included. Write a label
-            with a comma as an item of a YAML list. For instances without a label there is C(unlabelled).
+          - Labels of instances. The comparison is exact and case-sensitive. Write a label that contains a comma
+            as an item of a YAML list. To select instances without a label, use C(unlabelled).
         type: list
         elements: str
       label_prefix:
         description:
-          - The beginning of the label. It is no name of a thing that has to exist, so that nothing may fit it.
+          - How the label begins. Matching no instance is not an error.
         type: str
       unlabelled:
         description:
-          - With V(true), an instance fits when it carries no label. V(false) is no criterion.
+          - V(true) selects only instances without a label. V(false) does not filter.
         type: bool
         default: false
       status:
         description:
-          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance shows V(exited).
+          - Values of RV(vastai.cloud.vast_instance#module:instance.actual_status). A stopped instance has the
+            status V(exited).
         type: list
         elements: str
         choices:
@@ -133,21 +136,21 @@ options:
           - unknown
       gpu_name:
         description:
-          - Names of GPUs, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - GPU models, such as V(RTX 4090). V(RTX_4090) means the same.
         type: list
         elements: str
       machine_id:
         description:
-          - The ids of the machines that the instances are on.
+          - Ids of the machines that the instances run on.
         type: list
         elements: int
       # end
   missing:
     description:
-      - What to do when O(select) or O(exclude) name something that the account does not have, as in
-        M(vastai.cloud.vast_fleet).
-      - By default the task warns of what O(select) names, and fails for what O(exclude) names. A mistyped label there
-        would otherwise leave the instance that it means to the rules.
+      - What to do when a value of C(ids), C(label), C(gpu_name) or C(machine_id) in O(select) or O(exclude) does not
+        exist in the account. V(fail) fails before anything is changed, V(warn) warns, and V(ignore) does not check.
+      - If omitted, the task warns about O(select) and fails for O(exclude), since a mistyped label there would leave an
+        instance unprotected.
     type: str
     choices:
       - fail
@@ -155,25 +158,26 @@ options:
       - ignore
   rules:
     description:
-      - The rules, in order. All conditions of a rule must hold, and a rule needs at least one.
-      - A condition never holds because of what is not known. RV(skipped_resources) tells which rules cannot be decided
-        since a field is missing, is of another type or cannot be, such as a negative price.
-      - Spans of time are written like V(45m), V(6h) or V(3d).
-      - O(rules) may be left out with O(use_deadlines=true).
+      - The rules, in order. A rule matches when all its conditions are met. It needs at least one condition.
+      - A condition whose value is not known is never met. RV(skipped_resources) shows which rules could not be decided
+        because a value is missing or invalid, such as a negative price.
+      - Write durations like V(45m), V(6h) or V(3d).
+      - Required unless O(use_deadlines=true).
     type: list
     elements: dict
     default: []
     suboptions:
       name:
         description:
-          - What results call the rule.
+          - The name of the rule in results. It must be unique.
         type: str
         required: true
       action:
         description:
-          - What to do. V(report) only names it in RV(victims).
-          - V(stop) keeps the disk, which bills on. V(destroy) loses the disk. V(destroy_volume) needs
-            C(unattached_for).
+          - What to do. V(report) only lists it in RV(victims).
+          - V(stop) stops an instance and keeps its disk, which continues to bill. V(destroy) destroys an instance,
+            B(and all data on its disk is lost). V(destroy_volume) destroys a volume, B(and all its data is lost). It
+            requires C(unattached_for).
         type: str
         required: true
         choices:
@@ -183,47 +187,48 @@ options:
           - destroy_volume
       running_for:
         description:
-          - It has run for as long, since the last start that an earlier run saw; since it was rented, if no run saw it
-            down. Where an earlier run may have seen it down, and that was lost, it counts from now.
+          - It has been running for this long. This counts from the last start that an earlier run recorded, or from the
+            rental if no run saw it stopped. If an earlier record may have been lost, it counts from now.
         type: str
       stopped_for:
         description:
-          - Each run saw it stopped for as long.
+          - Every run within this time saw it stopped.
         type: str
       not_running_for:
         description:
-          - No run saw it running for as long, for whatever reason.
+          - No run within this time saw it running, for any reason.
         type: str
       idle_for:
         description:
-          - It runs, and each run for as long saw the use of its GPUs below C(gpu_util_below). A use that is not known,
-            and a gap of more than O(max_gap) between two runs, start anew.
+          - It is running, and every run within this time saw a GPU utilization below C(gpu_util_below). An unknown
+            utilization, or a gap of more than O(max_gap) between two runs, restarts the time. It requires
+            C(gpu_util_below).
         type: str
       gpu_util_below:
         description:
-          - The per cent for C(idle_for).
+          - The GPU utilization in percent for C(idle_for).
         type: float
       price_above:
         description:
-          - What it bills now is more than so many US dollars an hour.
+          - It costs more than this now, in US dollars per hour.
         type: float
       cost_above:
         description:
-          - More than so many US dollars were charged for it since it was rented. Charges are booked late, and the key
-            must be allowed to read them.
+          - More than this was charged for it since it was rented, in US dollars. Vast.ai books charges with a delay,
+            and the API key must be allowed to read them.
         type: float
       contract_left_below:
         description:
-          - Its contract ends within that time.
+          - Its contract ends within this time.
         type: str
       unattached_for:
         description:
-          - It is a volume, and each run for as long saw that no instance uses it.
+          - It is a volume, and every run within this time saw that no instance uses it.
         type: str
       status:
         description:
-          - It has one of these values of RV(vastai.cloud.vast_instance#module:instance.actual_status); V(null) while it
-            is provisioned.
+          - Its RV(vastai.cloud.vast_instance#module:instance.actual_status) has one of these values. V(null) means that
+            it is being provisioned.
         type: list
         elements: str
         choices:
@@ -241,21 +246,22 @@ options:
           - "null"
       label_prefix:
         description:
-          - Its label begins like this.
+          - How its label begins.
         type: str
   use_deadlines:
     description:
-      - Whether to destroy instances whose label carries a deadline that has passed. It comes before O(rules).
-      - C(ttl=6h) counts from when it was rented; C(until=2026-12-01T08:00Z) is in UTC, and C(until=2026-12-01) is the
-        beginning of that day. They are separated from the rest of the label by blanks or commas. The earliest counts,
-        and none counts when one of them is not understood.
+      - Whether to destroy instances with an expired deadline in their label, B(with all data on their disks). Deadlines
+        are checked before O(rules).
+      - C(ttl=6h) counts from the rental. C(until=2026-12-01T08:00Z) is in UTC, and C(until=2026-12-01) is the beginning
+        of that day. Separate a deadline from the rest of the label with spaces or commas. The earliest one applies. If
+        one of them cannot be parsed, none applies.
     type: bool
     default: false
   protect:
     description:
-      - What is never stopped or destroyed, whatever rule or deadline says so.
-      - It may name what does not exist. Unless O(missing=ignore), a warning tells when a label is nearly that of
-        something that is to be stopped or destroyed.
+      - Instances and volumes that are never stopped or destroyed, whatever rules and deadlines apply.
+      - It may name what does not exist. Unless O(missing=ignore), a warning is issued when a label is similar to that
+        of something that is about to be stopped or destroyed.
     type: dict
     suboptions:
       label:
@@ -265,7 +271,7 @@ options:
         elements: str
       label_prefix:
         description:
-          - Beginnings of labels.
+          - How labels begin.
         type: list
         elements: str
       ids:
@@ -275,50 +281,52 @@ options:
         elements: int
   max_affected:
     description:
-      - How many may be stopped and destroyed. When it would be more, the task fails and sends nothing.
+      - Maximum number of instances and volumes that may be stopped or destroyed. When there would be more, the task
+        fails and changes nothing. If not given, only O(max_fraction) limits the number.
     type: int
   max_fraction:
     description:
-      - Which part of what is chosen and not protected may be stopped and destroyed. One always may. When it would be
-        more, the task fails and sends nothing.
+      - Maximum share of the selected and unprotected instances and volumes that may be stopped or destroyed, from
+        V(0.001) to V(1). One is always allowed. When there would be more, the task fails and changes nothing.
     type: float
     default: 0.5
   max_gap:
     description:
-      - For C(idle_for), the longest time between two runs in which nothing happened.
+      - Maximum time between two runs for C(idle_for). A longer gap restarts the time.
     type: str
     default: 1h
   state_file:
     description:
-      - The file that keeps what was seen, by default C($XDG_CACHE_HOME/ansible-vastai-cloud/reaper.json), below
-        C(~/.cache) without it. Its folder must belong to the user and be closed to others. Accounts, told apart by
-        address and key, have a part each.
-      - Previews are recorded, too. What was not seen for 14 days is forgotten, and so is the oldest beyond 64 KiB.
-      - A damaged file is told with a warning and written anew. The ages of all spans in O(rules) count from then on.
-        Deadlines such as C(ttl=6h) need no history; they count from when an instance was rented, as before.
-      - Ages are told by the clock of the machine that runs the module. When a run comes more than 14 days after the
-        last one of this file, or more than 5 minutes before it, it warns, and rules and deadlines that need the time do
-        not fire in that run. A wrong clock is not noticed otherwise, such as in the first run. A state that was seen
-        more than a day before the instance was rented, or in the future, counts from now.
+      - The file for the history, by default C($XDG_CACHE_HOME/ansible-vastai-cloud/reaper.json), or below C(~/.cache).
+        Its directory must belong to the user and must not be accessible to others. It keeps a separate history for each
+        C(api_url) and API key.
+      - Check mode also records the history. Entries that were not seen for 14 days are removed, and so are the oldest
+        ones when the file exceeds 64 KiB.
+      - A damaged file is replaced, with a warning. The durations in O(rules) then count from that run. Deadlines such
+        as C(ttl=6h) need no history.
+      - Ages depend on the clock of the machine that runs the module. When a run is more than 14 days after the last
+        recorded run, or more than 5 minutes before it, the module warns and applies no rule or deadline that depends on
+        time in that run. Otherwise, for example in the first run, a wrong clock is not detected. A state that was
+        recorded more than a day before the rental, or in the future, counts from now.
     type: path
 attributes:
   check_mode:
     support: full
     details:
-      - It records what it sees in O(state_file) in check mode, too.
+      - Check mode also records the history in O(state_file).
   diff_mode:
     support: full
   idempotent:
     support: full
     details:
-      - What is reported falls under its rule again; that is no change.
+      - Reported instances and volumes are reported again. This is not a change.
 seealso:
   - module: vastai.cloud.vast_cost_info
   - module: vastai.cloud.vast_fleet
 """
 
 EXAMPLES = r"""
-- name: Show what would be cleaned up, without touching anything
+- name: Preview which CI instances would be destroyed
   vastai.cloud.vast_reaper:
     select:
       label_prefix: ci-
@@ -329,11 +337,11 @@ EXAMPLES = r"""
   check_mode: true
   register: preview
 
-- name: Tell who, why, and what it saves
+- name: Show the instances, the reasons and the savings
   ansible.builtin.debug:
     msg: "{{ preview.victims }}"
 
-- name: Every night, stop what does nothing and end what is forgotten
+- name: Stop idle instances and destroy forgotten ones every night
   vastai.cloud.vast_reaper:
     select:
       all: true
@@ -346,7 +354,7 @@ EXAMPLES = r"""
       label_prefix: [prod-]
     max_affected: 20
 
-- name: Keep to the deadlines in labels such as "sweep-17 ttl=6h"
+- name: Destroy instances with an expired deadline in the label, such as "sweep-17 ttl=6h"
   vastai.cloud.vast_reaper:
     select:
       label_prefix: sweep-
@@ -355,7 +363,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 victims:
-  description: What falls under a rule, with what became of it.
+  description: The instances and volumes that match a rule, with their results.
   returned: success, and when instances failed
   type: list
   elements: dict
@@ -377,8 +385,8 @@ victims:
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
@@ -387,17 +395,16 @@ victims:
       returned: always
       type: str
     action:
-      description: What the rule does.
+      description: The action of the rule.
       returned: always
       type: str
     why:
-      description: Why the rule holds.
+      description: Why the rule matches.
       returned: always
       type: str
     saves_per_hour:
       description: >-
-        What it bills now and would not any more, in US dollars an hour; after a stop its disk still bills. Null when
-        that is not known.
+        The savings in US dollars per hour, or null when they are not known. After a stop, the disk continues to bill.
       returned: always
       type: float
     changed:
@@ -405,20 +412,21 @@ victims:
       returned: always
       type: bool
     failed:
-      description: Whether that failed.
+      description: Whether the action failed.
       returned: always
       type: bool
     error_class:
-      description: The kind of failure as in RV(error_class), or null.
+      description: The kind of failure, see RV(error_class), or null.
       returned: always
       type: str
     msg:
-      description: Why it failed; else empty.
+      description: The error message, or an empty string.
       returned: always
       type: str
 skipped_resources:
   description: >-
-    What fell under a rule and was spared, and what no rule can be decided of yet. This is no failure.
+    Instances and volumes that match a rule but were skipped, and those for which a rule cannot be decided yet. This is
+    not a failure.
   returned: success, and when instances failed
   type: list
   elements: dict
@@ -438,98 +446,99 @@ skipped_resources:
       returned: always
       type: str
     reason:
-      description: Why it was spared.
+      description: Why it was skipped.
       returned: always
       type: str
     # shared: worker
     worker_of:
       description: >-
-        The id of the serverless endpoint that it is a worker of; null when it is no worker. While that is not known
-        there is no such key, so select with C(selectattr('worker_of', 'defined')) first.
+        The id of the serverless endpoint that this instance is a worker of, or null when it is not a worker.
+        The key is absent while this is not known, so filter with C(selectattr('worker_of', 'defined')) first.
       returned: when it is known
       type: int
     # end
 counts:
-  description: How many there are of each kind.
+  description: Number of instances and volumes by result.
   returned: success, and when instances failed
   type: dict
   sample: {selected: 12, changed: 2, failed: 0, reported: 1, skipped: 3}
   contains:
     selected:
-      description: How many were chosen, protected ones included.
+      description: Number of selected instances and volumes, including protected ones.
       returned: always
       type: int
     changed:
-      description: How many were stopped or destroyed without a failure, or would be.
+      description: Number that were stopped or destroyed without a failure, or would be in check mode.
       returned: always
       type: int
     failed:
-      description: How many of them failed.
+      description: Number that failed.
       returned: always
       type: int
     reported:
-      description: How many fell under a rule that only reports.
+      description: Number that match a rule with O(rules[].action=report).
       returned: always
       type: int
     skipped:
-      description: How many entries RV(skipped_resources) has.
+      description: Number of entries in RV(skipped_resources).
       returned: always
       type: int
 saves_per_hour:
-  description: The sum over the victims that are changed; null when one of them is not known.
+  description: >-
+    Total savings of the changed instances and volumes, in US dollars per hour, or null when one of them is not known.
   returned: success, and when instances failed
   type: float
   sample: 0.84
 actions:
-  description: What was planned, a sentence each.
+  description: The planned actions.
   returned: success, and when instances failed
   type: list
   elements: str
   sample: ["destroy instance 4711 (ci-17): its disk is lost, and it bills nothing any more"]
 diff:
-  description: What changes, by the name of the thing.
+  description: The changes, by the name of the instance or volume.
   returned: success, and when instances failed
   type: dict
   contains:
     before:
-      description: The state of each that changes, as it was.
+      description: The state before the task.
       returned: always
       type: dict
     after:
-      description: The state that is wanted.
+      description: The requested state.
       returned: always
       type: dict
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

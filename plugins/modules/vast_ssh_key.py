@@ -6,14 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_ssh_key
-short_description: Keep an SSH key of a Vast.ai account, and of single instances
+short_description: Manage an SSH key of a Vast.ai account and of its instances
 version_added: 0.3.0
 description:
-  - Adds a public SSH key to the account, or deletes it, and attaches it to instances, or detaches it.
-  - A key is known by its type and its base64 text. A key that differs in its comment only is the same one, and is left
-    as it is.
-  - Vast.ai copies the keys of the account into an instance when it is created, and never later. Use O(instances) for
-    those that exist already.
+  - Adds a public SSH key to the account or deletes it, and attaches it to instances or detaches it.
+  - A key is identified by its type and its base64 data. The comment is not compared.
+  - Vast.ai copies the keys of the account into an instance when it is created, and never later. For existing instances,
+    use O(instances).
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -23,27 +22,27 @@ extends_documentation_fragment:
 options:
   public_key:
     description:
-      - The public key as OpenSSH writes it, in one line, such as C(ssh-ed25519 AAAA... you@example.com).
+      - The public key in OpenSSH format, in one line, such as C(ssh-ed25519 AAAA... you@example.com).
       - A private key is refused before anything is sent.
       - Exactly one of O(public_key) and O(file) is required.
     type: str
   file:
     description:
-      - The path of the file with the public key, on the machine that the task runs on.
+      - The path of the file with the public key, on the machine that runs the module.
     type: path
   state:
     description:
       - V(present) adds the key to the account, and attaches it to O(instances).
-      - V(absent) detaches the key from O(instances), and deletes it from the account. Instances that are not named keep
-        it.
+      - V(absent) detaches the key from O(instances) and deletes it from the account. B(All other instances keep the
+        key.) To detach it everywhere, set O(instances) to V(all).
     type: str
     choices: [present, absent]
     default: present
   instances:
     description:
-      - The ids or labels of instances to attach the key to, or to detach it from. A label must be that of exactly one
-        instance; digits are an id.
-      - V(all) alone means all instances of the account. This takes about two seconds for each of them.
+      - Ids or labels of the instances to attach the key to, or to detach it from. A label must be unique. A number is
+        an id.
+      - V(all) as the only item selects all instances of the account. This takes about two seconds per instance.
     type: list
     elements: str
 attributes:
@@ -58,16 +57,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Keep a key in the account, so that new instances get it
+- name: Add a key to the account, so that new instances accept it
   vastai.cloud.vast_ssh_key:
     file: "{{ public_key_file }}"
 
-- name: Let a colleague in, also to an instance that exists already
+- name: Give a colleague access, also to two existing instances
   vastai.cloud.vast_ssh_key:
     public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIG2N9j80sbaY1nmljEToRcN55XktyW4TR4LTP2exYzp bob@example.com
     instances: [train-01, 4711]
 
-- name: Keep a former colleague out
+- name: Remove the access of a former colleague from the account and all instances
   vastai.cloud.vast_ssh_key:
     public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIG2N9j80sbaY1nmljEToRcN55XktyW4TR4LTP2exYzp bob@example.com
     state: absent
@@ -76,23 +75,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: The id of the key in the account, or null when it is not there.
+  description: The id of the key in the account, or null when it does not exist.
   returned: when the account was read
   type: int
   sample: 1234
 public_key:
-  description: The key, as the account has it; as the task gives it when the account does not have it.
+  description: The key as stored in the account, or as given in the task when the account does not have it.
   returned: when the account was read
   type: str
   sample: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIG2N9j80sbaY1nmljEToRcN55XktyW4TR4LTP2exYzp bob@example.com
 attached:
-  description: The ids of those of O(instances) that have the key.
+  description: The ids of the instances in O(instances) that have the key.
   returned: when the account was read
   type: list
   elements: int
   sample: [4711]
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -105,53 +104,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

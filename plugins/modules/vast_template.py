@@ -6,17 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_template
-short_description: Keep a template of a Vast.ai account
+short_description: Manage a template of a Vast.ai account
 version_added: 0.3.0
 description:
-  - Creates, edits or deletes a template of the account, which instances and endpoints are made from.
-  - A template is found by its name among those that the user of the API key has created. When several of them have the
-    name, the newest counts.
-  - Fields are compared one by one. What is not named stays as it is, except for O(private).
-  - Vast.ai gives another account's template to whoever creates one with the same contents. To keep them apart, this
-    module ends each description with the line C(Kept by vastai.cloud for user) and the id of the user.
-  - Each edit gives the template a new C(hash_id). Instances and endpoints that name the old one keep what they have.
-  - The API key needs the right C(user_read), to tell whose templates are its own.
+  - Creates, edits or deletes a template of the account. Instances and workergroups are created from templates.
+  - The module looks up the template by name among those that the user of the API key created. When several of them have
+    the name, it uses the newest one.
+  - Fields are compared one by one. Options that are not given are not changed, except O(private).
+  - When two accounts create templates with the same contents, Vast.ai returns the template of the other account. To
+    avoid this, the module adds the line C(Kept by vastai.cloud for user) with the id of the user at the end of the
+    description.
+  - Each edit gives the template a new C(hash_id). Instances and endpoints with the old one are not changed.
+  - The API key requires the permission C(user_read), to identify the templates of its user.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -26,7 +27,7 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The name of the template. To rename one, create another and delete the first.
+      - The name of the template. To rename a template, create a new one and delete the old one.
     type: str
     required: true
   image:
@@ -35,16 +36,16 @@ options:
     type: str
   tag:
     description:
-      - The tag of the image, which may stand in O(image) as well.
+      - The tag of the image. You can also give it in O(image), but not in both.
     type: str
   env:
     description:
-      - The environment variables, all of them. Those that are not named are removed.
+      - All environment variables of the template. Variables that are not listed are removed.
     type: dict
   ports:
     description:
-      - The ports to publish, all of them, such as V(8000), V(8000/udp) or V(8000:8080). V(8000/tcp) is the same as
-        V(8000:8000).
+      - All ports to publish, such as V(8000), V(8000/udp) or V(8000:8080). Ports that are not listed are removed.
+        V(8000/tcp) means the same as V(8000:8000).
     type: list
     elements: str
   onstart:
@@ -53,129 +54,129 @@ options:
     type: str
   runtype:
     description:
-      - How the container is run. Vast.ai takes V(args) when a template is created without it.
+      - How the container is launched. When a template is created without it, Vast.ai uses V(args).
     type: str
     choices: [ssh, ssh_direct, ssh_proxy, jupyter, jupyter_direct, jupyter_proxy, args]
   args:
     description:
-      - The arguments of the container, with O(runtype=args).
+      - Arguments for the entrypoint of the image, with O(runtype=args).
     type: list
     elements: str
   extra_filters:
     description:
-      - Which offers the template is meant for, by the criteria of M(vastai.cloud.vast_offer_info).
+      - Criteria for suitable offers, as in M(vastai.cloud.vast_offer_info).
     type: dict
     suboptions:
       gpu_name:
         description:
-          - Names of GPUs, any of which will do, such as V(RTX 4090). V(RTX_4090) is understood too.
+          - Accepted GPU models, such as V(RTX 4090). V(RTX_4090) means the same. Any one of them satisfies the search.
         type: list
         elements: str
       num_gpus:
         description:
-          - How many GPUs, exactly.
+          - The exact number of GPUs.
         type: int
       min_gpu_ram_gb:
         description:
-          - Least memory of each GPU, in GB of 1000 MB, as Vast.ai's own client counts. A card sold with 24 GB has at
-            least V(24).
+          - Minimum memory per GPU, in GB of 1000 MB, the unit of the official client. A card that is sold with 24 GB
+            has at least V(24).
         type: float
       min_cpu_cores:
         description:
-          - Least number of virtual CPUs that come with the GPUs.
+          - Minimum number of virtual CPUs.
         type: float
       min_cpu_ram_gb:
         description:
-          - Least main memory, in GB of 1000 MB.
+          - Minimum system memory, in GB of 1000 MB.
         type: float
       min_inet_down:
         description:
-          - Least download speed, in Mbit/s. It decides how long a large image takes to pull.
+          - Minimum download speed, in Mbit/s. It determines how long a large image takes to pull.
         type: float
       min_inet_up:
         description:
-          - Least upload speed, in Mbit/s.
+          - Minimum upload speed, in Mbit/s.
         type: float
       min_reliability:
         description:
-          - Least reliability of the machine, from V(0) to V(1).
+          - Minimum reliability score of the machine, from V(0) to V(1).
         type: float
       min_cuda:
         description:
-          - Least CUDA version that the driver supports, such as V(12.4).
+          - Minimum CUDA version that the driver must support, such as V(12.4).
         type: float
       min_compute_cap:
         description:
-          - Least compute capability as people write it, such as V(8.9).
+          - Minimum CUDA compute capability, such as V(8.9).
         type: float
       min_direct_ports:
         description:
-          - Least number of ports that can be mapped directly.
+          - Minimum number of ports that can be mapped directly.
         type: int
       min_duration_hours:
         description:
-          - For how many hours the machine must be on offer at least. An instance cannot run beyond that.
+          - Minimum number of hours for which the machine must stay on offer. An instance cannot run longer than that.
         type: float
       country:
         description:
-          - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
-            it for false. An offer whose country cannot be told does not fit.
+          - Accepted countries, as two-letter codes such as V(SE) or V(US). Write V("NO") in quotes, because YAML reads
+            it as false. Offers without a known country are not accepted.
         type: list
         elements: str
       datacenter:
         description:
-          - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
-            warning says so.
+          - V(true) accepts only machines in a data centre, V(false) only others. Vast.ai applies this filter, but
+            offers do not show the value, so the module cannot verify it and warns.
         type: bool
       verified:
         description:
-          - Whether only machines that Vast.ai has verified count. V(false) means any.
+          - V(true) accepts only machines that Vast.ai has verified. V(false) accepts any machine.
         type: bool
         default: true
       static_ip:
         description:
-          - Whether the address of the machine is static.
+          - V(true) accepts only machines with a static IP address, V(false) only others.
         type: bool
       machine_id:
         description:
-          - Ids of machines, any of which will do.
+          - Ids of the accepted machines.
         type: list
         elements: int
       host_id:
         description:
-          - Ids of hosts, any of which will do.
+          - Ids of the accepted hosts.
         type: list
         elements: int
       exclude_machine_id:
         description:
-          - Ids of machines that will not do.
+          - Ids of machines to exclude.
         type: list
         elements: int
       exclude_host_id:
         description:
-          - Ids of hosts that will not do.
+          - Ids of hosts to exclude.
         type: list
         elements: int
       max_price:
         description:
-          - The most that it may cost, in US dollars an hour, all in. GPUs and disk count.
+          - Maximum price in US dollars per hour, for GPUs and disk together. Traffic is not included.
         type: float
       query:
         description:
           - >-
-            Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
-          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). Names of fields are
-            checked here, since the API ignores those that it does not know.
-          - A field that one of the other options asks for is refused.
+            Further criteria in the format of the API, C({field: {operator: value}}), in the units of the API.
+          - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin). The module checks the
+            field names, because the API ignores unknown ones.
+          - A field that another option already sets is refused.
         type: dict
   disk:
     description:
-      - The recommended size of the disk, in GB.
+      - The recommended disk size in GB.
     type: float
   docker_login:
     description:
-      - The login of a private registry. Vast.ai never shows the password again, so that a new password alone is not
-        seen; change O(docker_login.user) or delete the template to have it sent.
+      - The login for a private registry. Vast.ai never returns the password, so a changed password alone is not
+        detected. To send it, change O(docker_login.user) or delete the template first.
     type: dict
     suboptions:
       repo:
@@ -192,21 +193,21 @@ options:
         required: true
   private:
     description:
-      - Whether others cannot see the template. Its default counts for a template that exists, too, so that a public one
-        becomes private unless O(private=false) is named each time.
+      - Whether the template is hidden from other users. The default also applies to an existing template, so a public
+        template becomes private unless you always set O(private=false).
     type: bool
     default: true
   desc:
     description:
-      - The description. The line that this module ends it with is left out when descriptions are compared.
+      - The description. The line that the module adds at its end is not compared.
     type: str
   readme:
     description:
-      - The longer text about the template.
+      - A longer text about the template.
     type: str
   state:
     description:
-      - Whether the template is to exist. V(absent) deletes all templates of that name that the user has created.
+      - V(present) creates or edits the template. V(absent) deletes all templates with this name that the user created.
     type: str
     choices: [present, absent]
     default: present
@@ -216,19 +217,19 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Environment, scripts, arguments and logins may hold secrets, so the diff shows V(********) for them, and
-        V(******** (new\)) for a new value. Ports are shown.
+      - Environment variables, scripts, arguments and logins may contain secrets. They are shown as V(********), and a
+        new value as V(******** (new\)). Ports are shown.
   idempotent:
     support: full
     details:
-      - A password that has changed is not seen, see O(docker_login).
+      - A changed password is not detected, see O(docker_login).
 seealso:
   - module: vastai.cloud.vast_template_info
   - module: vastai.cloud.vast_offer_info
 """
 
 EXAMPLES = r"""
-- name: Keep the template of a server
+- name: Create or update the template of a server
   vastai.cloud.vast_template:
     name: vllm
     image: vllm/vllm-openai:v0.8.5
@@ -241,11 +242,11 @@ EXAMPLES = r"""
       min_cuda: 12.4
   register: server
 
-- name: Show what to rent with
+- name: Show the hash to rent with
   ansible.builtin.debug:
     msg: "template_hash_id: {{ server.template.hash_id }}"
 
-- name: Take another tag, and leave the rest as it is
+- name: Change only the tag
   vastai.cloud.vast_template:
     name: trainer
     tag: "2.0"
@@ -267,7 +268,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 template:
-  description: The template as it was last seen, or null when it does not exist. What may hold secrets is left out.
+  description: The template as last seen, without fields that may contain secrets, or null when it does not exist.
   returned: when the account was read
   type: dict
   sample:
@@ -281,7 +282,7 @@ template:
       returned: always
       type: int
     hash_id:
-      description: What to give as C(template_hash_id). It is made of the contents and changes with them.
+      description: The hash to use as C(template_hash_id). It changes with every edit of the template.
       returned: always
       type: str
     name:
@@ -297,39 +298,39 @@ template:
       returned: always
       type: str
     runtype:
-      description: How the container is run, V(ssh), V(jupyter) or V(args).
+      description: How the container is launched, V(ssh), V(jupyter) or V(args).
       returned: always
       type: str
     ssh_direct:
-      description: Whether SSH goes to the machine directly.
+      description: Whether SSH connects directly to the machine.
       returned: always
       type: bool
     jup_direct:
-      description: Whether Jupyter goes to the machine directly.
+      description: Whether Jupyter connects directly to the machine.
       returned: always
       type: bool
     recommended_disk_space:
-      description: The recommended size of the disk, in GB.
+      description: The recommended disk size in GB.
       returned: always
       type: float
     private:
-      description: Whether others cannot see it.
+      description: Whether the template is hidden from other users.
       returned: always
       type: bool
     creator_id:
-      description: The id of the user who has created it.
+      description: The id of the user who created the template.
       returned: always
       type: int
     created_at:
-      description: When it was created, in seconds since 1970.
+      description: When the template was created, in seconds since 1970.
       returned: always
       type: float
     count_created:
-      description: How many instances were made from it.
+      description: How many instances were created from the template.
       returned: always
       type: int
     desc:
-      description: The description, without the line that M(vastai.cloud.vast_template) ends it with.
+      description: The description, without the line that M(vastai.cloud.vast_template) adds at its end.
       returned: always
       type: str
     # end
@@ -339,7 +340,7 @@ hash_id_before:
   type: str
   sample: 0b3cf6f1c7a3d0d0a3d2a5d4c9a1e2f3
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -352,53 +353,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

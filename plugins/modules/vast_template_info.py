@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_template_info
-short_description: Find templates on Vast.ai, own and public ones
+short_description: List your templates and public templates on Vast.ai
 version_added: 0.3.0
 description:
-  - Returns the templates that the user of the API key can see and that meet all criteria.
-  - Without criteria all public templates are returned, which are many. Where Vast.ai gives them in pages, up to 40
-    pages are read.
+  - Returns the templates that are visible to the user of the API key and that meet all criteria.
+  - Without criteria, it returns all public templates, which are many. If Vast.ai returns them in pages, the module
+    reads up to 40 pages.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -22,43 +22,43 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The exact name.
+      - The exact name of the template.
     type: str
   hash_id:
     description:
-      - The C(hash_id) of a template.
+      - The C(hash_id) of the template.
     type: str
   own:
     description:
-      - V(true) returns those only that the user has created, V(false) those only of others. The API key needs the right
-        C(user_read) for either.
+      - V(true) returns only templates that the user created. V(false) returns only templates of other users. Both
+        require the permission C(user_read).
     type: bool
   recommended:
     description:
-      - Whether Vast.ai recommends the template.
+      - V(true) returns only templates that Vast.ai recommends. V(false) returns only others.
     type: bool
 seealso:
   - module: vastai.cloud.vast_template
 """
 
 EXAMPLES = r"""
-- name: List the own templates
+- name: List your templates
   vastai.cloud.vast_template_info:
     own: true
   register: mine
 
-- name: Show them
+- name: Show their names
   ansible.builtin.debug:
     msg: "{{ mine.templates | map(attribute='name') | list }}"
 
-- name: Look one up by its name
+- name: Look up a template by its name
   vastai.cloud.vast_template_info:
     name: trainer
 """
 
 RETURN = r"""
 templates:
-  description: The templates, ordered by id. What may hold secrets is left out.
+  description: The templates, sorted by id, without fields that may contain secrets.
   returned: success
   type: list
   elements: dict
@@ -73,7 +73,7 @@ templates:
       returned: always
       type: int
     hash_id:
-      description: What to give as C(template_hash_id). It is made of the contents and changes with them.
+      description: The hash to use as C(template_hash_id). It changes with every edit of the template.
       returned: always
       type: str
     name:
@@ -89,80 +89,80 @@ templates:
       returned: always
       type: str
     runtype:
-      description: How the container is run, V(ssh), V(jupyter) or V(args).
+      description: How the container is launched, V(ssh), V(jupyter) or V(args).
       returned: always
       type: str
     ssh_direct:
-      description: Whether SSH goes to the machine directly.
+      description: Whether SSH connects directly to the machine.
       returned: always
       type: bool
     jup_direct:
-      description: Whether Jupyter goes to the machine directly.
+      description: Whether Jupyter connects directly to the machine.
       returned: always
       type: bool
     recommended_disk_space:
-      description: The recommended size of the disk, in GB.
+      description: The recommended disk size in GB.
       returned: always
       type: float
     private:
-      description: Whether others cannot see it.
+      description: Whether the template is hidden from other users.
       returned: always
       type: bool
     creator_id:
-      description: The id of the user who has created it.
+      description: The id of the user who created the template.
       returned: always
       type: int
     created_at:
-      description: When it was created, in seconds since 1970.
+      description: When the template was created, in seconds since 1970.
       returned: always
       type: float
     count_created:
-      description: How many instances were made from it.
+      description: How many instances were created from the template.
       returned: always
       type: int
     desc:
-      description: The description, without the line that M(vastai.cloud.vast_template) ends it with.
+      description: The description, without the line that M(vastai.cloud.vast_template) adds at its end.
       returned: always
       type: str
     # end
 more:
   description: >-
-    Whether there are pages that were not read, so that nothing follows from a template that is missing. Ask for less
-    then.
+    Whether there are pages that were not read. A template may then exist although it is not in the list. Use more
+    criteria in this case.
   returned: success
   type: bool
   sample: false
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

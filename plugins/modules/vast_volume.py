@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vast_volume
-short_description: Keep a volume of a Vast.ai account
+short_description: Manage a volume of a Vast.ai account
 version_added: 0.3.0
 description:
-  - Rents a volume on a machine, or deletes it. A volume is known by its name and its machine.
-  - An instance can only use a volume of its own machine, and only when it is created with it, see the option
+  - Rents a volume on a machine, or deletes it. A volume is identified by its name and its machine.
+  - An instance can only use a volume on its own machine, and only from its creation on, see
     O(vastai.cloud.vast_instance#module:volumes).
-  - A volume bills until it is deleted, whether an instance uses it or not.
+  - B(A volume bills until it is deleted, whether an instance uses it or not.)
 author:
   - vastai.cloud contributors (@vastai-cloud)
 extends_documentation_fragment:
@@ -22,107 +22,109 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The name, up to 64 letters, digits and V(_).
+      - The name, with at most 64 letters, digits and V(_).
     type: str
     required: true
   size:
     description:
       - The size in GB. Required to create the volume.
-      - A volume cannot be resized. One that exists with another size is a failure.
+      - A volume cannot be resized. When an existing volume has another size, the task fails.
     type: int
   machine_id:
     description:
-      - The machine. One of O(machine_id), O(near_instance) and O(offer) is required to create the volume. Without a
-        machine, the volume must be the only one of its name.
+      - The id of the machine. One of O(machine_id), O(near_instance) and O(offer) is required to create the volume.
+        Without a machine, the name of the volume must be unique.
     type: int
   near_instance:
     description:
-      - The id or the label of an instance whose machine is meant. That instance must exist.
+      - The id or the label of an existing instance. The volume is on its machine.
     type: str
   offer:
     description:
-      - What the machine must be like, on which the cheapest volume is rented. All criteria must hold; each offer is
-        held against them once more when it comes.
-      - It says where a volume is created. One that exists is found by O(name) on any machine, and not held against it.
-      - An instance can then only be rented on that machine; whether it has a GPU to offer is not looked at.
+      - Criteria for the machine. The cheapest offer that meets all criteria is rented. The module checks each returned
+        offer against the criteria again.
+      - The criteria apply only to the creation. An existing volume is looked up by O(name) on any machine and not
+        compared with them.
+      - Instances that use the volume can only be rented on this machine. The module does not check whether it has a
+        free GPU.
     type: dict
     suboptions:
       min_inet_down:
         description:
-          - Least download speed, in Mbit/s.
+          - Minimum download speed, in Mbit/s.
         type: float
       min_inet_up:
         description:
-          - Least upload speed, in Mbit/s.
+          - Minimum upload speed, in Mbit/s.
         type: float
       min_reliability:
         description:
-          - Least reliability of the machine, from V(0) to V(1).
+          - Minimum reliability score of the machine, from V(0) to V(1).
         type: float
       min_duration_hours:
         description:
-          - For how many hours the machine must be on offer at least.
+          - Minimum number of hours for which the machine must stay on offer.
         type: float
       country:
         description:
-          - Codes of countries, any of which will do, such as V(SE) or V(US). Write V("NO") in quotes, since YAML takes
-            it for false. An offer whose country cannot be told does not fit.
+          - Accepted countries, as two-letter codes such as V(SE) or V(US). Write V("NO") in quotes, because YAML reads
+            it as false. Offers without a known country are not accepted.
         type: list
         elements: str
       datacenter:
         description:
-          - Whether the machine stands in a data centre. Offers do not show this, so that Vast.ai's word has to do; a
-            warning says so.
+          - V(true) accepts only machines in a data centre, V(false) only others. Vast.ai applies this filter, but
+            offers do not show the value, so the module cannot verify it and warns.
         type: bool
       verified:
         description:
-          - Whether only machines that Vast.ai has verified count. V(false) means any.
+          - V(true) accepts only machines that Vast.ai has verified. V(false) accepts any machine.
         type: bool
         default: true
       static_ip:
         description:
-          - Whether the address of the machine is static.
+          - V(true) accepts only machines with a static IP address, V(false) only others.
         type: bool
       machine_id:
         description:
-          - Ids of machines, any of which will do.
+          - Ids of the accepted machines.
         type: list
         elements: int
       host_id:
         description:
-          - Ids of hosts, any of which will do.
+          - Ids of the accepted hosts.
         type: list
         elements: int
       exclude_machine_id:
         description:
-          - Ids of machines that will not do.
+          - Ids of machines to exclude.
         type: list
         elements: int
       exclude_host_id:
         description:
-          - Ids of hosts that will not do.
+          - Ids of hosts to exclude.
         type: list
         elements: int
       query:
         description:
           - >-
-            Further criteria in the form of the API, C({field: {operator: value}}), in the units of the API.
+            Further criteria in the format of the API, C({field: {operator: value}}), in the units of the API.
           - The fields are C(cpu_arch), C(datacenter), C(disk_bw) (in MB/s), C(driver_version), C(duration),
             C(geolocation), C(gpu_arch), C(host_id), C(inet_down), C(inet_up), C(machine_id), C(reliability),
             C(static_ip), C(storage_cost) (in US dollars a GB and month) and C(verified).
           - The operators are V(eq), V(neq), V(gt), V(gte), V(lt), V(lte), V(in) and V(notin).
-          - A field that one of the other options asks for is refused.
+          - A field that another option already sets is refused.
         type: dict
   max_price:
     description:
-      - The most that the whole volume may cost, in US dollars a month of 720 hours. Required to create it. It is not
-        compared with what a volume that exists costs.
+      - Maximum price of the whole volume in US dollars per month of 720 hours. Required to create the volume. It is not
+        compared with the price of an existing volume.
     type: float
   state:
     description:
-      - Whether the volume is to exist.
-      - V(absent) deletes the volume and all that is on it. While an instance uses it, that is refused. When the
-        instance has just been destroyed, the task waits for up to 90 seconds until Vast.ai lets the volume go.
+      - V(present) creates the volume if it does not exist.
+      - V(absent) deletes the volume, B(and all its data is lost). When an instance uses it, the task fails. When the
+        instance has just been destroyed, the task waits up to 90 seconds until Vast.ai releases the volume.
     type: str
     choices: [present, absent]
     default: present
@@ -140,14 +142,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Keep a volume on the machine of an instance
+- name: Create a volume on the machine of an instance
   vastai.cloud.vast_volume:
     name: datasets
     size: 100
     near_instance: train-01
     max_price: 20
 
-- name: Keep one where the net is fast and the disk is, too
+- name: Create a volume on a machine with a fast network and a fast disk
   vastai.cloud.vast_volume:
     name: models
     size: 50
@@ -158,7 +160,7 @@ EXAMPLES = r"""
         disk_bw: {gte: 1000}
     max_price: 15
 
-- name: Delete it
+- name: Delete the volume with all its data
   vastai.cloud.vast_volume:
     name: datasets
     state: absent
@@ -166,7 +168,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 volume:
-  description: The volume, or null when there is none.
+  description: The volume, or null when it does not exist.
   returned: when the account was read
   type: dict
   sample: {id: 900, name: datasets, size: 100, machine_id: 501, status: created, instances: [], per_month: 15.0}
@@ -184,7 +186,7 @@ volume:
       returned: always
       type: float
     machine_id:
-      description: The machine that it is on.
+      description: The id of its machine.
       returned: always
       type: int
     status:
@@ -192,16 +194,16 @@ volume:
       returned: always
       type: str
     instances:
-      description: The ids of the instances that use it, or have used it until a moment ago.
+      description: The ids of the instances that use it, or have used it until recently.
       returned: always
       type: list
       elements: int
     per_month:
-      description: US dollars for 720 hours; null when Vast.ai does not tell.
+      description: The price in US dollars per 720 hours, or null when Vast.ai does not report it.
       returned: always
       type: float
 actions:
-  description: What was done, or would be done in check mode, in order; one sentence each.
+  description: The actions that were taken, or would be in check mode, in order.
   returned: success
   type: list
   elements: str
@@ -214,53 +216,53 @@ diff:
   type: dict
   contains:
     before_header:
-      description: What the diff is about.
+      description: The name of what the diff describes.
       returned: always
       type: str
     after_header:
-      description: What the diff is about, once more.
+      description: The same as C(before_header).
       returned: always
       type: str
     before:
-      description: The fields that differ, as they were.
+      description: The fields that differ, with their values before the task.
       returned: always
       type: dict
     after:
-      description: The same fields, as wanted.
+      description: The same fields, with the requested values.
       returned: always
       type: dict
 # end
 # shared: failure
 error_class:
   description: >-
-    What kind of failure it is: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited),
-    V(quota), V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome),
-    V(timeout), V(protocol) or V(dependency).
+    The kind of failure: V(auth), V(permission), V(not_found), V(ambiguous), V(invalid), V(rate_limited), V(quota),
+    V(unavailable), V(budget), V(leaked), V(deprecated), V(server), V(transport), V(unknown_outcome), V(timeout),
+    V(protocol) or V(dependency).
   returned: failure
   type: str
   sample: unavailable
 status_code:
-  description: The HTTP status of the reply that made the task fail, or null when there was none.
+  description: The HTTP status of the reply that made the task fail, or null without a reply.
   returned: failure of a request
   type: int
   sample: 429
 error:
-  description: The API's own short name of the error, or null.
+  description: The error code that the API returned, or null.
   returned: failure of a request
   type: str
   sample: resources_unavailable
 method:
-  description: The method of the request that failed.
+  description: The HTTP method of the failed request.
   returned: failure of a request
   type: str
   sample: PUT
 url:
-  description: The address of the request that failed, without its query.
+  description: The URL of the failed request, without its query.
   returned: failure of a request
   type: str
   sample: https://console.vast.ai/api/v0/instances/4711/
 response:
-  description: The beginning of the reply, at most 1024 characters, without secrets; null when there was none.
+  description: The first 1024 characters of the reply, without secrets, or null without a reply.
   returned: failure of a request
   type: str
 # end

@@ -33,15 +33,16 @@ BELOW: dict[str, set[str]] = {
 SERVERLESS = PLUGINS / "module_utils" / "_serverless"
 OF_THE_TEARDOWN = tuple(SERVERLESS / name for name in ("suspects.py", "proof.py"))
 """The only files of a domain that may import another domain, the instances: a worker is one."""
-MAX_SHIPPED = 256 * 1024
-MAX_SHIPPED_TO_RENT = 392 * 1024
+MAX_SHIPPED = 216 * 1024
+"""Without the documentation of the module: more of that must not cost any code."""
+MAX_SHIPPED_TO_RENT = 360 * 1024
 """For the modules that create and destroy; what only that needs is shipped, and imported when it is needed."""
 MAX_IMPORTED = 128 * 1024
 MAX_FILES = 22
 MAX_IMPORTED_TO_RENT = 184 * 1024
 MAX_FILES_TO_RENT = 30
 """What a task without changes imports; the latter for one that would rent the instance if it did not exist."""
-MAX_OF_MANY_DOMAINS = 304 * 1024
+MAX_OF_MANY_DOMAINS = 288 * 1024
 """Fleet and reaper destroy instances and have to know the workers of endpoints, the latter also volumes."""
 FILES = sorted(path for path in PLUGINS.rglob("*.py"))
 
@@ -87,7 +88,7 @@ def test_nothing_of_the_engine_knows_a_domain() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_module_ships_is_bounded(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     files = closure(PLUGINS / "modules" / f"{name}.py")
-    size = sum(path.stat().st_size for path in files)
+    size = sum(len(without_docs(path)) for path in files)
     with capsys.disabled():
         sys.stdout.write(f"\n{name} ships {len(files)} files, {size / 1024:.0f} KiB ")
     larger = {"vast_instance": MAX_SHIPPED_TO_RENT, "vast_endpoint": MAX_SHIPPED_TO_RENT}
