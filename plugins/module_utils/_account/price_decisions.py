@@ -12,7 +12,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import Deadline, Waits
+from .._api.clock import NO_WAIT, Deadline
 from .._api.errors import ServerError, UnknownOutcome, VastError, WaitTimeout
 from .._core.amounts import PLACES, amount, number
 from .._core.interrupts import TaskInterrupted
@@ -251,7 +251,7 @@ def _send(client: Client, case: Case, now: Increase, deadline: Deadline) -> None
     from .._core.converge import converge
 
     item = case.item = Item(Ref(now.id), now, case.plan)
-    converge(client, Decide(case.decision, deadline), [item], Waits(False, 0.0, 0.0), deadline)
+    converge(client, Decide(case.decision, deadline), [item], NO_WAIT, deadline)
     case.error = item.error
     if item.error is None and item.left:
         case.error = ServerError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections.abc as c
 
 from .._api.client import Client, Route
-from .._api.clock import Deadline, Waits
+from .._api.clock import NO_WAIT, Deadline
 from .._api.errors import Invalid, Leaked, NotFound, VastError, WaitTimeout
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
@@ -67,7 +67,7 @@ def destroy(client: Client, items: c.Sequence[Removal], deadline: Deadline) -> N
     # What a task without changes does not need.
     from .._core.converge import converge
 
-    converge(client, Destroy(), items, Waits(False, deadline.remaining, 0.0), deadline)
+    converge(client, Destroy(), items, NO_WAIT, deadline)
     for item in items:
         if item.error is not None:
             item.error = _explained(item, item.error)

@@ -307,14 +307,12 @@ def _sentence(absent: _Absent, known: c.Iterable[str]) -> str:
     shown = absent.value if isinstance(absent.value, int) else repr(absent.value)
     where = f", as {absent.path}{absent.criterion} says" if absent.path else ""
     told = f"{SENTENCES[absent.criterion].format(shown)}{where} (by a complete listing)."
-    near = _near(absent.value, known) if isinstance(absent.value, str) else []
-    return f"{told} Did you mean {' or '.join(repr(each) for each in near)}?" if near else told
+    if not isinstance(absent.value, str):
+        return told
+    # What only a name that is wrong needs.
+    from .._core.near import did_you_mean
 
-
-def _near(value: str, known: c.Iterable[str]) -> list[str]:
-    import difflib  # rarely needed
-
-    return difflib.get_close_matches(value, sorted(filter(None, known)), n=3)
+    return told + did_you_mean(sorted(known), absent.value)
 
 
 def _known(client: Client, found: _Read) -> dict[str, set[str]]:
