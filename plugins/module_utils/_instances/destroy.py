@@ -16,6 +16,7 @@ from .._core.resource import Item, Ref
 from . import find
 from .cost import cost
 from .instance import Instance
+from .look import reread
 
 DESTROY = Route("DELETE", "/api/v0/instances/{id}/", 3.0)
 BULK_DESTROY = Route("DELETE", "/api/v0/instances/", 3.0)
@@ -94,7 +95,7 @@ class Destroy(Kind[Instance]):
 
     def read(self, client: Client, items: c.Sequence[Removal]) -> dict[Ref, Instance]:
         """Those of them that still exist; one whose contract is released does not (F3.4)."""
-        return {ref: each for ref, each in find.reread(client, items).items() if not each.is_unloaded}
+        return {ref: each for ref, each in reread(client, items).items() if not each.is_unloaded}
 
     def writes(self, items: c.Sequence[Removal], *, alone: bool) -> c.Iterator[tuple[Write, list[Removal]]]:
         """One request for up to 64, or one for each."""

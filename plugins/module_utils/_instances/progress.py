@@ -12,8 +12,8 @@ import typing as t
 from .._api.client import Client
 from .._api.errors import Invalid
 from .._core.resource import Item, Ref
-from .find import reread
 from .instance import IDS_IN_A_FILTER, LIST, PAGE_SIZE, Instance, read
+from .look import reread
 
 ROWS_AT_MOST = 2 * PAGE_SIZE
 """So many that are not there yet are read each time; of more only the number."""

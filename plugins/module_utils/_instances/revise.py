@@ -14,8 +14,8 @@ from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
 from .contents import Contents
 from .cost import price
-from .find import reread
 from .instance import Instance
+from .look import reread
 
 BID = Route("PUT", "/api/v0/instances/bid_price/{id}/", 5.5)
 UPDATE = Route("PUT", "/api/v0/instances/update_template/{id}/", 2.0)
