@@ -14,6 +14,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import NO_WAIT, Deadline
 from .._api.errors import ServerError, UnknownOutcome, VastError, WaitTimeout
+from .._api.replies import is_whole
 from .._core.amounts import PLACES, amount, number
 from .._core.interrupts import TaskInterrupted
 from .._core.kind import Kind, Write
@@ -359,4 +360,4 @@ def _hourly(per_second: float | None) -> float | None:
 
 
 def _id(value: t.Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if is_whole(value) else None

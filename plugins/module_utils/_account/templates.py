@@ -11,15 +11,15 @@ import re
 import shlex
 import typing as t
 
-from .._api.client import Client, Route
+from .._api.client import Client, Route, malformed
 from .._api.clock import Deadline
-from .._api.errors import Exchange, Invalid, NotFound, ProtocolError
+from .._api.errors import Invalid, NotFound, ProtocolError
 from .._core.arguments import checked_port, checked_variables, normal_port
 from .._core.crud import Crud, Entry, Move, bring, plan_presence, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
 from .._core.resource import Ref
-from .._core.rows import Row, checked_rows, is_id, malformed
+from .._core.rows import Row, checked_rows, is_id
 from .._core.user import USER, user_row
 
 LIST = Route("GET", "/api/v0/template/", 3.0)
@@ -281,7 +281,7 @@ def current_user(client: Client) -> int:
     if not is_id(number):
         raise ProtocolError(
             "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",
-            Exchange(USER.method, client.settings.api_url + USER.path, 200),
+            client.answered(USER),
         )
     return number
 
