@@ -68,7 +68,10 @@ OWN: Mapping[str, Sequence[str]] = {
     "_api/pacing.py": (f"{TESTS}/module_utils/_api/test_pacing.py",),
     "_api/private_files.py": (f"{TESTS}/module_utils/_api/test_private_files.py",),
     "_api/redact.py": (f"{TESTS}/module_utils/_api/test_redact.py",),
-    "_api/refusals.py": (f"{TESTS}/module_utils/_api/test_replies.py",),
+    "_api/refusals.py": (
+        f"{TESTS}/module_utils/_api/test_replies.py",
+        f"{TESTS}/module_utils/_api/test_errors.py",
+    ),
     "_api/replies.py": (f"{TESTS}/module_utils/_api/test_replies.py",),
     "_api/settings.py": (f"{TESTS}/module_utils/_api/test_settings.py",),
     "_api/wire.py": (

@@ -156,6 +156,7 @@ response:
 # end
 """
 
+import os
 import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import Spec, VastModule, run_module
@@ -182,7 +183,8 @@ def given_key(module: VastModule) -> ssh_keys.PublicKey:
     if path is None:
         return ssh_keys.parse(module.params["public_key"])
     try:
-        with open(path, encoding="utf-8") as file:
+        # A FIFO in its place is not waited for.
+        with open(path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             text = file.read(ssh_keys.MAX_KEY + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"file cannot be read: {error}.") from error

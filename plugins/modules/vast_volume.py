@@ -281,7 +281,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANS
 from ansible_collections.vastai.cloud.plugins.module_utils._core.rows import is_id
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import as_query, conditions
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import IDS_IN_A_FILTER, read
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.look import look
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.named import named
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
 
@@ -374,8 +374,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
     client = module.client
 
     def users(ids: list[int]) -> list[str]:
-        found = read(client, {"id": {"in": ids[:IDS_IN_A_FILTER]}})
-        return [each.display_name for each in found if each.id in ids and not each.is_unloaded]
+        return [each.display_name for each in look(client, ids) if not each.is_unloaded]
 
     machine_id = options["machine_id"] if near is None else machine_of(client, near)
     kind = volumes.Volumes(options["name"], machine_id, options["size"], place)

@@ -9,7 +9,7 @@ import collections.abc as c
 import os
 import typing as t
 
-from .._api.client import Client, Route
+from .._api.client import Client, Route, malformed
 from .._api.clock import Deadline
 from .._api.errors import Ambiguous, AuthError, Invalid, PermissionDenied, UnknownOutcome, VastError
 from .._api.redact import MASK
@@ -17,7 +17,7 @@ from .._core.crud import ANSWERS_WITHIN, Crud, Entry, Move, bring, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
 from .._core.resource import Ref
-from .._core.rows import Row, is_id, malformed
+from .._core.rows import Row, is_id
 from .rights import LIST, read
 
 CREATE = Route("POST", "/api/v0/auth/apikeys/", 2.0)

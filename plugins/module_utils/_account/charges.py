@@ -12,10 +12,9 @@ import collections.abc as c
 import json
 import typing as t
 
-from .._api.client import Client, Route
+from .._api.client import Client, Route, malformed
 from .._api.errors import Deprecated, Invalid, NotFound, PermissionDenied, ProtocolError
 from .._core.amounts import amount, number, total
-from .._core.rows import malformed
 
 SPEND_RATE = Route("GET", "/api/v0/users/spend-rate/", 2.0)
 CHARGES = Route("GET", "/api/v0/charges/", 1.0)

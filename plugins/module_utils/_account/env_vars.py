@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._api.client import Client, Route
+from .._api.client import Client, Route, malformed
 from .._api.errors import Invalid
 from .._api.redact import MASK
 from .._core.crud import Crud, Entry, Move, plan_presence, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
-from .._core.rows import malformed
 
 LIST = Route("GET", "/api/v0/secrets/", 5.0)
 CREATE = Route("POST", "/api/v0/secrets/", 3.0)

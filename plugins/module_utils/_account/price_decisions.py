@@ -12,8 +12,9 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import Deadline, Waits
+from .._api.clock import NO_WAIT, Deadline
 from .._api.errors import ServerError, UnknownOutcome, VastError, WaitTimeout
+from .._api.replies import is_whole
 from .._core.amounts import PLACES, amount, number
 from .._core.interrupts import TaskInterrupted, failing_at_signals
 from .._core.kind import Kind, Write
@@ -252,7 +253,7 @@ def _send(client: Client, case: Case, now: Increase, deadline: Deadline) -> None
     from .._core.converge import converge
 
     item = case.item = Item(Ref(now.id), now, case.plan)
-    converge(client, Decide(case.decision, deadline), [item], Waits(False, 0.0, 0.0), deadline)
+    converge(client, Decide(case.decision, deadline), [item], NO_WAIT, deadline)
     case.error = item.error
     if item.error is None and item.left:
         case.error = ServerError(
@@ -360,4 +361,4 @@ def _hourly(per_second: float | None) -> float | None:
 
 
 def _id(value: t.Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if is_whole(value) else None

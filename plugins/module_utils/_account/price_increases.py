@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._api.client import Client, Route
+from .._api.client import Client, Route, malformed
 from .._api.clock import Deadline
-from .._api.errors import Exchange, ProtocolError
+from .._api.replies import is_whole
 
 LIST = Route("GET", "/api/v0/instances/pending-price-increases/", 2.0)
 ID = "pending_price_increase_id"
@@ -27,17 +27,10 @@ def read(client: Client, deadline: Deadline | None = None) -> Pending:
     reply = client.call(LIST, deadline=deadline)
     rows = reply.get("pending_price_increases")
     problem = ""
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_id(row.get(ID)) for row in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and is_whole(row.get(ID)) for row in rows):
         problem = "it holds no list of them with ids"
     elif len({row[ID] for row in rows}) < len(rows):
         problem = "it lists one of them twice"
     if problem:
-        raise ProtocolError(
-            f"The listing of price increases cannot be relied on: {problem}. It was ignored; run the task again.",
-            Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
-        )
+        raise malformed(client, LIST, "price increase", problem)
     return Pending(t.cast("list[t.Mapping[str, t.Any]]", rows), reply.get("truncated") is not False)
-
-
-def _is_id(value: t.Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

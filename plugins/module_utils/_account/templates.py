@@ -11,14 +11,15 @@ import re
 import shlex
 import typing as t
 
-from .._api.client import Client, Route
+from .._api.client import Client, Route, malformed
 from .._api.clock import Deadline
-from .._api.errors import Exchange, Invalid, NotFound, ProtocolError
+from .._api.errors import Invalid, NotFound, ProtocolError
+from .._core.container import checked_port, checked_variables, normal_port
 from .._core.crud import Crud, Entry, Move, bring, plan_presence, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
 from .._core.resource import Ref
-from .._core.rows import Row, checked_rows, is_id, malformed
+from .._core.rows import Row, checked_rows, is_id
 from .._core.user import USER, user_row
 
 LIST = Route("GET", "/api/v0/template/", 3.0)
@@ -59,8 +60,6 @@ SHOWN = (
     "created_at",
     "count_created",
 )
-_PORT = r"(\d{1,5})(?::(\d{1,5}))?(?:/(tcp|udp))?"
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 class Flags(t.NamedTuple):
@@ -84,7 +83,7 @@ class Flags(t.NamedTuple):
             if flag in ("-e", "--env", "-p", "--publish"):
                 value = value or (words.pop(0) if words else "")
                 if flag in ("-p", "--publish"):
-                    ports.add(_normal_port(value))
+                    ports.add(normal_port(value) or value)
                 else:
                     name, _sign, content = value.partition("=")
                     variables[name] = content
@@ -100,32 +99,6 @@ class Flags(t.NamedTuple):
         return " ".join([*parts, *map(shlex.quote, self.others)])
 
 
-def _normal_port(text: str) -> str:
-    found = re.fullmatch(_PORT, text.strip())
-    if found is None:
-        return text
-    return f"{int(found[1])}:{int(found[2] or found[1])}" + ("/udp" if found[3] == "udp" else "")
-
-
-def checked_port(text: str) -> str:
-    """A port as the API takes it: the container's port once more as the host's. Raises Invalid for what is none."""
-    port = _normal_port(text)
-    numbers = re.findall(r"\d+", port.partition("/")[0])
-    if not re.fullmatch(_PORT, text.strip()) or not all(0 < int(number) < 65536 for number in numbers):
-        raise Invalid(f"ports: {text!r} must be a port such as 8000, 8000/tcp, 8000/udp or 8000:8080.")
-    return port
-
-
-def checked_variables(given: t.Mapping[str, t.Any] | None) -> dict[str, str] | None:
-    """The option `env`. Raises Invalid for names that cannot be, and for values that YAML made something else of."""
-    for name, value in (given or {}).items():
-        if not re.fullmatch(_VARIABLE, str(name)):
-            raise Invalid(f"env: {str(name)!r} cannot be the name of a variable; ports belong in ports.")
-        if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Invalid(f"env: {name} must be a text; write its value in quotes.")
-    return None if given is None else {str(name): str(value) for name, value in given.items()}
-
-
 def wanted_fields(options: t.Mapping[str, t.Any], extra_filters: Row | None) -> dict[str, t.Any]:
     """What the task asks for, under the API's names; only what is given. Raises Invalid for what cannot be."""
     fields: dict[str, t.Any] = {}
@@ -138,7 +111,7 @@ def wanted_fields(options: t.Mapping[str, t.Any], extra_filters: Row | None) -> 
         names = ("runtype", "use_ssh", "ssh_direct", "jup_direct")
         fields |= dict(zip(names, RUNTYPES[options["runtype"]], strict=True))
     if options["env"] is not None:
-        fields["env"] = checked_variables(options["env"])
+        fields["env"] = checked_variables(options["env"], "env")
     if options["ports"] is not None:
         fields["ports"] = sorted({checked_port(each) for each in options["ports"]})
     if options["args"] is not None:
@@ -307,7 +280,7 @@ def current_user(client: Client) -> int:
     if not is_id(number):
         raise ProtocolError(
             "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",
-            Exchange(USER.method, client.settings.api_url + USER.path, 200),
+            client.answered(USER),
         )
     return number
 

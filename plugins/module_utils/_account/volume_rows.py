@@ -9,7 +9,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import Deadline, Waits
+from .._api.clock import NO_WAIT, Deadline
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
@@ -63,7 +63,7 @@ def delete(client: Client, items: c.Sequence[Item[Volume]], deadline: Deadline) 
     """Delete and prove by complete listings that all are gone; what becomes of each is noted in it. Raises nothing."""
     from .._core.converge import converge
 
-    converge(client, Delete(), items, Waits(False, deadline.remaining, 0.0), deadline)
+    converge(client, Delete(), items, NO_WAIT, deadline)
 
 
 class Delete(Kind[Volume]):

@@ -16,10 +16,10 @@ from .clock import Clock, Deadline
 from .errors import (
     Exchange,
     Invalid,
+    ProtocolError,
     RateLimited,
     VastError,
     WireFault,
-    requests_missing,
 )
 from .pacing import Pacer
 from .private_files import shared_directory
@@ -74,6 +74,8 @@ class Client:
         writes: bool = True,
     ) -> None:
         if REQUESTS_IMPORT_ERROR is not None:
+            from .refusals import requests_missing
+
             raise requests_missing(REQUESTS_IMPORT_ERROR)
         self.settings = settings
         self.warn = warn
@@ -127,6 +129,10 @@ class Client:
                 if not error.repeatable:
                     raise
                 self._back_off(route, error, attempt, start, budget)
+
+    def answered(self, route: Route, ids: t.Mapping[str, int] | None = None) -> Exchange:
+        """A request whose reply cannot be used although it says yes, for a failure."""
+        return Exchange(route.method, self.settings.api_url + (route.path.format(**ids) if ids else route.path), 200)
 
     def _await_turn(self, route: Route, url: str, start: float, budget: float) -> None:
         # One turn is always waited for, so that retry_timeout=0 does not fail the second task of a play.
@@ -224,3 +230,11 @@ class Client:
         )
         key_source = self.settings.key_source
         raise error_from_reply(sent, reply, exchange, self.redactor, safe=route.safe, key_source=key_source)
+
+
+def malformed(client: Client, route: Route, noun: str, problem: str) -> ProtocolError:
+    """The failure of a listing from which nothing may be concluded."""
+    return ProtocolError(
+        f"The listing of {noun}s cannot be relied on: {problem}. It was ignored; run the task again.",
+        client.answered(route),
+    )

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
 import typing as t
 
 
@@ -173,16 +170,3 @@ class WireFault(Exception):
         self.sent = sent
         self.final = final or invalid
         self.invalid = invalid
-
-
-def requests_missing(traceback: str) -> DependencyError:
-    """The failure of every module and plugin without requests, with the command that installs it."""
-    python = sys.executable or "python3"
-    ways = [f"{shlex.quote(python)} -m pip install requests"]
-    if "pipx" in sys.prefix.split(os.sep):
-        ways.insert(0, f"pipx inject {shlex.quote(os.path.basename(sys.prefix))} requests")
-    if sys.prefix == sys.base_prefix:
-        ways.append("the package python3-requests of your distribution")
-    return DependencyError(
-        f"The Python library requests is missing for {python}. Install it: {', or '.join(ways)}.", exception=traceback
-    )

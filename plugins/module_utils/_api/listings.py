@@ -9,8 +9,8 @@ import collections.abc as c
 import json
 import typing as t
 
-from .client import Client, Route
-from .errors import Exchange, ProtocolError
+from .client import Client, Route, malformed
+from .errors import ProtocolError
 from .replies import is_whole, says_no
 
 MAX_PAGES = 1000
@@ -63,7 +63,7 @@ def pages(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[st
         page = Page({}, reply)
         for key, row in _rows(client, listing, reply, number):
             if key in found:
-                raise malformed(client, listing, f"page {number} lists {listing.noun} {key} a second time")
+                raise _malformed(client, listing, f"page {number} lists {listing.noun} {key} a second time")
             found.add(key)
             page.rows[key] = row
         token = reply.get("next_token")
@@ -72,39 +72,35 @@ def pages(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[st
             yield page
             return
         if not isinstance(token, str) or token in tokens:
-            raise malformed(client, listing, f"page {number} names no new page")
+            raise _malformed(client, listing, f"page {number} names no new page")
         yield page
         tokens.add(token)
         params["after_token"] = token
-    raise malformed(client, listing, f"it has more than {MAX_PAGES} pages")
+    raise _malformed(client, listing, f"it has more than {MAX_PAGES} pages")
 
 
-def malformed(client: Client, listing: Listing, what: str) -> ProtocolError:
-    """The failure of a listing from which nothing may be concluded."""
-    return ProtocolError(
-        f"The listing of {listing.noun}s cannot be relied on: {what}. It was ignored; run the task again.",
-        Exchange(listing.route.method, client.settings.api_url + listing.route.path, 200),
-    )
+def _malformed(client: Client, listing: Listing, problem: str) -> ProtocolError:
+    return malformed(client, listing.route, listing.noun, problem)
 
 
 def _rows(client: Client, listing: Listing, page: Row, number: int) -> c.Iterator[tuple[int, Row]]:
     rows = page.get(listing.rows)
     if not isinstance(rows, list):
-        raise malformed(client, listing, f"page {number} has no list of {listing.noun}s")
+        raise _malformed(client, listing, f"page {number} has no list of {listing.noun}s")
     if page.get("success", True) is not True or says_no({**page, "success": None}):
-        raise malformed(client, listing, f"page {number} does not say that it succeeded")
+        raise _malformed(client, listing, f"page {number} does not say that it succeeded")
     if len(rows) > listing.page_size:
-        raise malformed(client, listing, f"page {number} has {len(rows)} rows where {listing.page_size} is the most")
+        raise _malformed(client, listing, f"page {number} has {len(rows)} rows where {listing.page_size} is the most")
     for row in rows:
         key = row.get("id") if isinstance(row, dict) else None
         if not is_whole(key):
-            raise malformed(client, listing, f"page {number} has a row without an id")
+            raise _malformed(client, listing, f"page {number} has a row without an id")
         yield key, row
 
 
 def _check_complete(client: Client, listing: Listing, last_page: Row, count: int) -> None:
     total = last_page.get(listing.total)
     if not is_whole(total) or total < 0:
-        raise malformed(client, listing, f"it does not say in {listing.total} how many {listing.noun}s there are")
+        raise _malformed(client, listing, f"it does not say in {listing.total} how many {listing.noun}s there are")
     if count < total:
-        raise malformed(client, listing, f"it announces {total} {listing.noun}s and shows {count}")
+        raise _malformed(client, listing, f"it announces {total} {listing.noun}s and shows {count}")

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import os
 import re
+import shlex
+import sys
 import time
 import typing as t
 
 from .errors import (
     AuthError,
     BudgetExceeded,
+    DependencyError,
     Deprecated,
     Exchange,
     Invalid,
@@ -103,6 +107,19 @@ def error_without_reply(
     says = f"The reply to {sent} was lost" if fault.sent else f"{sent} was not sent"
     error = TransportError(f"{says}: {reason}.", exchange)
     return error if fault.final else error.as_repeatable()
+
+
+def requests_missing(traceback: str) -> DependencyError:
+    """The failure of every module and plugin without requests, with the command that installs it."""
+    python = sys.executable or "python3"
+    ways = [f"{shlex.quote(python)} -m pip install requests"]
+    if "pipx" in sys.prefix.split(os.sep):
+        ways.insert(0, f"pipx inject {shlex.quote(os.path.basename(sys.prefix))} requests")
+    if sys.prefix == sys.base_prefix:
+        ways.append("the package python3-requests of your distribution")
+    return DependencyError(
+        f"The Python library requests is missing for {python}. Install it: {', or '.join(ways)}.", exception=traceback
+    )
 
 
 def _without_object(sent: str, reply: Reply, exchange: Exchange, redactor: Redactor, *, safe: bool) -> VastError:

@@ -64,7 +64,7 @@ class Reply(t.NamedTuple):
     def names(self, key: str) -> bool:
         """Whether it is a 2xx with an id under this key: what has that id exists, whatever else is said."""
         found = self.data.get(key) if 200 <= self.status < 300 and isinstance(self.data, dict) else None
-        return isinstance(found, int) and not isinstance(found, bool) and found > 0
+        return is_whole(found) and found > 0
 
     @property
     def is_clear(self) -> bool:

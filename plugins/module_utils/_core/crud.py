@@ -12,7 +12,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client
-from .._api.clock import Deadline, Waits
+from .._api.clock import NO_WAIT, Deadline
 from .._api.errors import ServerError
 from .kind import Kind, Write
 from .plan import Change, Plan
@@ -127,7 +127,7 @@ def bring(client: Client, kind: Crud, items: c.Sequence[Move], deadline: Deadlin
         return
     from .converge import converge
 
-    converge(client, kind, items, Waits(False, 0.0, 0.0), deadline)
+    converge(client, kind, items, NO_WAIT, deadline)
     for item in items:
         if item.sent and item.left and item.error is None:
             fields = ", ".join(change.field for change in item.left)

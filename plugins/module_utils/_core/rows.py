@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._api.client import Client, Route
-from .._api.errors import Exchange, ProtocolError
+from .._api.client import Client, Route, malformed
 from .._api.replies import is_whole
 
 Row = t.Mapping[str, t.Any]
@@ -27,11 +26,3 @@ def checked_rows(client: Client, route: Route, rows: t.Any, noun: str) -> list[R
     if problem:
         raise malformed(client, route, noun, problem)
     return t.cast("list[Row]", rows)
-
-
-def malformed(client: Client, route: Route, noun: str, problem: str) -> ProtocolError:
-    """The failure of a listing from which nothing may be concluded."""
-    return ProtocolError(
-        f"The listing of {noun}s cannot be relied on: {problem}. It was ignored; run the task again.",
-        Exchange(route.method, client.settings.api_url + route.path, 200),
-    )

@@ -96,9 +96,9 @@ def _volumes(client: Client) -> float:
     """US dollars an hour for volumes; a warning where they cannot be read."""
     try:
         told = number(client.call(SPENT).get("volume_storage_cost_per_hour"))
-        reason = "the reply does not tell it"
+        reason = "The reply does not tell it."
     except (NotFound, PermissionDenied, ServerError) as error:
         told, reason = None, error.msg
     if told is None:
-        client.warn(f"budget.max_per_hour: what volumes cost is not known and was not counted: {reason}.")
+        client.warn(f"budget.max_per_hour: what volumes cost is not known and was not counted: {reason}")
     return max(0.0, told or 0.0)

@@ -14,7 +14,7 @@ import urllib.parse
 from .._api.client import Client, Route
 from .._api.clock import rounds
 from .._api.downloads import fetch_result
-from .._api.errors import Exchange, Invalid, ProtocolError, ServerError, UnknownOutcome, VastError, WaitTimeout
+from .._api.errors import Invalid, ProtocolError, ServerError, UnknownOutcome, VastError, WaitTimeout
 from .._core.arguments import check_number, shortened
 from .._core.plan import Change, Plan
 from .instance import Instance
@@ -123,7 +123,7 @@ def _run(client: Client, instance: Instance, command: str, timeout: float, *, ch
     if result_url is None:
         raise ProtocolError(
             f"The API accepted {command!r} for {instance.display_name} but named no result_url. It may have run.",
-            Exchange(COMMAND.method, client.settings.api_url + COMMAND.path.format(id=instance.id), 200),
+            client.answered(COMMAND, {"id": instance.id}),
             changed=changed,
             instance=instance.result(),
         )

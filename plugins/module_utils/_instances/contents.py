@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import collections.abc as c
 import gzip
-import re
 import typing as t
 
 from .._api.errors import Invalid
+from .._core.container import checked_port, checked_variables, normal_port
 from .instance import Instance
 
 MAX_ONSTART = 4048
@@ -20,8 +20,6 @@ DISK_MARGIN = 0.99
 """A disk may be told as a little less than what was asked for."""
 LEAST_SECRET = 4
 """A shorter secret would be masked wherever these few characters stand, in anything a task says."""
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
-_PORT = r"(\d{1,5})(?::(\d{1,5}))?(?:/(tcp|udp))?"
 
 
 class Contents(t.NamedTuple):
@@ -40,7 +38,7 @@ class Contents(t.NamedTuple):
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Contents:
         """Raises Invalid for what cannot be sent, or would not be what was meant."""
-        env, secret = _environment(options, "env"), _environment(options, "secret_env")
+        env, secret = (checked_variables(options.get(option), option) for option in ("env", "secret_env"))
         if both := sorted(set(env or ()) & set(secret or ())):
             raise Invalid(f"{', '.join(both)} stands in env and in secret_env; name it in one of the two.")
         if short := sorted(name for name, value in (secret or {}).items() if len(value) < LEAST_SECRET):
@@ -60,7 +58,7 @@ class Contents(t.NamedTuple):
             options.get("runtype"),
             env,
             secret,
-            None if ports is None else tuple(_port(each) for each in ports),
+            None if ports is None else tuple(checked_port(each) for each in ports),
             _packed(options.get("onstart")),
             None if args is None else tuple(args),
             options.get("image_login"),
@@ -157,37 +155,8 @@ def _lacks(flags: t.Mapping[str, str], wanted: t.Mapping[str, str] | None) -> bo
     return any(flags.get(name) != value for name, value in (wanted or {}).items())
 
 
-def _published(flags: t.Mapping[str, str]) -> set[str]:
-    found = set()
-    for flag in flags:
-        if flag.startswith("-p ") and re.fullmatch(_PORT, flag[3:].strip()):
-            found.add(_port(flag[3:].strip()))
-    return found
-
-
-def _environment(options: t.Mapping[str, t.Any], option: str) -> dict[str, str] | None:
-    given = options.get(option)
-    if given is None:
-        return None
-    wrong = sorted(str(name) for name in given if not re.fullmatch(_VARIABLE, str(name)))
-    if wrong:
-        raise Invalid(f"{option}: {', '.join(wrong)} cannot be the name of a variable; ports belong in ports.")
-    texts = {}
-    for name, value in given.items():
-        # YAML makes True of yes and 1.1 of 1.10, which nobody meant.
-        if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Invalid(f"{option}: {name} must be a text; write its value in quotes.")
-        texts[str(name)] = str(value)
-    return texts
-
-
-def _port(text: str) -> str:
-    """A port as the API takes it: the container's port once more as the host's, unless that is named."""
-    found = re.fullmatch(_PORT, text.strip())
-    numbers = [int(number) for number in (found[1], found[2] or found[1])] if found else [0]
-    if found is None or not all(0 < number < 65536 for number in numbers):
-        raise Invalid(f"ports: {text!r} must be a port such as 8000, 8000/tcp, 8000/udp or 8000:8080.")
-    return f"{numbers[0]}:{numbers[1]}" + ("/udp" if found[3] == "udp" else "")
+def _published(flags: t.Mapping[str, str]) -> set[str | None]:
+    return {normal_port(flag[3:]) for flag in flags if flag.startswith("-p ")}
 
 
 def _packed(script: str | None) -> str | None:

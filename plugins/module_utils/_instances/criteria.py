@@ -325,7 +325,12 @@ def _query(query: t.Mapping[str, t.Any], taken: c.Set[str], fields: c.Collection
     """The criteria in the API's own form: `{field: {op: value}}`."""
     for field, tests in query.items():
         if field not in fields:
-            raise Invalid(f"query: the API does not know the field {field!r}{_nearest(str(field), fields)}.")
+            # What only a field that is wrong needs.
+            from .._core.near import did_you_mean
+
+            raise Invalid(
+                f"query: the API does not know the field {field!r}.{did_you_mean(sorted(fields), str(field))}"
+            )
         if field in taken:
             raise Invalid(f"query: {field} is asked for by an option already; use one of the two.")
         if not isinstance(tests, dict) or not tests:
@@ -336,9 +341,7 @@ def _query(query: t.Mapping[str, t.Any], taken: c.Set[str], fields: c.Collection
 
 def _asked(field: str, op: str, value: t.Any) -> t.Any:
     if op not in OPERATORS:
-        raise Invalid(
-            f"query: {field} has the operator {op!r}{_nearest(op, OPERATORS)}; there are {', '.join(OPERATORS)}."
-        )
+        raise Invalid(f"query: {field} has the operator {op!r}; there are {', '.join(OPERATORS)}.")
     if op in ("in", "notin") and (not isinstance(value, list) or not value):
         raise Invalid(f"query: {field} needs a list for {op}, not {value!r}.")
     if op not in ("in", "notin") and isinstance(value, (list, dict)):
@@ -348,10 +351,3 @@ def _asked(field: str, op: str, value: t.Any) -> t.Any:
     if field == "gpu_name":
         return [gpu(str(each)) for each in value] if isinstance(value, list) else gpu(str(value))
     return value
-
-
-def _nearest(word: str, known: c.Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {close[0]}" if close else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections.abc as c
 
 from .._api.client import Client, Route
-from .._api.clock import Deadline, Waits
+from .._api.clock import NO_WAIT, Deadline
 from .._api.errors import Invalid, Leaked, NotFound, VastError, WaitTimeout
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
@@ -16,6 +16,7 @@ from .._core.resource import Item, Ref
 from . import find
 from .cost import cost
 from .instance import Instance
+from .look import reread
 
 DESTROY = Route("DELETE", "/api/v0/instances/{id}/", 3.0)
 BULK_DESTROY = Route("DELETE", "/api/v0/instances/", 3.0)
@@ -67,7 +68,7 @@ def destroy(client: Client, items: c.Sequence[Removal], deadline: Deadline) -> N
     # What a task without changes does not need.
     from .._core.converge import converge
 
-    converge(client, Destroy(), items, Waits(False, deadline.remaining, 0.0), deadline)
+    converge(client, Destroy(), items, NO_WAIT, deadline)
     for item in items:
         if item.error is not None:
             item.error = _explained(item, item.error)
@@ -94,7 +95,7 @@ class Destroy(Kind[Instance]):
 
     def read(self, client: Client, items: c.Sequence[Removal]) -> dict[Ref, Instance]:
         """Those of them that still exist; one whose contract is released does not (F3.4)."""
-        return {ref: each for ref, each in find.reread(client, items).items() if not each.is_unloaded}
+        return {ref: each for ref, each in reread(client, items).items() if not each.is_unloaded}
 
     def writes(self, items: c.Sequence[Removal], *, alone: bool) -> c.Iterator[tuple[Write, list[Removal]]]:
         """One request for up to 64, or one for each."""

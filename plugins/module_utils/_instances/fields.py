@@ -33,16 +33,12 @@ def check_fields(fields: c.Sequence[str] | None, *, with_workers: bool) -> None:
         raise Invalid("fields: worker_of needs find_workers=true.")
     known = {*Instance(0, {}).result(), "worker_of"}
     if unknown := [name for name in fields if name not in known]:
-        raise Invalid(f"fields: an instance has no key {unknown[0]!r}.{_near(unknown[0], known)}")
+        # What only a key that is wrong needs.
+        from .._core.near import did_you_mean
+
+        raise Invalid(f"fields: an instance has no key {unknown[0]!r}.{did_you_mean(known, unknown[0])}")
 
 
 def some_of(result: dict[str, t.Any], fields: c.Collection[str] | None) -> dict[str, t.Any]:
     """The wanted keys of a result, `id` always; all without a wish."""
     return result if fields is None else {key: value for key, value in result.items() if key in {"id", *fields}}
-
-
-def _near(name: str, known: c.Iterable[str]) -> str:
-    import difflib  # rarely needed
-
-    near = difflib.get_close_matches(name, list(known), n=3)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-import collections.abc as c
 import typing as t
 
 from .._api.client import Client
 from .._api.errors import Ambiguous, Invalid, NotFound
 from .._core import resource
 from .._core.arguments import check_id
-from .instance import IDS_IN_A_FILTER, MAX_LABEL, Instance, read
+from .instance import MAX_LABEL, Instance, read
 
 TARGET_OPTIONS: dict[str, dict[str, t.Any]] = {
     "id": {"type": "int"},
     "label": {"type": "str"},
 }
+TOO_MANY = "All of them bill. Destroy what is too much, or set on_duplicate=destroy_younger."
 
 
 class Ref(resource.Ref):
@@ -73,47 +73,22 @@ def matching(client: Client, target: Ref) -> list[Instance]:
 
 def the_one(target: Ref, listed: list[Instance]) -> Instance | None:
     """The one that exists, if any does. Raises Ambiguous."""
-    found = [instance for instance in listed if not instance.is_unloaded]
-    if len(found) > 1:
-        ids = ", ".join(str(instance.id) for instance in found)
-        raise Ambiguous(f"{len(found)} instances carry the label {target.label!r}: {ids}. Select one of them by id.")
-    return found[0] if found else None
+    return one_of([each for each in listed if not each.is_unloaded], target.label, "Select one of them by id.")
 
 
 def carriers(client: Client, label: str) -> list[Instance]:
     """All that carry the label and still exist, by a complete listing. Raises the leaves of VastError."""
-    target = Ref(label=label)
-    return [each for each in read(client, target.filters) if target.matches(each) and not each.is_unloaded]
+    return [each for each in matching(client, Ref(label=label)) if not each.is_unloaded]
 
 
-def one_of(found: list[Instance], label: str) -> Instance | None:
-    """The one instance that there is, or None. Raises Ambiguous."""
+def one_of(found: list[Instance], label: str | None, advice: str = TOO_MANY) -> Instance | None:
+    """The one instance that there is, or None. Raises Ambiguous with that advice."""
     if len(found) > 1:
         ids = ", ".join(str(each.id) for each in found)
-        raise Ambiguous(
-            f"{len(found)} instances carry the label {label!r}: {ids}. All of them bill. Destroy what is too much, or "
-            "set on_duplicate=destroy_younger."
-        )
+        raise Ambiguous(f"{len(found)} instances carry the label {label!r}: {ids}. {advice}")
     return found[0] if found else None
 
 
 def _gone(listed: list[Instance]) -> str:
     names = ", ".join(instance.display_name for instance in listed)
     return f" Destroyed and still listed: {names}." if listed else ""
-
-
-def reread(client: Client, items: c.Sequence[resource.Item[Instance]]) -> dict[resource.Ref, Instance]:
-    """Those of them that complete listings contain. Raises the leaves of VastError."""
-    ids = [item.before.id for item in items]
-    if len(ids) == 1:
-        return _by_ref(ids, read(client, {"id": {"eq": ids[0]}}))
-    found: dict[resource.Ref, Instance] = {}
-    for start in range(0, len(ids), IDS_IN_A_FILTER):
-        some = ids[start : start + IDS_IN_A_FILTER]
-        found |= _by_ref(some, read(client, {"id": {"in": some}}))
-    return found
-
-
-def _by_ref(ids: c.Collection[int], found: c.Iterable[Instance]) -> dict[resource.Ref, Instance]:
-    """A filter that the API ignores must not bring in somebody else's instance."""
-    return {resource.Ref(each.id): each for each in found if each.id in ids}

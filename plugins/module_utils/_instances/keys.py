@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import typing as t
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline
@@ -15,18 +14,6 @@ from .instance import Instance
 
 ATTACH = Route("POST", "/api/v0/instances/{id}/ssh/", 2.0)
 KEYS = Route("GET", "/api/v0/instances/{id}/ssh/", 2.0)
-MOST_CHARACTERS = 16384
-_WORDS = ("ssh-", "ecdsa-", "sk-")
-
-
-def checked_keys(given: t.Iterable[str] | None) -> tuple[str, ...]:
-    """Raises Invalid for what is no public key: above all, a private one must not be sent."""
-    keys = tuple(key.strip() for key in given or ())
-    for number, key in enumerate(keys):
-        parts = key.split()
-        if not key.startswith(_WORDS) or len(parts) < 2 or "\n" in key or len(key) > MOST_CHARACTERS:
-            raise Invalid(f"ssh_keys[{number}] must be one public key, such as the line in ~/.ssh/id_ed25519.pub.")
-    return keys
 
 
 def attach(client: Client, instance: Instance, key: str, deadline: Deadline) -> None:

@@ -11,7 +11,7 @@ import typing as t
 from .._api.client import Client, Route
 from .._api.clock import rounds
 from .._api.downloads import fetch_result
-from .._api.errors import Exchange, NotFound, ProtocolError, VastError, WaitTimeout
+from .._api.errors import NotFound, ProtocolError, VastError, WaitTimeout
 from .._api.redact import Redactor
 from .._core.arguments import check_number
 from .instance import Instance
@@ -87,7 +87,7 @@ def _address(client: Client, instance: Instance, value: t.Any) -> str:
         return value
     raise ProtocolError(
         f"The API accepted the request for the log of {instance.display_name} but named no result_url.",
-        Exchange(LOGS.method, client.settings.api_url + LOGS.path.format(id=instance.id), 200),
+        client.answered(LOGS, {"id": instance.id}),
     )
 
 

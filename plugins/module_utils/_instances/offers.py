@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import Exchange, ProtocolError, VastError
+from .._api.errors import ProtocolError, VastError
 from .._api.replies import is_whole
 from .._core.amounts import number
 from .criteria import MOST_ROWS, Criteria, Criterion, as_query, factor_of, price, value_of
@@ -158,7 +158,7 @@ def _rows(client: Client, criteria: Criteria, limit: int) -> tuple[list[Offer], 
         raise ProtocolError(
             "The search for offers cannot be relied on: the reply has no list of offers. It was ignored; run the task "
             "again.",
-            Exchange(SEARCH.method, client.settings.api_url + SEARCH.path, 200),
+            client.answered(SEARCH),
         )
     found: dict[int, Offer] = {}
     for row in rows:

@@ -11,9 +11,10 @@ import typing as t
 
 from .._api.client import Client
 from .._api.errors import Invalid
+from .._api.replies import is_whole
 from .._core.resource import Item, Ref
-from .find import reread
 from .instance import IDS_IN_A_FILTER, LIST, PAGE_SIZE, Instance, read
+from .look import reread
 
 ROWS_AT_MOST = 2 * PAGE_SIZE
 """So many that are not there yet are read each time; of more only the number."""
@@ -87,4 +88,4 @@ def _count(client: Client, filters: Filters) -> int:
     """How many match, from one page of one row; -1 when that is not told."""
     page = client.call(LIST, params={"select_filters": json.dumps(filters), "limit": "1"})
     total = page.get("total_instances")
-    return total if isinstance(total, int) and not isinstance(total, bool) else -1
+    return total if is_whole(total) else -1

@@ -13,8 +13,8 @@ from .._api.errors import Invalid, VastError
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
-from .find import reread
 from .instance import Instance
+from .look import reread
 from .watch import Watch, changed_meanwhile, fingerprint, warn_of_foreign
 
 RECYCLE = Route("PUT", "/api/v0/instances/recycle/{id}/", 1.0)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import collections.abc as c
 
 from .._api.client import Client, Route
-from .._api.clock import Deadline, Waits
+from .._api.clock import NO_WAIT, Deadline
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
 from .contents import Contents
 from .cost import price
-from .find import reread
 from .instance import Instance
+from .look import reread
 
 BID = Route("PUT", "/api/v0/instances/bid_price/{id}/", 5.5)
 UPDATE = Route("PUT", "/api/v0/instances/update_template/{id}/", 2.0)
@@ -65,7 +65,7 @@ def revise(client: Client, item: Revision, kind: Stored, deadline: Deadline) -> 
     """Carry it out and see it in a listing; what becomes of it is noted in the item. Raises nothing."""
     from .._core.converge import converge
 
-    converge(client, kind, [item], Waits(False, deadline.remaining, 0.0), deadline)
+    converge(client, kind, [item], NO_WAIT, deadline)
 
 
 class Stored(Kind[Instance]):

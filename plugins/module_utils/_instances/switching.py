@@ -13,8 +13,8 @@ from .._api.errors import Unavailable
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan, body
 from .._core.resource import Item, Ref
-from .find import reread
 from .instance import PAGE_SIZE, Instance
+from .look import reread
 
 if t.TYPE_CHECKING:
     from .progress import Stopping

@@ -14,7 +14,6 @@ from .contents import Contents
 from .cost import price
 from .criteria import Criteria
 from .find import Ref
-from .keys import checked_keys
 
 if t.TYPE_CHECKING:
     from .instance import Instance
@@ -24,6 +23,9 @@ if t.TYPE_CHECKING:
 
 ROUNDING = 1e-6
 """US dollars by which two sums of the same prices may differ."""
+MAX_KEY = 16384
+"""Characters of a public ssh key."""
+_KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
 
 
 class Wish(t.NamedTuple):
@@ -126,7 +128,7 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
         contents=contents,
         offer_id=offer["id"],
         bid=options["bid"],
-        ssh_keys=checked_keys(options["ssh_keys"]),
+        ssh_keys=_checked_keys(options["ssh_keys"]),
         wait_for=options["wait_for"],
         boot_timeout=options["boot_timeout"],
         attempts=options["attempts"],
@@ -135,3 +137,13 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
         budget=Budget.from_options(options["budget"]),
         mounts=mounts,
     )
+
+
+def _checked_keys(given: t.Iterable[str] | None) -> tuple[str, ...]:
+    """Raises Invalid for what is no public key: above all, a private one must not be sent."""
+    keys = tuple(key.strip() for key in given or ())
+    for number, key in enumerate(keys):
+        parts = key.split()
+        if not key.startswith(_KEY_TYPES) or len(parts) < 2 or "\n" in key or len(key) > MAX_KEY:
+            raise Invalid(f"ssh_keys[{number}] must be one public key, such as the line in ~/.ssh/id_ed25519.pub.")
+    return keys

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pathlib
 import typing as t
 
@@ -304,6 +305,12 @@ def test_the_key_comes_from_a_file(api: Api, tmp_path: pathlib.Path) -> None:
     path.write_text(f"# mine\n{KEY}\n\n")
     keys(api, row())
     assert succeed(MODULE, file=str(path))["changed"] is False
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "id.pub"
+    os.mkfifo(path)
+    fail_as(MODULE, "invalid", "one public key; it has 0", file=str(path))
 
 
 PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRETb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----\n"

@@ -265,6 +265,14 @@ def test_what_an_instance_uses_is_not_deleted(api: Api, check_mode: bool) -> Non
     fail_as(MODULE, "invalid", "used by instance 4711 (train-01)", **GONE, check_mode=check_mode)
 
 
+def test_all_of_many_that_may_use_it_are_looked_at(api: Api) -> None:
+    gone = [*range(1, 201)]
+    listed(api, row(instances=[*gone, 4711]))
+    api.expect_listing(id=gone)
+    living(api, instance_row(4711))
+    fail_as(MODULE, "invalid", "used by instance 4711 (train-01)", **GONE)
+
+
 @pytest.mark.parametrize("instances", [[4711], None, ["x"]])
 def test_what_still_holds_it_is_waited_for(api: Api, instances: t.Any) -> None:
     held = row(instances=instances)

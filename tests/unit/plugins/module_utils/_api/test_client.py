@@ -21,7 +21,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api import client as
 from ansible_collections.vastai.cloud.plugins.module_utils._api import wire
 from ansible_collections.vastai.cloud.plugins.module_utils._api.client import Client, Route
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Clock, Deadline
-from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import VastError, requests_missing
+from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import VastError
+from ansible_collections.vastai.cloud.plugins.module_utils._api.refusals import requests_missing
 from ansible_collections.vastai.cloud.plugins.module_utils._api.settings import Settings
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
 

@@ -14,8 +14,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     Invalid,
     RateLimited,
     VastError,
-    requests_missing,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._api.refusals import requests_missing
 
 
 @pytest.mark.parametrize(

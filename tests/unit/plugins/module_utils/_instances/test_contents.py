@@ -139,6 +139,7 @@ def test_the_full_name_of_an_image(short: str, full: str) -> None:
         pytest.param({"ports": ["80"]}, {"extra_env": [["-p 80:80", "1"]]}, [], id="port-is-there"),
         pytest.param({"ports": ["80/udp"]}, {"extra_env": [["-p 80:80", "1"]]}, ["ports"], id="port"),
         pytest.param({"ports": ["80"]}, {"extra_env": [["-p nonsense", "1"]]}, ["ports"], id="odd-port"),
+        pytest.param({"ports": ["80"]}, {"extra_env": [["-p 70000:80", "1"]]}, ["ports"], id="port-beyond"),
         pytest.param({"onstart": "date\n"}, {"onstart": "date"}, [], id="same-script"),
         pytest.param({"onstart": "date"}, {"onstart": None}, ["onstart"], id="script"),
         pytest.param({"args": ["a"]}, {"image_args": ["a"]}, [], id="same-args"),

@@ -121,7 +121,9 @@ def test_order(order: str, sent: list[str]) -> None:
         pytest.param({"limit": 0}, "limit must be between 1 and 64", id="limit-0"),
         pytest.param({"limit": 65}, "limit must be between 1 and 64", id="limit-65"),
         pytest.param({"prefer": "gpu_name"}, "prefer=gpu_name needs gpu_name", id="prefer"),
-        pytest.param({"query": {"gpu_nam": {"eq": "x"}}}, "'gpu_nam'; did you mean gpu_name", id="near-field"),
+        pytest.param(
+            {"query": {"gpu_nam": {"eq": "x"}}}, "'gpu_nam'. Did you mean 'gpu_name' or 'gpu_ram'?", id="near-field"
+        ),
         pytest.param({"query": {"zzz": {"eq": "x"}}}, "does not know the field 'zzz'.", id="field"),
         pytest.param({"query": {"pci_gen": {">=": 4}}}, "operator '>='", id="operator"),
         pytest.param({"query": {"pci_gen": 4}}, "must be a dictionary such as {gte: 1}", id="bare"),

@@ -21,12 +21,13 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.listings import 
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import Item
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance as instances
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find, reread
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import (
     RESULT_FIELDS,
     Instance,
     read,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._instances.look import reread
 
 from ...harness import Api, FakeClock, instance_row, list_query, listing, make_client, stopped_row
 
@@ -217,6 +218,14 @@ def test_looking_again_tells_gone_from_there(api: Api) -> None:
     item = Item(ref, Instance(4711, instance_row()), Plan(""))
     assert reread(client, [item])[ref].is_stopped
     assert reread(client, [item]) == {}
+
+
+def test_many_are_seen_again_also_where_the_api_refuses_to_filter_by_id(api: Api) -> None:
+    refused = {"success": False, "error": "invalid_args", "msg": "unknown column"}
+    api.expect("GET", LIST, refused, status=400, query=list_query({"id": {"in": [1, 2]}}))
+    api.expect_listing(instance_row(1), instance_row(3))
+    items = [Item(Ref(each), Instance(each, instance_row(each)), Plan("")) for each in (1, 2)]
+    assert reread(make_client(), items).keys() == {Ref(1)}
 
 
 RUNNING, STOPPED, QUEUED, LOST, CANNOT_BOOT = "is_running", "is_stopped", "is_queued", "is_lost", "cannot_boot"
