@@ -8,18 +8,17 @@ name: vast_instances
 short_description: Rented GPU instances on Vast.ai as inventory hosts
 version_added: 0.2.0
 description:
-  - Makes a host of each instance of the account, with its ssh coordinates, from one complete listing without a
-    request per host.
-  - The file's name must end in C(vast_instances.yml), C(vast_instances.yaml), C(vast.yml) or C(vast.yaml).
-  - The inventory fails when the listing fails, and so it does for an option that it does not know or that has no
-    value, so an empty inventory means no matching instances. Set C(any_unparsed_is_failed=true) in the section
-    C([inventory]) of C(ansible.cfg), since Ansible by itself only warns of an inventory that failed and goes on
-    without it.
-  - What Vast.ai says is never taken for a template, an address that is none, or the name of another host, whatever
-    the labels hold. C(ansible-inventory --list) shows a text with characters that a template could have as an object,
-    C({"__ansible_unsafe"}), and every other text as it is.
-  - The options O(api_key), O(api_url), O(ca_path), O(filters), O(hostname) and O(hostvars_prefix) may be templates, in
-    which extra variables and lookups can be used.
+  - Adds a host for each instance of the account with its SSH address, from one complete listing without a request per
+    host.
+  - The file name must end in C(vast_instances.yml), C(vast_instances.yaml), C(vast.yml) or C(vast.yaml).
+  - The inventory fails when the listing fails, and for an unknown option or an option without a value. An empty
+    inventory therefore means that no instance matches. Set C(any_unparsed_is_failed=true) in the section C([inventory])
+    of C(ansible.cfg), because by default Ansible only warns about a failed inventory and continues without it.
+  - Data from Vast.ai is never evaluated as a template, and never used as an invalid address or as the name of an
+    existing host, whatever the labels contain. C(ansible-inventory --list) shows a string that could be part of a
+    template as an object, C({"__ansible_unsafe"}), and all other strings unchanged.
+  - The options O(api_key), O(api_url), O(ca_path), O(filters), O(hostname) and O(hostvars_prefix) can be templates with
+    extra variables and lookups.
 author:
   - vastai.cloud contributors (@vastai-cloud)
 requirements:
@@ -31,51 +30,55 @@ extends_documentation_fragment:
 options:
   plugin:
     description:
-      - Marks the file as one for this plugin.
+      - Must be V(vastai.cloud.vast_instances). It marks the file as one for this plugin.
     type: str
     required: true
     choices:
       - vastai.cloud.vast_instances
   api_key:
     description:
-      - The Vast.ai API key. If not given, the environment variable E(VAST_API_KEY) is used, then the key file of the
-        official client, C($XDG_CONFIG_HOME/vastai/vast_api_key), by default C(~/.config/vastai/vast_api_key), then
-        that of its older releases, C(~/.vast_api_key).
+      - The Vast.ai API key. If not given, the plugin uses the environment variable E(VAST_API_KEY), then the key file
+        of the official client, C($XDG_CONFIG_HOME/vastai/vast_api_key) (by default C(~/.config/vastai/vast_api_key)),
+        then the key file of its older releases, C(~/.vast_api_key).
     type: str
   api_url:
     description:
-      - The address of the API, without a path. If not given, the environment variable E(VAST_URL) is used if it is
-        set, else V(https://console.vast.ai).
+      - The base URL of the API, without a path. If not given, the plugin uses the environment variable E(VAST_URL), or
+        V(https://console.vast.ai) if that is not set.
     type: str
   api_timeout:
     description:
-      - For how many seconds to wait for a reply. With the defaults of this and O(retry_timeout), which are lower than
-        those of the modules, an API that does not answer fails the inventory within 30 seconds.
+      - Number of seconds to wait for a complete reply before it counts as lost, at most 3600. The defaults of this
+        option and of O(retry_timeout) are lower than those of the modules. When the API does not answer, the inventory
+        fails within 30 seconds.
     type: int
     default: 10
   retry_timeout:
     description:
-      - For how many seconds one request may be tried again, waiting for its turn included.
+      - Number of seconds during which a request may be retried, at most 86400. This includes the time that it waits for
+        the rate limit. V(0) disables retries.
     type: int
     default: 15
   api_pacing:
     description:
-      - Whether to keep the minimum intervals that Vast.ai wants between requests, together with all other tasks of this
-        user on this machine.
+      - Whether to keep the minimum intervals between requests that Vast.ai requires, together with all other tasks of
+        this user on this machine.
     type: bool
     default: true
   validate_certs:
     description:
-      - Whether to verify the certificate of the API.
+      - Whether to verify the TLS certificate of the API. V(false) lets anyone who intercepts the connection read the
+        API key.
     type: bool
     default: true
   ca_path:
     description:
-      - A file or folder with the certificates of the authorities to trust instead of the usual ones.
+      - A file or directory with CA certificates to trust instead of the default ones, for example for your own gateway.
     type: path
   filters:
     description:
-      - Which instances to take; all criteria must fit. If not given, all. A criterion without a value is refused.
+      - Which instances to include. An instance must meet all criteria. If not given, all instances are included. A
+        criterion without a value is refused.
     type: dict
     default: {}
     suboptions:
@@ -131,11 +134,12 @@ options:
       # end
   missing:
     description:
-      - What to do about an id, label, GPU or machine that O(filters) names and the account does not have. A
-        C(label_prefix) that no label begins with never fails; unless O(missing=ignore), a warning names prefixes that
-        come near.
-      - V(fail) fails the inventory, V(warn) warns, and V(ignore) does nothing. Nothing is said of a
-        listing from the cache.
+      - What to do when a value of C(ids), C(label), C(gpu_name) or C(machine_id) in O(filters) does not exist in the
+        account.
+      - With V(fail), the inventory fails. V(warn) warns. V(ignore) does not check. A listing from the cache is never
+        checked.
+      - A C(label_prefix) without a match never fails the inventory. Unless O(missing=ignore), a warning suggests similar
+        prefixes.
     type: str
     choices:
       - fail
@@ -145,33 +149,33 @@ options:
     version_added: 0.3.0
   hostname:
     description:
-      - A template for the name of a host; the host variables and the extra variables can be used in it.
-      - If not given, and where it gives nothing, the name is the label, and C(vast-) with the id for an instance
-        without one. Where it fails, the inventory fails with O(strict=true), else there is a warning and the label
-        is taken.
-      - See O(safe_names) for the characters of a name. A name has at most 100 of them.
-      - Hosts with equal names get the id appended, with a warning. So does a host with the name of a group, of any
-        host that another inventory source has made, or with one that Ansible keeps for itself, such as C(localhost).
-        Name other sources before this one, so that it knows their hosts.
+      - A template for the name of a host. It can use the host variables and the extra variables.
+      - If not given, or if it gives an empty result, the name is the label, or C(vast-) with the id for an instance
+        without a label. If the template fails, the inventory fails with O(strict=true). Otherwise the plugin warns and
+        uses the label.
+      - A name has at most 100 characters. See O(safe_names) for the allowed characters.
+      - If several hosts have the same name, the plugin appends the id and warns. It does the same for the name of a
+        group, for the name of a host from another inventory source, and for reserved names such as C(localhost). List
+        other sources before this one, so that it knows their hosts.
     type: str
   safe_names:
     description:
-      - Whether names have only letters, digits, C(_), C(.) and C(-), and begin with a letter, a digit or C(_), so that
-        each can be used in host patterns, on command lines and as the name of a file. Every run of other characters
-        becomes one C(-); the label itself stays in the host variables.
-      - V(false) keeps other names as they are, such as V(my box) or V(team/a), unless they could be a template, an
-        option, or a path that leads elsewhere, or hold characters that cannot be seen.
+      - Whether names contain only letters, digits, C(_), C(.) and C(-), and begin with a letter, a digit or C(_), so
+        that you can use them in host patterns, on command lines and as file names. Each sequence of other characters
+        becomes one C(-). The host variables have the unchanged label.
+      - V(false) keeps other names, such as V(my box) or V(team/a), unless they could be a template, a command-line
+        option or an unsafe path, or contain invisible characters.
     type: bool
     default: true
     version_added: 0.3.0
   connect:
     description:
-      - Where O(ansible.builtin.ssh#connection:host) and O(ansible.builtin.ssh#connection:port) point.
-      - V(direct) to the published port 22. V(proxy) to Vast.ai's proxy. V(auto) to the published port 22 when there
-        is one, else to the proxy.
-      - Only IP addresses and full DNS names are accepted as addresses, and only those of a running instance.
-      - A host without such an address gets one below C(.invalid), which no resolver knows, so that no task reaches
-        another machine of that name. A warning names these hosts.
+      - The address for O(ansible.builtin.ssh#connection:host) and O(ansible.builtin.ssh#connection:port).
+      - V(direct) uses the published port 22. V(proxy) uses the proxy of Vast.ai. V(auto) uses the published port 22 if
+        there is one, else the proxy.
+      - Only IP addresses and full DNS names of running instances are accepted.
+      - A host without such an address gets one that ends in C(.invalid), which cannot be resolved, so that no task
+        reaches an unrelated machine with the same name. A warning lists these hosts.
     type: str
     choices:
       - auto
@@ -180,14 +184,14 @@ options:
     default: auto
   hostvars_prefix:
     description:
-      - What the names of the host variables begin with. The rest of a name and its meaning are those of
-        RV(vastai.cloud.vast_instance#module:instance). It may be empty.
+      - The prefix of the host variables. The rest of each name and its meaning are those of
+        RV(vastai.cloud.vast_instance#module:instance). The prefix may be empty.
     type: str
     default: vast_
 """
 
 EXAMPLES = r"""
-# The smallest one, fleet.vast.yml
+# The smallest inventory file, fleet.vast.yml
 plugin: vastai.cloud.vast_instances
 
 ---

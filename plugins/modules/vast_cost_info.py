@@ -96,7 +96,7 @@ EXAMPLES = r"""
   vastai.cloud.vast_cost_info:
     top: 5
 
-- name: Fail when more than 12 dollars an hour are spent, or when the credit does not last for two days
+- name: Fail when everything costs more than 12 dollars per hour, or when the credit lasts less than two days
   vastai.cloud.vast_cost_info:
     limits:
       per_hour: 12

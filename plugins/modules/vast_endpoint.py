@@ -379,42 +379,42 @@ EXAMPLES = r"""
     wait_for_workers: 1
     wait_timeout: 1800
 
-- name: Scale to nothing at night
+- name: Stop all workers at night (their disks continue to bill)
   vastai.cloud.vast_endpoint:
     name: llama-prod
     state: present
     endpoint_state: stopped
 
-- name: Rename
+- name: Rename an endpoint
   vastai.cloud.vast_endpoint:
     id: 77
     name: llama-stable
     state: present
 
-- name: Take an endpoint down
+- name: Delete an endpoint and verify that its workers are gone
   vastai.cloud.vast_endpoint:
     name: llama-prod
     state: absent
   register: gone
 
-- name: Show which workers went
+- name: Show which workers were deleted
   ansible.builtin.debug:
     var: gone.deleted_workers
 
-- name: Let running workers end for five minutes first
+- name: Delete an endpoint, but let running workers finish for up to five minutes
   vastai.cloud.vast_endpoint:
     name: llama-prod
     state: absent
     drain: 300
     wait_timeout: 900
 
-- name: Delete by id, and wait two minutes at most
+- name: Delete an endpoint by its id, and wait at most two minutes
   vastai.cloud.vast_endpoint:
     id: 77
     state: absent
     wait_timeout: 120
 
-- name: Prove that two workers are gone which another machine left over
+- name: Destroy two workers that a task on another machine left behind
   vastai.cloud.vast_endpoint:
     name: llama-prod
     state: absent

@@ -466,7 +466,7 @@ EXAMPLES = r"""
     state: running
     wait: false
 
-- name: Rent a GPU for at most 0.45 US dollars an hour, disk included, and wait until SSH answers
+- name: Rent a GPU for at most 0.45 US dollars per hour including the disk, and wait until SSH answers
   vastai.cloud.vast_instance:
     label: train-01
     state: running
