@@ -138,8 +138,8 @@ options:
         account.
       - With V(fail), the inventory fails. V(warn) warns. V(ignore) does not check. A listing from the cache is never
         checked.
-      - A C(label_prefix) without a match never fails the inventory. Unless O(missing=ignore), a warning suggests similar
-        prefixes.
+      - A C(label_prefix) without a match never fails the inventory. Unless O(missing=ignore), a warning suggests
+        similar prefixes.
     type: str
     choices:
       - fail

@@ -254,6 +254,9 @@ def _nowhere(_key: str) -> None:
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """Look at the keys, plan, create and delete unless in check mode: a refused creation leaves the old key."""
+    for option in ("name", "dest"):
+        if module.params[option] is not None and not module.params[option].strip():
+            raise Invalid(f"{option} must not be empty.")
     kind = api_keys.ApiKeys(module.params["name"], api_keys.checked_permissions(module.params["permissions"]))
     module.connect()
     item, *old = plan(module, api_keys.find(module.client, kind))

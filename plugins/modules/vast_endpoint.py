@@ -970,7 +970,7 @@ def done(case: Case, plan: Plan) -> c.Iterator[Change]:
 def check_options(options: dict[str, t.Any]) -> None:
     """Raises Invalid for options that select nothing, or that do not go together."""
     check_id(options["id"])
-    if options["name"] == "":
+    if options["name"] is not None and not options["name"].strip():
         raise Invalid("name must not be empty; select the endpoint group by id.")
     if options["workers"] == []:
         raise Invalid("workers must not be empty; omit it instead.")

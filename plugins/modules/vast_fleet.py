@@ -701,7 +701,7 @@ def selections(module: VastModule) -> tuple[Selection, Selection]:
     if select.is_empty != module.params["select"]["all"]:
         raise Invalid("select needs at least one criterion, or all=true and none.")
     select.check_all("select.")
-    return select, Selection.from_options(module.params["exclude"] or {}, path="exclude.")
+    return select, Selection.to_exclude(module.params["exclude"])
 
 
 def main() -> None:

@@ -592,6 +592,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection 
     SELECTION_OPTIONS,
     Selection,
     choose,
+    is_empty_criterion,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import plan_switch
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints, workers
@@ -740,8 +741,10 @@ def checked(options: t.Mapping[str, t.Any]) -> Task:
         check_number(options["max_affected"], "max_affected", 0, MAX_ID)
     check_number(options["max_fraction"], "max_fraction", 0.001, 1)
     protect = {name: value for name, value in (options["protect"] or {}).items() if value is not None}
+    if options["protect"] is not None and not protect:
+        raise Invalid("protect must not be empty; omit it instead.")
     for name, values in protect.items():
-        if not values or "" in values:
+        if is_empty_criterion(values):
             raise Invalid(f"protect.{name} must not be empty; omit it instead.")
     for each in protect.get("ids", ()):
         check_id(each, "protect.ids")
@@ -749,7 +752,7 @@ def checked(options: t.Mapping[str, t.Any]) -> Task:
         raise Invalid("state_file must not be empty; omit it instead.")
     return Task(
         select,
-        Selection.from_options(options["exclude"] or {}, path="exclude."),
+        Selection.to_exclude(options["exclude"]),
         rules,
         options["use_deadlines"],
         frozenset(protect.get("label", ())),

@@ -14,6 +14,7 @@ import typing as t
 from .._api.client import Client, Route, malformed
 from .._api.clock import Deadline
 from .._api.errors import Invalid, NotFound, ProtocolError
+from .._core.arguments import check_number
 from .._core.container import checked_port, checked_variables, normal_port
 from .._core.crud import Crud, Entry, Move, bring, plan_presence, to_bring
 from .._core.kind import Write
@@ -32,6 +33,8 @@ MARKER = "Kept by vastai.cloud for user {id}."
 _MARKER = r"Kept by vastai\.cloud for user \d+\.\Z"
 MAX_PAGES = 40
 """So many pages of a search are read. The reference knows no pages, a newer form of the route does (F6.3)."""
+MOST_DISK = 1_000_000
+"""GB; no machine has as much."""
 EMPTY_TEXT = r"no templates? found"
 STALE_TEXT = r"none found for given hash|invalid_template|hash.{0,40}(mismatch|stale|not match)"
 RUNTYPES: t.Mapping[str, tuple[str, bool, bool, bool]] = {
@@ -118,6 +121,8 @@ def wanted_fields(options: t.Mapping[str, t.Any], extra_filters: Row | None) -> 
         fields["args_str"] = shlex.join(options["args"])
     if options["docker_login"] is not None:
         fields["docker_login"] = dict(options["docker_login"])
+    if options["disk"] is not None:
+        check_number(options["disk"], "disk", 1, MOST_DISK)
     for option, field in (("disk", "recommended_disk_space"), ("desc", "desc")):
         if options[option] is not None:
             fields[field] = options[option]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import BudgetExceeded, NotFound, PermissionDenied, ServerError
+from .._api.errors import BudgetExceeded, Invalid, NotFound, PermissionDenied, ServerError
 from .._core.amounts import number, total
 from .._core.arguments import check_number
 from .cost import cost
@@ -33,6 +33,8 @@ class Budget(t.NamedTuple):
     def from_options(cls, options: t.Mapping[str, t.Any] | None) -> Budget:
         """Raises Invalid for numbers that cannot be meant."""
         given = options or {}
+        if {*given.values()} == {None}:
+            raise Invalid("budget must not be empty; omit it instead.")
         for name in BUDGET_OPTIONS:
             if given.get(name) is not None:
                 check_number(given[name], f"budget.{name}", 0, MOST)

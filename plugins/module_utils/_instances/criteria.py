@@ -174,6 +174,8 @@ class Criteria(t.NamedTuple):
 def conditions(options: t.Mapping[str, t.Any], fields: c.Collection[str] = FIELDS) -> tuple[Criterion, ...]:
     """What options ask for; `fields`: what `query` may name. Raises Invalid for what cannot be."""
     found = [*_conditions(options)]
+    if options.get("query") == {}:
+        raise Invalid("query must not be empty; omit it instead.")
     return (*found, *_query(options.get("query") or {}, {each.field for each in found}, fields))
 
 
@@ -342,12 +344,15 @@ def _query(query: t.Mapping[str, t.Any], taken: c.Set[str], fields: c.Collection
 def _asked(field: str, op: str, value: t.Any) -> t.Any:
     if op not in OPERATORS:
         raise Invalid(f"query: {field} has the operator {op!r}; there are {', '.join(OPERATORS)}.")
-    if op in ("in", "notin") and (not isinstance(value, list) or not value):
+    many = op in ("in", "notin")
+    if many and (not isinstance(value, list) or not value):
         raise Invalid(f"query: {field} needs a list for {op}, not {value!r}.")
-    if op not in ("in", "notin") and isinstance(value, (list, dict)):
+    if not many and isinstance(value, (list, dict)):
         raise Invalid(f"query: {field} needs one value for {op}, not {value!r}.")
     if value is None or value == "":
         raise Invalid(f"query: {field} must not be empty; omit it instead.")
+    if op[0] in "gl" and number(value) is None:
+        raise Invalid(f"query: {field} needs a number for {op}, not {value!r}.")
     if field == "gpu_name":
-        return [gpu(str(each)) for each in value] if isinstance(value, list) else gpu(str(value))
+        return [gpu(str(each)) for each in value] if many else gpu(str(value))
     return value

@@ -111,7 +111,7 @@ def rule_from_options(options: t.Mapping[str, t.Any], path: str) -> Rule:
     if "gpu_util_below" in given:
         check_number(given["gpu_util_below"], f"{path}.gpu_util_below", 0.01, 100)
     for field in ("status", "label_prefix"):
-        if field in given and not given[field]:
+        if field in given and not (given[field].strip() if field == "label_prefix" else given[field]):
             raise Invalid(f"{path}.{field} must not be empty; omit it instead.")
     rule = Rule(
         name=name,

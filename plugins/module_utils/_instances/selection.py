@@ -84,6 +84,14 @@ class Selection(t.NamedTuple):
             fits_nothing=any(not _items(values[name]) for name in empty),
         )
 
+    @classmethod
+    def to_exclude(cls, options: t.Mapping[str, t.Any] | None) -> Selection:
+        """What the option `exclude` says. Raises Invalid for one without a criterion, as for those that are empty."""
+        found = cls.from_options(options or {}, path="exclude.")
+        if options is not None and found.is_empty:
+            raise Invalid("exclude must not be empty; omit it instead.")
+        return found
+
     @property
     def is_empty(self) -> bool:
         """Whether it has no criterion at all."""

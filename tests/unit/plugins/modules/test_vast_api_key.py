@@ -277,6 +277,14 @@ def test_a_second_signal_leaves_no_key_that_nobody_has(
     assert (result["changed"], dest.exists()) == (False, False)
 
 
+@pytest.mark.parametrize("options", [{"name": " "}, {"name": ""}, {"dest": ""}, {"dest": " ", "return_key": True}])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_names_and_places_that_are_empty(api: Api, options: dict[str, t.Any], state: str) -> None:
+    says = f"{next(iter(options))} must not be empty"
+    fail_as(MODULE, "invalid", says, **{"name": "ci", "permissions": ["misc"], "state": state, **options})
+    assert api.calls == []
+
+
 @pytest.mark.parametrize("place", ["folder/key", "", "link"])
 def test_a_place_that_cannot_be_is_told_before_anything_is_sent(api: Api, tmp_path: pathlib.Path, place: str) -> None:
     (tmp_path / "link").symlink_to("elsewhere")

@@ -405,6 +405,7 @@ def test_a_group_said_to_be_deleted_and_still_listed_is_a_failure(api: Api, home
         ({"id": 0}, "id must be a positive number"),
         ({"id": "llama-prod"}, "id"),
         ({"name": ""}, "name must not be empty; select the endpoint group by id."),
+        ({"name": " "}, "name must not be empty; select the endpoint group by id."),
         ({"id": 77, "state": None}, "state"),
         ({"id": 77, "state": "gone"}, "state must be one of: absent, present"),
         ({"id": 77, "wait_timeout": 0}, "wait_timeout must be greater than 0"),

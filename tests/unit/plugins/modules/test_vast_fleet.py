@@ -266,7 +266,6 @@ def test_selects_by_every_criterion(api: Api, select: Row, filters: Row, rows: l
 @pytest.mark.parametrize(
     ("exclude", "ids"),
     [
-        ({}, [1, 2, 3]),
         ({"unlabelled": True}, [1, 2, 3]),
         ({"ids": [2]}, [1, 3]),
         ({"label": ["dev-1"]}, [2, 3]),
@@ -307,6 +306,8 @@ def test_leaves_alone_whatever_any_excluding_criterion_fits(api: Api, exclude: R
         ({"select": {"ids": [True]}}, "select.ids[0] must be a number, not true"),
         ({"select": {"unlabelled": True, **DEV}}, "select.unlabelled and select.label_prefix exclude each other"),
         ({"exclude": NULL}, "exclude must not be null"),
+        ({"exclude": {}}, "exclude must not be empty; omit it instead"),
+        ({"exclude": {"unlabelled": False}}, "exclude must not be empty; omit it instead"),
         ({"exclude": {"ids": []}}, "exclude.ids must not be empty"),
         ({"exclude": {"label": ""}}, "exclude.label must not be empty"),
         ({"exclude": {"label": ["a", ""]}}, "exclude.label must not be empty"),

@@ -1651,6 +1651,8 @@ def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
         ({"env": {"A": "abcd"}, "secret_env": {"A": "abcd"}}, "in env and in secret_env"),
         ({"ssh_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "must be one public key"),
         ({"budget": {"max_per_hour": -1}}, "budget.max_per_hour"),
+        ({"budget": {}}, "budget must not be empty; omit it instead"),
+        ({"offer": {"max_price": 1, "query": {}}}, "query must not be empty; omit it instead"),
         ({"offer": {"max_price": 1, "min_gpu_ram_gb": 24000}}, "write 24"),
     ],
 )

@@ -1154,6 +1154,10 @@ def test_a_volume_that_may_be_excluded_is_spared(api: Api, clock: FakeClock) -> 
         ({**OLD, "protect": {"ids": [0]}}, "protect.ids must be a positive number"),
         ({**OLD, "state_file": ""}, "state_file must not be empty"),
         ({**OLD, "exclude": {"label": []}}, "exclude.label must not be empty"),
+        ({**OLD, "exclude": {}}, "exclude must not be empty; omit it instead"),
+        ({**OLD, "protect": {}}, "protect must not be empty; omit it instead"),
+        ({**OLD, "protect": {"label": [" "]}}, "protect.label must not be empty"),
+        (rules({"label_prefix": " "}), "rules[0].label_prefix must not be empty"),
         ({**OLD, "wait_timeout": -1}, "wait_timeout"),
     ],
 )

@@ -403,6 +403,7 @@ def test_images_without_a_tag(api: Api, image: str) -> None:
         ({"ports": ["0"]}, "must be a port"),
         ({"ports": ["70000"]}, "must be a port"),
         ({"extra_filters": {"min_gpu_ram_gb": -1}}, "min_gpu_ram_gb"),
+        ({"disk": 0}, "disk must be from 1"),
         ({"docker_login": {"repo": "x"}}, "missing required"),
         ({"tag": NULL}, "null"),
     ],

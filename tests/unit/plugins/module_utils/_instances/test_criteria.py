@@ -132,6 +132,10 @@ def test_order(order: str, sent: list[str]) -> None:
         pytest.param({"query": {"pci_gen": {"in": []}}}, "needs a list", id="empty-list"),
         pytest.param({"query": {"pci_gen": {"gte": [4]}}}, "needs one value", id="list"),
         pytest.param({"query": {"pci_gen": {"gte": None}}}, "must not be empty", id="null"),
+        pytest.param({"query": {}}, "query must not be empty", id="no-field"),
+        pytest.param({"query": {"pci_gen": {"gte": True}}}, "needs a number for gte, not True", id="boolean"),
+        pytest.param({"query": {"pci_gen": {"lt": "4"}}}, "needs a number for lt, not '4'", id="text"),
+        pytest.param({"query": {"pci_gen": {"gt": float("nan")}}}, "needs a number for gt, not nan", id="nan"),
         pytest.param(
             {"min_inet_up": 1, "query": {"inet_up": {"gte": 4}}},
             "inet_up is asked for by an option already",
