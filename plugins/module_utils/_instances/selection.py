@@ -137,6 +137,15 @@ class Selection(t.NamedTuple):
         yield not self.machine_id or instance.row.get("machine_id") in self.machine_id
 
 
+def select_and_exclude(options: t.Mapping[str, t.Any]) -> tuple[Selection, Selection]:
+    """The options `select` and `exclude`. Raises Invalid when everybody is chosen without being asked for."""
+    select = Selection.from_options(options["select"], path="select.")
+    if select.is_empty != options["select"]["all"]:
+        raise Invalid("select needs at least one criterion, or all=true and none.")
+    select.check_all("select.")
+    return select, Selection.from_options(options["exclude"] or {}, path="exclude.")
+
+
 class Choice(t.NamedTuple):
     """The chosen instances, and how many fitted whose contract is already released."""
 
