@@ -310,7 +310,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config = self._read_config_data(path)
         try:
             self._check(config)
-            rows = self._rows(path, cache)
+            rows = self._rows(path, cache=cache)
         except VastError as error:
             # Without its cause, which newer releases of ansible-core would say a second time.
             raise AnsibleParserError(f"{error.msg} [{error.error_class}]") from None
@@ -375,7 +375,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         }
         return (name for name, value in expressions.items() if str(value).lstrip().startswith(("{{", "{%")))
 
-    def _rows(self, path: str, cache: bool) -> list[Row]:
+    def _rows(self, path: str, *, cache: bool) -> list[Row]:
         settings = Settings.from_options(self.get_options(), os.environ)
         selection = self._selection()
         self._api_url = settings.api_url

@@ -491,7 +491,7 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
     pending = charges.optional(client, "Which price increases are pending is", lambda: price_increases.read(client))
     raised = {row.get("contract_id") for row in (pending.rows if pending else ())}
     seen = History(client, None).known(now)
-    items = [*(item(each, owners, now, each.id in raised, seen) for each in rows), *boxes]
+    items = [*(item(each, owners, now, seen, raised=each.id in raised) for each in rows), *boxes]
     window = charges.optional(client, "What was charged is", lambda: charges.charges(client, since, now))
     lifetime = whole_life(module, items, window, now)
     return Costs(items, per_hour, owners.complete, user or {}, window, lifetime)
@@ -515,8 +515,8 @@ def volume_item(row: t.Mapping[str, t.Any]) -> Item:
     )
 
 
-def item(instance: Instance, owners: workers.Owners, now: float, raised: bool, seen: t.Mapping[str, Seen]) -> Item:
-    """An instance as one of the things that bill."""
+def item(instance: Instance, owners: workers.Owners, now: float, seen: t.Mapping[str, Seen], *, raised: bool) -> Item:
+    """An instance as one of the things that bill; `raised`: its host asks for a higher price."""
     owner = owners.worker_of(instance.id)
     known = seen.get(f"instance-{instance.id}")
     stopped = known.stopped if known else None

@@ -594,8 +594,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.report imp
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection import (
     MISSING,
     SELECTION_OPTIONS,
-    Selection,
     choose,
+    select_and_exclude,
 )
 
 ROLLING = ("recycled", "restarted")
@@ -618,13 +618,20 @@ OPTIONS: Spec = {
 
 def run(module: VastModule) -> dict[str, t.Any]:
     """List once, choose, plan, bring all there unless in check mode, tell what became of each."""
-    select, exclude = selections(module)
-    state, waits, limit, batch = (
-        module.params["state"],
-        module.waits(),
-        module.params["max_affected"],
-        module.params["batch"],
-    )
+    select, exclude = select_and_exclude(module.params)
+    state, waits = module.params["state"], module.waits()
+    check(module.params)
+    module.connect()
+    chosen, unloaded = choose(module.client, select, exclude, missing=module.params["missing"])
+    members, skipped, worker_of = without_workers(module, chosen, state)
+    check_affected(members, module.params["max_affected"])
+    bring(module, members, state, waits)
+    return report(members, state, planned=module.check_mode, skipped=skipped, unloaded=unloaded, worker_of=worker_of)
+
+
+def check(options: t.Mapping[str, t.Any]) -> None:
+    """Raises Invalid for numbers that cannot be, and for options that do not go with the state."""
+    state, limit, batch = options["state"], options["max_affected"], options["batch"]
     if limit is not None:
         check_number(limit, "max_affected", 0, MAX_ID)
     elif state == "absent":
@@ -633,14 +640,8 @@ def run(module: VastModule) -> dict[str, t.Any]:
         raise Invalid(f"batch needs state=recycled or state=restarted; state={state} sends all at once.")
     if batch is not None:
         check_number(batch, "batch", 1, MAX_ID)
-    if state in ROLLING and not waits.wait:
+    if state in ROLLING and not options["wait"]:
         raise Invalid(f"state={state} needs wait=true: the next batch follows when the last one runs again.")
-    module.connect()
-    chosen, unloaded = choose(module.client, select, exclude, missing=module.params["missing"])
-    members, skipped, worker_of = without_workers(module, chosen, state)
-    check_affected(members, limit)
-    bring(module, members, state, waits)
-    return report(members, state, planned=module.check_mode, skipped=skipped, unloaded=unloaded, worker_of=worker_of)
 
 
 def without_workers(
@@ -693,15 +694,6 @@ def bring(module: VastModule, members: list[Member], state: str, waits: Waits) -
         from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch
 
         module.bring(switch, members, state, waits)
-
-
-def selections(module: VastModule) -> tuple[Selection, Selection]:
-    """Whom to choose and whom to leave out. Raises Invalid when everybody is chosen without being asked for."""
-    select = Selection.from_options(module.params["select"], path="select.")
-    if select.is_empty != module.params["select"]["all"]:
-        raise Invalid("select needs at least one criterion, or all=true and none.")
-    select.check_all("select.")
-    return select, Selection.to_exclude(module.params["exclude"])
 
 
 def main() -> None:

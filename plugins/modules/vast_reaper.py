@@ -593,6 +593,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._instances.selection 
     Selection,
     choose,
     is_empty_criterion,
+    select_and_exclude,
 )
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import plan_switch
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints, workers
@@ -727,10 +728,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
 
 def checked(options: t.Mapping[str, t.Any]) -> Task:
     """The options. Raises Invalid for what cannot be meant."""
-    select = Selection.from_options(options["select"], path="select.")
-    if select.is_empty != options["select"]["all"]:
-        raise Invalid("select needs at least one criterion, or all=true and none.")
-    select.check_all("select.")
+    select, exclude = select_and_exclude(options)
     rules = tuple(rule_from_options(rule, f"rules[{place}]") for place, rule in enumerate(options["rules"]))
     if not rules and not options["use_deadlines"]:
         raise Invalid("rules must not be empty, unless use_deadlines=true.")
@@ -752,7 +750,7 @@ def checked(options: t.Mapping[str, t.Any]) -> Task:
         raise Invalid("state_file must not be empty; omit it instead.")
     return Task(
         select,
-        Selection.to_exclude(options["exclude"]),
+        exclude,
         rules,
         options["use_deadlines"],
         frozenset(protect.get("label", ())),
@@ -798,9 +796,17 @@ def candidate(thing: Thing, costs: t.Mapping[str, float | None], now: float) -> 
     if end is not None and start is not None and end < start:
         end = None
     if isinstance(thing, Volume):
-        attached, price = charges.is_attached(row), amount(row.get("storage_total_cost"))
-        cost = known_cost(costs, f"volume-{thing.id}", start, now)
-        return Candidate("volume", thing.id, thing.label, None, False, False, attached, price, cost, None, start, end)
+        return Candidate(
+            kind="volume",
+            id=thing.id,
+            label=thing.label,
+            status=None,
+            attached=charges.is_attached(row),
+            price=amount(row.get("storage_total_cost")),
+            cost=known_cost(costs, f"volume-{thing.id}", start, now),
+            start_date=start,
+            end_date=end,
+        )
     return Candidate(
         kind="instance",
         id=thing.id,

@@ -106,14 +106,14 @@ class Redactor:
         if isinstance(value, c.Mapping):
             return {
                 self._by_value(name) if isinstance(name, str) else name: inner
-                for name, inner in self._fields(value, depth, hidden, own)
+                for name, inner in self._fields(value, depth, hidden=hidden, users=own)
             }
         if isinstance(value, (list, tuple, set, frozenset)):
-            return self._items(list(value), depth, hidden, own)
+            return self._items(list(value), depth, hidden=hidden, own=own)
         return MASK if hidden and not (value is None or isinstance(value, bool)) else value
 
     def _fields(
-        self, fields: c.Mapping[t.Any, t.Any], depth: int, hidden: bool, users: bool
+        self, fields: c.Mapping[t.Any, t.Any], depth: int, *, hidden: bool, users: bool
     ) -> c.Iterator[tuple[t.Any, t.Any]]:
         """`users`: the user gave these names, so that they say nothing about the values."""
         if depth == 0:
@@ -129,7 +129,7 @@ class Redactor:
             own = str(name).lower().rpartition("_")[2] in _OWN_NAMES
             yield name, self._clean(value, depth - 1, hidden=secret, own=own)
 
-    def _items(self, items: list[t.Any], depth: int, hidden: bool, own: bool) -> list[t.Any]:
+    def _items(self, items: list[t.Any], depth: int, *, hidden: bool, own: bool) -> list[t.Any]:
         if depth == 0:
             return ["..."]
         return [self._clean(self._pair(item), depth - 1, hidden=hidden, own=own) for item in items]

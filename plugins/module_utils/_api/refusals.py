@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE: for the plugins of this collection only; it changes without notice.
-"""What no reply, and one without success, means: a typed error with nothing secret in it. Pure.
+"""What no reply, and one without success, means, or that requests is missing: a typed error with nothing secret in it.
 
 Not for a task that succeeds.
 """

@@ -78,7 +78,7 @@ class Settings(t.NamedTuple):
     @property
     def is_local(self) -> bool:
         """Whether the API is on this very machine, as the simulator is."""
-        return urllib.parse.urlsplit(self.api_url).hostname in LOOPBACK
+        return is_loopback(urllib.parse.urlsplit(self.api_url).hostname)
 
     @property
     def insecure(self) -> bool:

@@ -55,7 +55,7 @@ def disk(instance: Instance) -> float | None:
 
 def remarks(instance: Instance, now: float, *, worker: bool = False, stopped_since: float | None = None) -> list[str]:
     """Why it is worth a look."""
-    return [*_states(instance, now, stopped_since), *_others(instance, now, worker)]
+    return [*_states(instance, now, stopped_since), *_others(instance, now, worker=worker)]
 
 
 def _states(instance: Instance, now: float, stopped_since: float | None) -> c.Iterator[str]:
@@ -73,7 +73,7 @@ def _states(instance: Instance, now: float, stopped_since: float | None) -> c.It
         yield "loading"
 
 
-def _others(instance: Instance, now: float, worker: bool) -> c.Iterator[str]:
+def _others(instance: Instance, now: float, *, worker: bool) -> c.Iterator[str]:
     ends = number(instance.row.get("end_date"))
     if ends is not None and ends - now <= ENDS_SOON:
         yield f"contract ends in {spoken(ends - now)}" if ends > now else "contract has ended"

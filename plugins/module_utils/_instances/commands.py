@@ -190,22 +190,18 @@ def _explained(instance: Instance, command: str, error: Invalid) -> VastError:
     text = error.msg.lower()
     if "stopped instances" in text or "use ssh" in text:
         ssh = instance.ssh()
-        where = (
-            f"ssh -p {ssh['port']} {ssh['user']}@{ssh['host']} ({ssh['via']})"
-            if ssh
-            else "its address is not known yet"
-        )
+        where = "its address is not known yet"
+        if ssh:
+            where = f"ssh -p {ssh['port']} {ssh['user']}@{ssh['host']} ({ssh['via']})"
         return error.with_context(
-            f"{instance.display_name} is not stopped ({instance.described}), and Vast.ai runs commands on "
-            "stopped instances "
-            f"only. Use ssh: {where}. The API said: {error.msg}",
+            f"{instance.display_name} is not stopped ({instance.described}), and Vast.ai runs commands on stopped "
+            f"instances only. Use ssh: {where}. The API said: {error.msg}",
             instance=instance.result(),
         )
     if "invalid command" in text:
         return error.with_context(
-            f"Vast.ai does not run {command!r} on {instance.display_name}: only ls, rm and du are known to "
-            "be allowed, with "
-            f"one path for ls. The API said: {error.msg}",
+            f"Vast.ai does not run {command!r} on {instance.display_name}: only ls, rm and du are known to be allowed, "
+            f"with one path for ls. The API said: {error.msg}",
             instance=instance.result(),
         )
     return error.with_context(error.msg, instance=instance.result())

@@ -22,6 +22,13 @@ LEAST_SECRET = 4
 """A shorter secret would be masked wherever these few characters stand, in anything a task says."""
 
 
+class Drift(t.NamedTuple):
+    """In what an instance differs: the options, and how results call them, of an environment by each variable."""
+
+    options: list[str]
+    names: list[str]
+
+
 class Contents(t.NamedTuple):
     """What was asked for; None for what is left to the template, to Vast.ai, or as it is."""
 

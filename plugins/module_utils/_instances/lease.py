@@ -20,7 +20,7 @@ from .._core.amounts import number
 from .._core.arguments import check_number
 from .._core.plan import Change, Plan
 from .._core.resource import Item, outcome
-from .contents import DISK_MARGIN, LEAST_SECRET, Contents
+from .contents import DISK_MARGIN, LEAST_SECRET, Contents, Drift
 from .find import Ref, carriers, find, one_of
 from .instance import Instance
 from .switch import switch, to_switch
@@ -174,28 +174,20 @@ class Lease:
     def converge(self, client: Client, found: Instance, deadline: Deadline, *, planned: bool) -> dict[str, t.Any]:
         """What a task does with an instance that exists: its bid, its state, what it runs, and whether it answers."""
         drift = self.drift(found)
-        names = self.drifting(found, drift)
-        if drift:
-            client.warn(f"{found.display_name} is not what the task says: {', '.join(names)}.")
+        if drift.options:
+            client.warn(f"{found.display_name} is not what the task says: {', '.join(drift.names)}.")
         if self.wish is not None and (unlike := self.wish.unlike(found)):
             client.warn(f"{found.display_name} is not what offer asks for: {'; '.join(unlike)}. It was left as it is.")
         results = self.before
         try:
-            results.extend(self.steps(client, found, drift, names, deadline, planned=planned))
+            results.extend(self.steps(client, found, drift, deadline, planned=planned))
         except VastError as error:
             changed = error.result.get("changed", False) or any(each["changed"] for each in results)
             raise error.with_context(error.msg, changed=changed) from error
-        return {"attempts": [], "drift": names, **_merged(results)}
+        return {"attempts": [], "drift": drift.names, **_merged(results)}
 
     def steps(
-        self,
-        client: Client,
-        found: Instance,
-        drift: c.Sequence[str],
-        names: c.Sequence[str],
-        deadline: Deadline,
-        *,
-        planned: bool,
+        self, client: Client, found: Instance, drift: Drift, deadline: Deadline, *, planned: bool
     ) -> c.Iterator[dict[str, t.Any]]:
         """The results of the steps, one after the other; each shows the instance as it is then."""
         if self.bid is not None and found.row.get("is_bid"):
@@ -217,10 +209,10 @@ class Lease:
         last = outcome(item, "instance", planned=planned)
         yield last
         seen = item.seen
-        if names and self.options["on_drift"] == "recycle":
+        if drift.names and self.options["on_drift"] == "recycle":
             from .refit import refit
 
-            for step, after in refit(self, client, item.seen, drift, names, deadline, planned=planned):
+            for step, after in refit(self, client, item.seen, drift, deadline, planned=planned):
                 last, seen = step, after
                 yield step
         # One that is to be present only may be stopped.
@@ -228,24 +220,20 @@ class Lease:
         if not planned and runs and self.waits.wait and self.options["wait_for"] == "ssh":
             last["instance"] = self.await_ssh(client, seen, deadline)
 
-    def drift(self, found: Instance) -> list[str]:
-        """The options in which the instance differs."""
-        drift = self.contents.drift(found)
+    def drift(self, found: Instance) -> Drift:
+        """In what the instance differs from the options."""
+        options = self.contents.drift(found)
         disk, wanted = number(found.row.get("disk_space")), self.options["disk"]
         if wanted is not None and disk is not None and disk < wanted * DISK_MARGIN:
-            drift.append("disk")
-        return drift
-
-    def drifting(self, found: Instance, drift: c.Collection[str]) -> list[str]:
-        """The same for a result; of the environment the names."""
+            options.append("disk")
         names: list[str] = []
-        for option in drift:
+        for option in options:
             if option in ("env", "secret_env"):
                 own = getattr(self.contents, option) or {}
                 names += [f"{option}.{name}" for name in self.contents.drifting_names(found) if name in own]
             else:
                 names.append(option)
-        return names
+        return Drift(options, names)
 
     def is_to_be_replaced(self, item: Leased) -> bool:
         """Whether it could not start for want of its GPU, and may be replaced."""

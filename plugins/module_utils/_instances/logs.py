@@ -73,7 +73,7 @@ def read_log(client: Client, instance: Instance, wanted: Wanted) -> Log:
     return log._replace(text=Redactor(_secrets(client, instance)).clean(log.text))
 
 
-def tail_of(client: Client, instance: Instance, lines: int, daemon: bool) -> str | None:
+def tail_of(client: Client, instance: Instance, lines: int, *, daemon: bool) -> str | None:
     """The end of a log for a message; None when it cannot be had, for whatever reason."""
     try:
         log = read_log(client, instance, Wanted(lines, None, daemon, TAIL_WITHIN))

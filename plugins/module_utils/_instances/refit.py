@@ -11,6 +11,7 @@ import typing as t
 from .._api.client import Client
 from .._api.clock import Deadline
 from .._core.resource import Item, Ref, outcome
+from .contents import Drift
 from .instance import Instance
 from .renew import recycle, to_recycle
 from .revise import SETTABLE, UPDATE, Stored, plan_contents, revise
@@ -23,14 +24,13 @@ def refit(
     lease: Lease,
     client: Client,
     found: Instance,
-    drift: c.Sequence[str],
-    names: c.Sequence[str],
+    drift: Drift,
     deadline: Deadline,
     *,
     planned: bool,
 ) -> c.Iterator[tuple[dict[str, t.Any], Instance]]:
     """Change what is stored, then give the instance a new container. Raises Invalid for a stopped one."""
-    wanted = plan_contents(found, lease.contents, drift, names)
+    wanted = plan_contents(found, lease.contents, drift)
     if not wanted.changed or (planned and lease.state == "running" and found.is_stopped):
         return
     renewal = to_recycle(found, ())
@@ -39,7 +39,7 @@ def refit(
         return
     stored = Item(Ref(found.id), found, wanted, follow=False)
     if not planned:
-        settable = set(drift) & set(SETTABLE)
+        settable = set(drift.options) & set(SETTABLE)
         settled = Stored(UPDATE, lambda seen: not set(lease.contents.drift(seen)) & settable)
         revise(client, stored, settled, deadline)
     yield outcome(stored, "instance", planned=planned), stored.seen

@@ -96,7 +96,7 @@ def summary(
 ) -> dict[str, t.Any]:
     """The keys of a result. The counts are disjoint: what failed is neither among the changed nor the unchanged."""
     shown = [{**_member(member, state, planned=planned), **worker_of(member.before.id)} for member in members]
-    left = [member for member in members if not _is_gone(member, state, planned)]
+    left = [member for member in members if not _is_gone(member, state, planned=planned)]
     failed = sum(each["failed"] for each in shown)
     changed = sum(each["changed"] and not each["failed"] for each in shown)
     return {
@@ -120,7 +120,7 @@ def summary(
 
 def _member(member: Member, state: str, *, planned: bool) -> dict[str, t.Any]:
     after = _after(member, state, planned=planned)
-    gone = _is_gone(member, state, planned)
+    gone = _is_gone(member, state, planned=planned)
     return {
         "id": after.id,
         "label": after.label or None,
@@ -142,7 +142,7 @@ def _after(member: Member, state: str, *, planned: bool) -> Instance:
     return Instance(member.before.id, {**member.before.row, **PLANNED[state]})
 
 
-def _is_gone(member: Member, state: str, planned: bool) -> bool:
+def _is_gone(member: Member, state: str, *, planned: bool) -> bool:
     """Whether it is destroyed; of a plan, whether it would be."""
     return state == "absent" and (planned or member.gone)
 

@@ -12,7 +12,7 @@ from .._api.clock import NO_WAIT, Deadline
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
-from .contents import Contents
+from .contents import Contents, Drift
 from .cost import price
 from .instance import Instance
 from .look import reread
@@ -43,13 +43,13 @@ def plan_bid(current: Instance, bid: float) -> Plan:
     return Plan(name, (Change("bid", before, bid, action, sends={"price": bid}),))
 
 
-def plan_contents(current: Instance, contents: Contents, drift: c.Collection[str], names: c.Sequence[str]) -> Plan:
-    """Other stored values, of `drift` what can be changed; `names` is how results call what differs. Pure."""
-    body = contents.update_body(current, drift)
+def plan_contents(current: Instance, contents: Contents, drift: Drift) -> Plan:
+    """Other stored values, of `drift` what can be changed. Pure."""
+    body = contents.update_body(current, drift.options)
     if "image" in body and contents.image_login is not None:
         body["image_login"] = contents.image_login
     changes: list[Change] = []
-    for name in names:
+    for name in drift.names:
         option = name.partition(".")[0]
         if option not in SETTABLE:
             continue

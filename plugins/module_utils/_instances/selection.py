@@ -84,14 +84,6 @@ class Selection(t.NamedTuple):
             fits_nothing=any(not _items(values[name]) for name in empty),
         )
 
-    @classmethod
-    def to_exclude(cls, options: t.Mapping[str, t.Any] | None) -> Selection:
-        """What the option `exclude` says. Raises Invalid for one without a criterion, as for those that are empty."""
-        found = cls.from_options(options or {}, path="exclude.")
-        if options is not None and found.is_empty:
-            raise Invalid("exclude must not be empty; omit it instead.")
-        return found
-
     @property
     def is_empty(self) -> bool:
         """Whether it has no criterion at all."""
@@ -143,6 +135,18 @@ class Selection(t.NamedTuple):
         yield not self.status or instance.actual_status in self.status
         yield not self.gpu_name or _gpu(instance.text("gpu_name") or "") in self.gpu_name
         yield not self.machine_id or instance.row.get("machine_id") in self.machine_id
+
+
+def select_and_exclude(options: t.Mapping[str, t.Any]) -> tuple[Selection, Selection]:
+    """The options `select` and `exclude`. Raises Invalid for one that is empty: everybody has to be asked for."""
+    select = Selection.from_options(options["select"], path="select.")
+    if select.is_empty != options["select"]["all"]:
+        raise Invalid("select needs at least one criterion, or all=true and none.")
+    select.check_all("select.")
+    exclude = Selection.from_options(options["exclude"] or {}, path="exclude.")
+    if options["exclude"] is not None and exclude.is_empty:
+        raise Invalid("exclude must not be empty; omit it instead.")
+    return select, exclude
 
 
 class Choice(t.NamedTuple):

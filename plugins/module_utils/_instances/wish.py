@@ -91,7 +91,35 @@ class Wish(t.NamedTuple):
 
 def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> Wish:
     """What may be rented. Raises Invalid."""
-    offer = options["offer"]
+    label, offer = _checked_label(target), options["offer"]
+    _check(options, contents)
+    mounts: tuple[Mount, ...] = ()
+    if options["volumes"]:
+        from .mounts import checked_mounts
+
+        mounts = checked_mounts(options["volumes"])
+        if options["attempts"] > 1:
+            raise Invalid("volumes bind the instance to one machine, so attempts cannot be more than 1.")
+    return Wish(
+        label=label,
+        criteria=Criteria.from_options(offer, options["disk"]),
+        max_price=offer["max_price"],
+        contents=contents,
+        offer_id=offer["id"],
+        bid=options["bid"],
+        ssh_keys=_checked_keys(options["ssh_keys"]),
+        wait_for=options["wait_for"],
+        boot_timeout=options["boot_timeout"],
+        attempts=options["attempts"],
+        retain_failed=options["retain_failed"],
+        on_duplicate=options["on_duplicate"],
+        budget=Budget.from_options(options["budget"]),
+        mounts=mounts,
+    )
+
+
+def _checked_label(target: Ref) -> str:
+    """The label to rent under. Raises Invalid for one that no second run would find it by."""
     if target.id is not None or not target.label:
         raise Invalid("offer needs label and must not stand beside id: the label is what the instance is known by.")
     if target.label != target.label.strip():
@@ -99,6 +127,12 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
             f"label must not begin or end with a blank to rent: {target.label!r}. Vast.ai may drop it, and no second "
             "run would find the instance."
         )
+    return target.label
+
+
+def _check(options: t.Mapping[str, t.Any], contents: Contents) -> None:
+    """Raises Invalid where something is missing, or does not go together."""
+    offer = options["offer"]
     if options["state"] not in ("present", "running"):
         raise Invalid("offer goes with state=running or state=present.")
     if offer["max_price"] is None:
@@ -114,29 +148,6 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
     check_id(offer["id"], "offer.id")
     if offer["id"] is not None and options["attempts"] > 1:
         raise Invalid("offer.id names one offer, so attempts cannot be more than 1.")
-    mounts: tuple[Mount, ...] = ()
-    if options["volumes"]:
-        from .mounts import checked_mounts
-
-        mounts = checked_mounts(options["volumes"])
-        if options["attempts"] > 1:
-            raise Invalid("volumes bind the instance to one machine, so attempts cannot be more than 1.")
-    return Wish(
-        label=target.label,
-        criteria=Criteria.from_options(offer, options["disk"]),
-        max_price=offer["max_price"],
-        contents=contents,
-        offer_id=offer["id"],
-        bid=options["bid"],
-        ssh_keys=_checked_keys(options["ssh_keys"]),
-        wait_for=options["wait_for"],
-        boot_timeout=options["boot_timeout"],
-        attempts=options["attempts"],
-        retain_failed=options["retain_failed"],
-        on_duplicate=options["on_duplicate"],
-        budget=Budget.from_options(options["budget"]),
-        mounts=mounts,
-    )
 
 
 def _checked_keys(given: t.Iterable[str] | None) -> tuple[str, ...]:

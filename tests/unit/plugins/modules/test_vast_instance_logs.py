@@ -165,9 +165,9 @@ def test_the_end_of_a_log_for_a_message(api: Api) -> None:
     client, instance = make_client(), Instance(4711, instance_row())
     expect_request(api, tail="2", daemon_logs="true")
     expect_file(api, None, "one\ntwo\nthree\n")
-    assert tail_of(client, instance, 2, True) == "two\nthree"
+    assert tail_of(client, instance, 2, daemon=True) == "two\nthree"
     expect_request(api, tail="2")
     expect_file(api, None, "\n")
-    assert tail_of(client, instance, 2, False) is None
+    assert tail_of(client, instance, 2, daemon=False) is None
     expect_request(api, {"error": "invalid_id", "msg": "Invalid instance id."}, 404, tail="2")
-    assert tail_of(client, instance, 2, False) is None
+    assert tail_of(client, instance, 2, daemon=False) is None

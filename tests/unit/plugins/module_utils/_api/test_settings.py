@@ -213,6 +213,8 @@ def test_an_address_that_cannot_work_is_refused_without_showing_its_secrets(url:
         ("https://api.test", False),
         ("http://localhost:8080", False),
         ("http://127.0.0.1:8080", False),
+        ("http://127.0.0.53:8080", False),
+        ("http://127.0.0.1.example.com", True),
         ("http://[::1]:8080", False),
     ],
 )
