@@ -422,8 +422,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._core.durations impor
 from ansible_collections.vastai.cloud.plugins.module_utils._core.user import user_row
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.billing import bill, remarks
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance, read
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Seen
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper_state import History
+from ansible_collections.vastai.cloud.plugins.module_utils._reaper.history import History
+from ansible_collections.vastai.cloud.plugins.module_utils._reaper.rules import Seen
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless import endpoints, workers
 
 LIMITS: Spec = {name: {"type": "float"} for name in Limits._fields}

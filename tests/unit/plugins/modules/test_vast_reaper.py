@@ -13,8 +13,8 @@ import typing as t
 import pytest
 import requests
 
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import reaper_state
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Seen
+from ansible_collections.vastai.cloud.plugins.module_utils._reaper.history import History
+from ansible_collections.vastai.cloud.plugins.module_utils._reaper.rules import Seen
 
 from ..harness import (
     Api,
@@ -1071,14 +1071,14 @@ def test_a_clock_that_jumps_in_a_run_makes_nothing_older(
 ) -> None:
     look(api, stopped_row(1), **rules({"stopped_for": "24h"}))
     clock.seconds += HOUR
-    record = reaper_state.History.record
+    record = History.record
 
-    def and_jump(history: reaper_state.History, *given: t.Any) -> dict[str, Seen]:
+    def and_jump(history: History, *given: t.Any) -> dict[str, Seen]:
         recorded = record(history, *given)
         monkeypatch.setattr("time.time", lambda: clock.seconds + 30 * HOUR)
         return recorded
 
-    monkeypatch.setattr(reaper_state.History, "record", and_jump)
+    monkeypatch.setattr(History, "record", and_jump)
     assert victims(look(api, stopped_row(1), **rules({"stopped_for": "24h"}))) == []
 
 

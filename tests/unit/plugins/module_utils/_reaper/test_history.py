@@ -9,14 +9,14 @@ import pathlib
 import pytest
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.private_files import MAX_BYTES
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper import Candidate, Seen
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.reaper_state import (
+from ansible_collections.vastai.cloud.plugins.module_utils._reaper.history import (
     KEEP,
     History,
     Memory,
     dump,
     load,
 )
+from ansible_collections.vastai.cloud.plugins.module_utils._reaper.rules import Candidate, Seen
 
 from ...harness import make_client
 

@@ -15,7 +15,7 @@ from .._api.client import Client
 from .._api.private_files import MAX_BYTES, PrivateFile, shared_directory
 from .._core.amounts import number
 from .._core.durations import spoken
-from .reaper import Candidate, Seen, observe
+from .rules import Candidate, Seen, observe
 
 NAME = "reaper.json"
 KEEP = 14 * 86400.0

@@ -13,10 +13,10 @@ from .._api.clock import Deadline, Waits
 from .._api.errors import Invalid, RateLimited, VastError, WaitTimeout
 from .._core.interrupts import TaskInterrupted, failing_at_signals
 from .._core.resource import Item, T
-from .destroy import destroy, to_destroy
-from .instance import Instance
-from .selection import read_all
-from .switch import switch, to_switch
+from .._instances.destroy import destroy, to_destroy
+from .._instances.instance import Instance
+from .._instances.selection import read_all
+from .._instances.switch import switch, to_switch
 
 AT_ONCE = 64
 """So many are seen again by one listing, and destroyed by one request."""

@@ -14,7 +14,7 @@ import typing as t
 from .._api.errors import Invalid
 from .._core.arguments import check_number
 from .._core.durations import seconds, spoken
-from .instance import MAX_LABEL
+from .._instances.instance import MAX_LABEL
 
 SPANS = ("running_for", "stopped_for", "not_running_for", "idle_for", "unattached_for", "contract_left_below")
 AMOUNTS = ("price_above", "cost_above")
