@@ -757,10 +757,8 @@ def gather(module: VastModule, task: Task) -> Found:
     """What is chosen, from complete listings, recorded in the history."""
     client = module.client
     missing = module.params["missing"]
-    chosen = choose(
-        client, task.select, task.exclude, missing=missing or "warn", excluded=None if missing else "fail"
-    ).instances
-    things: list[Thing] = [*chosen]
+    found = choose(client, task.select, task.exclude, missing=missing or "warn", excluded=missing or "fail")
+    things: list[Thing] = [*found.instances]
     if any(rule.of_volumes for rule in task.rules):
         things += [each for each in volume_rows.read(client) if is_chosen(each, task)]
     costs: t.Mapping[str, float | None] = {}

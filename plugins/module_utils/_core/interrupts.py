@@ -81,5 +81,5 @@ def failing_at_signals() -> c.Iterator[None]:
         try:
             with part():
                 yield
-        except Interrupted as signal_:
-            raise TaskInterrupted(f"Interrupted by {signal_.name}.") from None
+        except Interrupted as heard:
+            raise TaskInterrupted(f"Interrupted by {heard.name}.") from None
