@@ -57,6 +57,7 @@ MAX_INTERVAL = 3600
 class VastModule(AnsibleModule):
     """One run of a module: its options, checked as far as the shared ones go, and the client."""
 
+    params: dict[str, t.Any]
     client: Client
     deadline: Deadline
     shown_once: t.Mapping[str, str] = {}
@@ -85,6 +86,17 @@ class VastModule(AnsibleModule):
         for name in given.keys() - self.argument_spec.keys():
             given[name] = given[name] if name.startswith("_ansible_") else MASK
 
+    def _log_invocation(self) -> None:
+        """Log to the system what it was called with, as results show it."""
+        given, self.params = self.params, self.redactor.clean(self.params)
+        super()._log_invocation()
+        self.params = given
+
+    @property
+    def _invocation(self) -> dict[str, t.Any]:
+        """The options, which -vvv and registered results show: by name, an environment is as secret as in a result."""
+        return {"invocation": {"module_args": self.redactor.clean(self.params)}}
+
     @property
     def redactor(self) -> Redactor:
         """What everything passes that leaves: with the key of the client, before there is one with the option's."""
@@ -93,14 +105,14 @@ class VastModule(AnsibleModule):
 
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         """End with a result, without secrets."""
-        super().exit_json(**self.redactor.clean(kwargs), **self.shown_once)
+        super().exit_json(**self.redactor.clean(kwargs), **self._invocation, **self.shown_once)
         raise SystemExit(0)  # pragma: no cover
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Fail, without secrets; what AnsibleModule itself finds wrong with the options is `invalid` like the rest."""
         msg = self._faults[0] if self._faults else msg
         result = self.redactor.clean({"error_class": Invalid.error_class, **kwargs, "msg": msg})
-        super().fail_json(**{**result, "msg": visible(result["msg"]), **self.shown_once})
+        super().fail_json(**{**result, "msg": visible(result["msg"]), **self._invocation, **self.shown_once})
         raise SystemExit(1)  # pragma: no cover
 
     def warn(self, warning: str, *args: t.Any, **kwargs: t.Any) -> None:

@@ -17,6 +17,7 @@ import sys
 import time
 import typing as t
 
+from .bodies import THRESHOLD
 from .errors import (
     AuthError,
     BudgetExceeded,
@@ -37,7 +38,7 @@ from .errors import (
     WireFault,
 )
 from .redact import Redactor
-from .replies import THRESHOLD, Reply
+from .replies import Reply
 
 _LOGIN_WORDS = ("invalid user key", "session expired", "requires login", "two factor authentication")
 _QUEUE_WORDS = ("state change queued", "resources are currently unavailable")

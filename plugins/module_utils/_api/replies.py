@@ -14,15 +14,6 @@ MAX_DEPTH = 64
 """How deeply nested a reply may be; what the API sends has a handful of levels."""
 MAX_DIGITS = 19
 """Whole numbers with more digits are no numbers of the API."""
-MAX_PLAIN = 200
-"""Up to how many characters a plain text is shown; what is longer may be the piece of a listing."""
-MAX_TITLE = 100
-
-# Kept as text: compiling them takes longer than the rest of this file, and a task that succeeds needs none of them.
-THRESHOLD = r"threshold\s{0,8}=\s{0,8}([0-9]{1,9}(?:\.[0-9]{1,9})?)"
-_TITLE = r"<title[^<>]{0,100}>([^<]{0,200})<"
-_PLAIN = r"[\w .,;!?'()/+-]+"
-_PACE_WORDS = rf"too frequent:|{THRESHOLD}"
 _FOREIGN_WORDS = ("not found", "404 page", "no route matched", "missing authentication token", "default backend")
 """How texts of gateways begin that look like the API's own, were it not for the missing `success` or `error`."""
 _OWN_KEYS = frozenset(("success", "error", "msg", "message", "detail", "error_msg"))
@@ -47,7 +38,10 @@ class Reply(t.NamedTuple):
         try:
             data = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
         except ValueError:
-            return cls(status, headers, text, _described(text, len(body)))
+            # What a task that succeeds does not need.
+            from .bodies import described
+
+            return cls(status, headers, text, described(text, len(body)))
         except RecursionError:
             data = None
         else:
@@ -147,17 +141,3 @@ def _mended(data: t.Any) -> t.Any:
     if isinstance(data, dict):
         return {_mended(name): _mended(value) for name, value in data.items()}
     return [_mended(item) for item in data] if isinstance(data, list) else data
-
-
-def _described(text: str, size: int) -> str:
-    """What a body is that is no JSON: it may be a piece of a listing with secrets in it, so it is not shown."""
-    head = text[:4096]
-    if "<html" in head.lower():
-        title = re.search(_TITLE, head, re.IGNORECASE)
-        words = " ".join(title[1].split())[:MAX_TITLE] if title else ""
-        return "an HTML page" + (f" titled {words!r}" if words else "")
-    plain = " ".join(head[: MAX_PLAIN + 1].split())
-    rest = re.sub(_PACE_WORDS, "", plain)
-    if len(text) <= MAX_PLAIN and re.fullmatch(_PLAIN, rest) and max(map(len, rest.split()), default=0) <= 32:
-        return plain
-    return f"{size} bytes that are not JSON" if text.strip() else ""

@@ -185,7 +185,7 @@ def choose(
     found = _read(client, select)
     if missing != "ignore":
         if absent := [*_absent(client, select, exclude, found)]:
-            _tell(client, absent, excluded if excluded and any(each.path for each in absent) else missing, found)
+            _tell(client, absent, (excluded if any(each.path for each in absent) else None) or missing, found)
         _warn_of_prefixes(client, select, exclude, found)
     fitting = [each for each in found.instances if select.matches(each) and not exclude.matches_any(each)]
     chosen = [each for each in fitting if not each.is_unloaded]

@@ -37,9 +37,8 @@ class Found(t.NamedTuple):
 
 def gather(client: Client, task: Task) -> Found:
     """What is chosen, from complete listings, recorded in the history."""
-    excluded = None if task.missing else "fail"
-    chosen = choose(client, task.select, task.exclude, missing=task.missing or "warn", excluded=excluded).instances
-    things: list[Thing] = [*chosen]
+    missing, excluded = task.missing or "warn", task.missing or "fail"
+    things: list[Thing] = [*choose(client, task.select, task.exclude, missing=missing, excluded=excluded).instances]
     if any(rule.of_volumes for rule in task.rules):
         things += [each for each in volume_rows.read(client) if is_chosen(each, task)]
     costs: t.Mapping[str, float | None] = {}

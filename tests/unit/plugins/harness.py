@@ -223,6 +223,7 @@ class Result:
     failed: bool
     values: dict[str, t.Any]
     warnings: list[str] = dataclasses.field(default_factory=list)
+    invocation: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, key: str) -> t.Any:
         return self.values[key]
@@ -255,10 +256,10 @@ def run_module(module_name: str, /, *, check_mode: bool = False, **options: t.An
     warnings: list[str] = []
 
     def exit_json(task: t.Any, **values: t.Any) -> t.NoReturn:
-        raise _Ended(Result(False, _published(task, values), warnings))
+        raise _Ended(_published(task, values, warnings, failed=False))
 
     def fail_json(task: t.Any, msg: str, **values: t.Any) -> t.NoReturn:
-        raise _Ended(Result(True, _published(task, {"msg": msg, **values}), warnings))
+        raise _Ended(_published(task, {"msg": msg, **values}, warnings, failed=True))
 
     def warn(task: t.Any, warning: str, **more: t.Any) -> None:
         warnings.append(warning)
@@ -272,7 +273,7 @@ def run_module(module_name: str, /, *, check_mode: bool = False, **options: t.An
     ):
         module.main()
     result: Result = ended.value.result
-    assert "SECRET" not in result.text
+    assert "SECRET" not in result.text + json.dumps(result.invocation)
     return result
 
 
@@ -298,11 +299,11 @@ def fail_as(module_name: str, error_class: str, /, *says: str, **options: t.Any)
     return result
 
 
-def _published(task: t.Any, values: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What would be printed: secrets masked by Ansible, and JSON only."""
+def _published(task: t.Any, values: dict[str, t.Any], warnings: list[str], *, failed: bool) -> Result:
+    """What would be printed: secrets masked by Ansible, and JSON only; what it was called with stands apart."""
     assert KEY not in json.dumps(values)
-    masked: dict[str, t.Any] = basic.remove_values(values, task.no_log_values)
-    return {**t.cast("dict[str, t.Any]", json.loads(json.dumps(masked)))}
+    masked: dict[str, t.Any] = json.loads(json.dumps(basic.remove_values(values, task.no_log_values)))
+    return Result(failed, masked, warnings, masked.pop("invocation"))
 
 
 def _arguments(arguments: dict[str, t.Any]) -> contextlib.AbstractContextManager[t.Any]:

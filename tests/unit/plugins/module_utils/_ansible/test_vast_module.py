@@ -15,10 +15,12 @@ import typing as t
 import pytest
 import requests
 import responses
+from ansible.module_utils import basic
 from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule
 from ansible_collections.vastai.cloud.plugins.module_utils._api import client
+from ansible_collections.vastai.cloud.plugins.module_utils._api.redact import MASK
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import instance
 from ansible_collections.vastai.cloud.plugins.module_utils._version import VERSION
 
@@ -345,3 +347,28 @@ def test_the_changelog_begins_with_the_version_of_galaxy_yml() -> None:
     first = re.search(r"^## v(\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert first is not None
     assert first[1].replace("\\", "") == VERSION
+
+
+GIVEN_SECRETS: dict[str, t.Any] = {
+    "name": "vllm",
+    "image": "vllm/vllm-openai",
+    "env": {"HF_TOKEN": "SECRET-env", "PLAIN": "SECRET-as-well"},
+    "onstart": "export PASSWORD=SECRET-onstart",
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"tag": ["not a text"]}])
+def test_what_a_task_was_called_with_is_shown_and_logged_without_secrets(
+    api: Api, monkeypatch: pytest.MonkeyPatch, more: dict[str, t.Any]
+) -> None:
+    """The harness holds it of what results show, for every module; here it is seen that there is something to hold."""
+    logged: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "log", lambda _module, msg, log_args=None: logged.append(msg))
+    if not more:
+        api.expect("GET", "/api/v0/users/current/", {"success": False, "msg": "no"}, status=400)
+    result = fail("vast_template", **GIVEN_SECRETS, **more)
+    shown = result.invocation["module_args"]
+    assert shown["env"] == {"HF_TOKEN": MASK, "PLAIN": MASK}
+    assert (shown["onstart"], shown["image"]) == (MASK, "vllm/vllm-openai")
+    assert "SECRET" not in "".join(logged)
+    assert more or "image=vllm/vllm-openai" in logged[0]
