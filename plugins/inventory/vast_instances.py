@@ -419,7 +419,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _key(self, path: str, settings: Settings, selection: Selection) -> str:
         """What is cached belongs to this file, account, choice and release; the account's key does not show in it."""
-        owner = f"{settings.api_url} {settings.api_key} {selection} {VERSION}"
+        owner = f"{settings.identity} {selection} {VERSION}"
         return f"{self.get_cache_key(path)}_{hashlib.blake2b(owner.encode(), digest_size=8).hexdigest()}"
 
     def _populate(self, instances: list[Instance]) -> None:

@@ -846,7 +846,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
     waits = module.waits()
     wanted = Wanted.from_options({**module.params, "workergroups": searched(module.params["workergroups"])})
     module.connect()
-    deadline = Deadline(module.client.clock, waits.timeout)
+    deadline = module.deadline
     situation = survey(module.client, wanted, deadline)
     warn_of(module, situation.found, has_groups=any(situation.pairs))
     plan = plan_present(situation)
@@ -928,7 +928,7 @@ def absent(module: VastModule) -> dict[str, t.Any]:
     """Find the endpoint group and its workers, plan, stop here in check mode, delete, prove its workers gone."""
     endpoint_id, name, waits = module.params["id"], module.params["name"], module.waits()
     module.connect()
-    deadline = Deadline(module.client.clock, waits.timeout)
+    deadline = module.deadline
     memory = Memory(module.client)
     groups = read(module.client)
     case = Case(

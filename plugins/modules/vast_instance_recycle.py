@@ -407,12 +407,12 @@ from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.renew import recycle, to_recycle
 
-RECYCLABLE = ["created", "exited", "frozen", "loading", "offline", "rebooting", "running", "unknown"]
+RECYCLABLE = ("created", "exited", "frozen", "loading", "offline", "rebooting", "running", "unknown")
 
 OPTIONS = {
     **TARGET_OPTIONS,
     **WAIT_OPTIONS,
-    "only_if_status": {"type": "list", "elements": "str", "default": [], "choices": RECYCLABLE},
+    "only_if_status": {"type": "list", "elements": "str", "default": [], "choices": list(RECYCLABLE)},
 }
 
 

@@ -12,7 +12,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import NO_WAIT, Deadline
+from .._api.clock import Deadline
 from .._api.errors import ServerError, UnknownOutcome, VastError, WaitTimeout
 from .._api.replies import is_whole
 from .._core.amounts import PLACES, amount, number
@@ -250,7 +250,7 @@ def _decide(client: Client, case: Case, deadline: Deadline) -> None:
 
 def _send(client: Client, case: Case, now: Increase, deadline: Deadline) -> None:
     """Send a decision and look what became of it."""
-    from .._core.converge import converge
+    from .._core.converge import NO_WAIT, converge
 
     item = case.item = Item(Ref(now.id), now, case.plan)
     converge(client, Decide(case.decision, deadline), [item], NO_WAIT, deadline)
@@ -289,12 +289,10 @@ class Decide(Kind[Increase]):
         return found
 
     def writes(
-        self,
-        items: c.Sequence[Item[Increase]],
-        *,
-        alone: bool,  # noqa: ARG002 - there is no form for many
+        self, items: c.Sequence[Item[Increase]], *, alone: bool
     ) -> c.Iterator[tuple[Write, list[Item[Increase]]]]:
         """One request for each, sent once: under the same id the host may ask for something else."""
+        del alone
         for item in items:
             yield Write(self.route, {ID: item.before.id}, once=True), [item]
 

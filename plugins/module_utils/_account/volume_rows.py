@@ -9,7 +9,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import NO_WAIT, Deadline
+from .._api.clock import Deadline
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
@@ -61,7 +61,7 @@ def to_delete(volume: Volume) -> Item[Volume]:
 
 def delete(client: Client, items: c.Sequence[Item[Volume]], deadline: Deadline) -> None:
     """Delete and prove by complete listings that all are gone; what becomes of each is noted in it. Raises nothing."""
-    from .._core.converge import converge
+    from .._core.converge import NO_WAIT, converge
 
     converge(client, Delete(), items, NO_WAIT, deadline)
 
@@ -79,13 +79,9 @@ class Delete(Kind[Volume]):
         wanted = {item.ref for item in items}
         return {Ref(each.id): each for each in read(client) if Ref(each.id) in wanted}
 
-    def writes(
-        self,
-        items: c.Sequence[Item[Volume]],
-        *,
-        alone: bool,  # noqa: ARG002 - there is no form for many
-    ) -> c.Iterator[tuple[Write, list[Item[Volume]]]]:
-        """One request for each."""
+    def writes(self, items: c.Sequence[Item[Volume]], *, alone: bool) -> c.Iterator[tuple[Write, list[Item[Volume]]]]:
+        """One request for each: there is no form for many."""
+        del alone
         for item in items:
             yield Write(DELETE, {"id": item.before.id}), [item]
 

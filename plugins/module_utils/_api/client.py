@@ -88,8 +88,7 @@ class Client:
         }
         self.wire = Wire(clock, settings.api_timeout)
         self._told = False
-        identity = f"{settings.api_url} {settings.api_key}"
-        self._pacer = Pacer(identity, shared_directory(os.environ) if settings.api_pacing else None)
+        self._pacer = Pacer(settings.identity, shared_directory(os.environ) if settings.api_pacing else None)
         if settings.insecure:
             warn(f"The API key is sent unencrypted to {settings.api_url}; use https.")
 

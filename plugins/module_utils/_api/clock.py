@@ -55,10 +55,6 @@ class Waits(t.NamedTuple):
     interval: float
 
 
-NO_WAIT = Waits(wait=False, timeout=0.0, interval=0.0)
-"""For what is seen to show, and not waited for beyond that."""
-
-
 def rounds(clock: Clock, *, first: float, interval: float, timeout: float | Deadline) -> c.Iterator[float]:
     """Sleep, then yield the seconds gone since the start: after `first`, then each `interval`, last at `timeout`.
 

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
-import hashlib
 import json
 import time
 import typing as t
 
-from .private_files import PrivateFile
+from .private_files import PrivateFile, digest
 
 MARGIN = 0.05
 """Added to the distance of two slots, as a share of the interval: two requests do not take the same time to arrive."""
@@ -121,8 +120,7 @@ class Pacer:
     """Reserves slots for one identity: in a file shared by all processes of the user, else in memory."""
 
     def __init__(self, identity: str, directory: str | None) -> None:
-        name = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest() + ".json"
-        self._file = PrivateFile(directory, name)
+        self._file = PrivateFile(directory, f"{digest(identity)}.json")
         self._boot = boot_id()
         self._own = Ledger()
         """What this process knows: it goes on pacing itself when the file cannot be read or written."""

@@ -9,6 +9,7 @@ import collections.abc as c
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import time
@@ -96,6 +97,11 @@ def shared_directory(environ: t.Mapping[str, str]) -> str | None:
     """Where the processes of this user meet: below `XDG_CACHE_HOME`, by default `~/.cache`; None without a home."""
     cache = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", ""), ".cache")
     return os.path.join(cache, "ansible-vastai-cloud") if os.path.isabs(cache) else None
+
+
+def digest(text: str) -> str:
+    """A text in the name of a file, such as an account with its key, which cannot be told from it."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _open(folder: int, name: str, flags: int) -> int:

@@ -71,6 +71,11 @@ class Settings(t.NamedTuple):
         return self.validate_certs and (self.ca_path or True)
 
     @property
+    def identity(self) -> str:
+        """What tells one account from another. It holds the key, so only its `private_files.digest` is written."""
+        return f"{self.api_url} {self.api_key}"
+
+    @property
     def engine_url(self) -> str:
         """Where the serverless engine answers: on a host of its own at Vast.ai, beside the API elsewhere (F4.3)."""
         return ENGINE_URL if self.api_url == DEFAULT_URL else self.api_url

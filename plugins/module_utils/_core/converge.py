@@ -45,6 +45,8 @@ UNDO_EACH = 2.0
 UNDO_ATTEMPTS = 3
 AT_THE_DOOR = (AuthError, PermissionDenied, RateLimited)
 """Refusals that should come before anything is done."""
+NO_WAIT = Waits(wait=False, timeout=0.0, interval=0.0)
+"""For what is seen to show, and not waited for beyond that."""
 NO_SUCH_FORM = (404, 405, 410)
 """How the API answers a request for many where the account does not know that form (F3.6)."""
 

@@ -12,7 +12,7 @@ import collections.abc as c
 import typing as t
 
 from .._api.client import Client
-from .._api.clock import NO_WAIT, Deadline
+from .._api.clock import Deadline
 from .._api.errors import ServerError
 from .kind import Kind, Write
 from .plan import Change, Plan
@@ -81,8 +81,9 @@ class Crud(Kind[Entry]):
         """How each is listed, or is not."""
         return {item.ref: self.find(client, item.before) for item in items}
 
-    def writes(self, items: c.Sequence[Move], *, alone: bool) -> c.Iterator[tuple[Write, list[Move]]]:  # noqa: ARG002 each is alone
-        """One request for each."""
+    def writes(self, items: c.Sequence[Move], *, alone: bool) -> c.Iterator[tuple[Write, list[Move]]]:
+        """One request for each: each is alone."""
+        del alone
         for item in items:
             yield self.write(item), [item]
 
@@ -125,7 +126,7 @@ def bring(client: Client, kind: Crud, items: c.Sequence[Move], deadline: Deadlin
     """Carry out the plans; what becomes of each is noted in it. Raises nothing."""
     if not any(item.plan.changes for item in items):
         return
-    from .converge import converge
+    from .converge import NO_WAIT, converge
 
     converge(client, kind, items, NO_WAIT, deadline)
     for item in items:

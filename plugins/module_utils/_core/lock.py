@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
-import hashlib
 import os
 import typing as t
 
 from .._api.client import Client
 from .._api.clock import Deadline
 from .._api.errors import WaitTimeout
-from .._api.private_files import Content, PrivateFile, shared_directory
+from .._api.private_files import Content, PrivateFile, digest, shared_directory
 
 LOCK_POLL = 1.0
 """Seconds between two tries to get a lock that another task has."""
@@ -53,8 +52,7 @@ def exclusive(client: Client, kind: str, name: str, what: str, deadline: Deadlin
 
 def file_name(client: Client, kind: str, name: str) -> str:
     """The file of a lock, in the folder that the processes of this user share."""
-    identity = f"{client.settings.api_url} {client.settings.api_key} {name}"
-    return f"{kind}-" + hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest() + ".json"
+    return f"{kind}-{digest(f'{client.settings.identity} {name}')}.json"
 
 
 def _wait(client: Client, what: str, deadline: Deadline, *, first: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections.abc as c
 
 from .._api.client import Client, Route
-from .._api.clock import NO_WAIT, Deadline
+from .._api.clock import Deadline
 from .._api.errors import Invalid, Leaked, NotFound, VastError, WaitTimeout
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
@@ -66,7 +66,7 @@ def destroy(client: Client, items: c.Sequence[Removal], deadline: Deadline) -> N
     if not items:
         return
     # What a task without changes does not need.
-    from .._core.converge import converge
+    from .._core.converge import NO_WAIT, converge
 
     converge(client, Destroy(), items, NO_WAIT, deadline)
     for item in items:

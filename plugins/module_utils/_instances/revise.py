@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections.abc as c
 
 from .._api.client import Client, Route
-from .._api.clock import NO_WAIT, Deadline
+from .._api.clock import Deadline
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
@@ -63,7 +63,7 @@ def plan_contents(current: Instance, contents: Contents, drift: Drift) -> Plan:
 
 def revise(client: Client, item: Revision, kind: Stored, deadline: Deadline) -> None:
     """Carry it out and see it in a listing; what becomes of it is noted in the item. Raises nothing."""
-    from .._core.converge import converge
+    from .._core.converge import NO_WAIT, converge
 
     converge(client, kind, [item], NO_WAIT, deadline)
 

@@ -15,7 +15,7 @@ from .._core.interrupts import TaskInterrupted, failing_at_signals
 from .._core.resource import Item, T
 from .._instances.destroy import destroy, to_destroy
 from .._instances.instance import Instance
-from .._instances.selection import read_all
+from .._instances.look import look
 from .._instances.switch import switch, to_switch
 
 AT_ONCE = 64
@@ -44,6 +44,7 @@ def reap(
     deadline: Deadline,
 ) -> list[Fate]:
     """Stop and destroy, a few at a time. Raises nothing: a failure of one does not stop the others."""
+    run = _Run(client, still_falls, waits, deadline)
     fates: list[Fate] = []
     for action in ("stop", "destroy"):
         those = [instance for instance, wanted in victims if wanted == action]
@@ -54,52 +55,56 @@ def reap(
             elif deadline.expired:
                 fates += [Fate(each, error=_left(each, f"no time was left to {action} it")) for each in some]
             else:
-                fates += _some(client, some, action, still_falls, waits, deadline)
+                fates += run.reap(some, action)
     return fates
 
 
-def _some(
-    client: Client, some: list[Instance], action: str, still_falls: StillFalls, waits: Waits, deadline: Deadline
-) -> list[Fate]:
-    """What becomes of some; those that took too long to be sent are seen once more."""
-    done: list[Fate] = []
-    for _round in range(len(some)):
-        fates = _seen_again(client, some, action, still_falls, waits, deadline)
-        late = [] if deadline.expired else [fate for fate in fates if _was_late(fate)]
-        done += [fate for fate in fates if fate not in late]
-        some = [fate.instance for fate in late]
-        if not some or len(late) == len(fates):
-            return [*done, *late]
-    return done
+class _Run(t.NamedTuple):
+    """What all victims of one task have in common."""
 
+    client: Client
+    still_falls: StillFalls
+    waits: Waits
+    deadline: Deadline
 
-def _seen_again(
-    client: Client, some: list[Instance], action: str, still_falls: StillFalls, waits: Waits, deadline: Deadline
-) -> list[Fate]:
-    read_at = client.clock.now()
-    try:
-        with failing_at_signals():
-            now = {each.id: each for each in read_all(client, {"id": {"in": [each.id for each in some]}})}
-    except VastError as error:
-        text = "could not be seen once more, so that nothing was sent"
-        return [Fate(each, error=error.with_context(f"{each.display_name} {text}: {error.msg}")) for each in some]
-    fates: list[Fate] = []
-    items: list[Item[Instance]] = []
-    for each in some:
-        seen = now.get(each.id)
-        spared = "it no longer exists" if seen is None or seen.is_unloaded else still_falls(each, seen)
-        if spared or seen is None:
-            fates.append(Fate(each, spared=spared))
+    def reap(self, some: list[Instance], action: str) -> list[Fate]:
+        """What becomes of some; those that took too long to be sent are seen once more."""
+        done: list[Fate] = []
+        for _round in range(len(some)):
+            fates = self.reap_once(some, action)
+            late = [] if self.deadline.expired else [fate for fate in fates if _was_late(fate)]
+            done += [fate for fate in fates if fate not in late]
+            some = [fate.instance for fate in late]
+            if not some or len(late) == len(fates):
+                return [*done, *late]
+        return done
+
+    def reap_once(self, some: list[Instance], action: str) -> list[Fate]:
+        """See them, and stop or destroy those that still fall under their rules."""
+        read_at = self.client.clock.now()
+        try:
+            with failing_at_signals():
+                now = {each.id: each for each in look(self.client, [each.id for each in some])}
+        except VastError as error:
+            text = "could not be seen once more, so that nothing was sent"
+            return [Fate(each, error=error.with_context(f"{each.display_name} {text}: {error.msg}")) for each in some]
+        fates = [self.fate(each, now.get(each.id), action) for each in some]
+        items = [fate.item for fate in fates if fate.item is not None]
+        held = Held(self.client, items, self.still_falls, read_at, FRESH if action == "destroy" else None)
+        if action == "destroy":
+            destroy(held.as_client, items, self.deadline)
         else:
-            items.append(to_destroy(seen) if action == "destroy" else to_switch(seen, "stopped", None))
-            fates.append(Fate(each, items[-1]))
-    held = Held(client, items, still_falls, read_at, FRESH if action == "destroy" else None)
-    if action == "destroy":
-        destroy(held.as_client, items, deadline)
-    else:
-        switch(held.as_client, items, "stopped", waits, deadline)
-    held.explain()
-    return fates
+            switch(held.as_client, items, "stopped", self.waits, self.deadline)
+        held.explain()
+        return fates
+
+    def fate(self, instance: Instance, now: Instance | None, action: str) -> Fate:
+        """What is to become of one that was seen once more: an item, unless it is spared."""
+        if now is None or now.is_unloaded:
+            return Fate(instance, spared="it no longer exists")
+        if spared := self.still_falls(instance, now):
+            return Fate(instance, spared=spared)
+        return Fate(instance, to_destroy(now) if action == "destroy" else to_switch(now, "stopped", None))
 
 
 def _was_late(fate: Fate) -> bool:

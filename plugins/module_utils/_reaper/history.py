@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import collections.abc as c
-import hashlib
 import json
 import os
 import typing as t
 
 from .._api.client import Client
-from .._api.private_files import MAX_BYTES, PrivateFile, shared_directory
+from .._api.private_files import MAX_BYTES, PrivateFile, digest, shared_directory
 from .._core.amounts import number
 from .._core.durations import spoken
 from .rules import Candidate, Seen, observe
@@ -58,8 +57,7 @@ class History:
         self._path = os.path.join(directory or "", name)
         self._file = PrivateFile(directory, name, durable=True)
         self._warn = client.warn
-        identity = f"{client.settings.api_url} {client.settings.api_key}"
-        self._account = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
+        self._account = digest(client.settings.identity)
         self.is_timed = True
 
     def known(self, now: float) -> dict[str, Seen]:

@@ -116,6 +116,7 @@ def is_doubt(error: VastError) -> bool:
 
 
 def says_absent(error: VastError) -> bool:
+    """Whether it says that what is to be deleted does not exist."""
     return isinstance(error, NotFound) or (
         isinstance(error, Invalid) and re.search(ABSENT_TEXT, error.msg.lower()) is not None
     )

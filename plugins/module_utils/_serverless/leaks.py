@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import collections.abc as c
-import hashlib
 import json
 import os
 import typing as t
 
 from .._api.client import Client
-from .._api.private_files import MAX_BYTES, PrivateFile, shared_directory
+from .._api.private_files import MAX_BYTES, PrivateFile, digest, shared_directory
 from .._core.rows import is_id
 from .endpoints import display_name
 
@@ -61,8 +60,7 @@ class Memory:
     """The leaks of one account. A file that cannot be used is told with a warning, never taken for an empty one."""
 
     def __init__(self, client: Client) -> None:
-        identity = f"{client.settings.api_url} {client.settings.api_key}"
-        name = "endpoints-" + hashlib.blake2b(identity.encode(), digest_size=16).hexdigest() + ".json"
+        name = f"endpoints-{digest(client.settings.identity)}.json"
         directory = shared_directory(os.environ)
         self._warn = client.warn
         self._path = os.path.join(directory or "", name)
