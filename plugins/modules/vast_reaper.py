@@ -365,7 +365,7 @@ victims:
   type: list
   elements: dict
   sample:
-    - {kind: instance, id: 4711, label: ci-17, rule: too old, action: destroy, why: it is running for 7 hours}
+    - {kind: instance, id: 4711, label: ci-17, rule: too old, action: destroy, why: it has been running for 7 hours}
   contains:
     kind:
       description: V(instance) or V(volume).
@@ -428,7 +428,7 @@ skipped_resources:
   type: list
   elements: dict
   sample:
-    - {kind: instance, id: 4712, label: ci-18, reason: "too old: not known yet, since when it is running"}
+    - {kind: instance, id: 4712, label: ci-18, reason: "too old: how long it has been running is not known yet"}
   contains:
     kind:
       description: V(instance) or V(volume).
@@ -491,7 +491,7 @@ actions:
   returned: success, and when instances failed
   type: list
   elements: str
-  sample: ["destroy instance 4711 (ci-17): its disk is lost, and it bills nothing any more"]
+  sample: ["destroy instance 4711 (ci-17): its disk is lost, and it no longer bills"]
 diff:
   description: The changes, by the name of the instance or volume.
   returned: success, and when instances failed
@@ -653,13 +653,13 @@ class Task(t.NamedTuple):
         return thing.id in self.ids or thing.label in self.labels or thing.label.startswith(self.prefixes or ("\0",))
 
     def spares(self, thing: Thing) -> str:
-        """Why it may not be touched: it is protected, or its row does not tell whether it is; '' when it may."""
+        """Why it may not be touched: it is protected, or its row does not show whether it is; '' when it may."""
         if self.protects(thing):
             return "it is protected"
         unknown = next(
             (field for field, kinds in self.needs(thing) if not isinstance(thing.row.get(field, ...), kinds)), ""
         )
-        return f"its {unknown} is not known, which may spare it" if unknown else ""
+        return f"its {unknown} is not known, so it may be protected" if unknown else ""
 
     def needs(self, thing: Thing) -> c.Iterator[tuple[str, tuple[type, ...]]]:
         """The fields that decide whether it is protected, excluded or without a label, and their types."""
@@ -964,10 +964,10 @@ def changed_mind(task: Task, found: Found, verdict: Verdict, before: Thing, now:
     if spared := task.spares(now):
         return f"{verdict.rule}: {spared}"
     if not is_chosen(now, task):
-        return f"{verdict.rule}: it is not among what is chosen any more"
+        return f"{verdict.rule}: it is no longer selected"
     again = verdict_of(task, found, now)
     if (again.rule, again.action) != (verdict.rule, verdict.action):
-        return f"{verdict.rule}: it does not fall under that rule any more"
+        return f"{verdict.rule}: it no longer matches that rule"
     return ""
 
 
@@ -980,7 +980,7 @@ def delete_volume(module: VastModule, task: Task, found: Found, each: Victim) ->
     try:
         now = next((row for row in volume_rows.read(client) if row.id == thing.id), None)
     except VastError as error:
-        text = "could not be seen once more, so that nothing was sent"
+        text = "could not be checked again, so nothing was sent"
         return each._replace(error=error.with_context(f"{thing.display_name} {text}: {error.msg}"))
     spared = "it no longer exists" if now is None else changed_mind(task, found, each.verdict, thing, now)
     if spared or now is None:

@@ -33,7 +33,7 @@ def read(client: Client, deadline: Deadline | None = None) -> Pending:
         problem = "it lists one of them twice"
     if problem:
         raise ProtocolError(
-            f"The listing of price increases cannot be relied on: {problem}. It was ignored; run the task again.",
+            f"The listing of price increases is not valid: {problem}. It was ignored; run the task again.",
             Exchange(LIST.method, client.settings.api_url + LIST.path, 200),
         )
     return Pending(t.cast("list[t.Mapping[str, t.Any]]", rows), reply.get("truncated") is not False)

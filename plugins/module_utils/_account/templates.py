@@ -122,7 +122,7 @@ def checked_variables(given: t.Mapping[str, t.Any] | None) -> dict[str, str] | N
         if not re.fullmatch(_VARIABLE, str(name)):
             raise Invalid(f"env: {str(name)!r} cannot be the name of a variable; ports belong in ports.")
         if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Invalid(f"env: {name} must be a text; write its value in quotes.")
+            raise Invalid(f"env: {name} must be a string; write its value in quotes.")
     return None if given is None else {str(name): str(value) for name, value in given.items()}
 
 
@@ -307,7 +307,7 @@ def current_user(client: Client) -> int:
     number = user_row(client).get("id")
     if not is_id(number):
         raise ProtocolError(
-            "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",
+            "Vast.ai did not report the user, so the templates of this user cannot be identified.",
             Exchange(USER.method, client.settings.api_url + USER.path, 200),
         )
     return number
@@ -346,7 +346,7 @@ def search(client: Client, filters: Row) -> Found:
                 raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
             return Found(rows, more=False)
         if not isinstance(token, str) or token in tokens:
-            raise malformed(client, LIST, "template", "a page names no new page")
+            raise malformed(client, LIST, "template", "a page does not name a new page")
         tokens.add(token)
         params["after_token"] = token
     return Found(rows, more=True)

@@ -141,7 +141,7 @@ class Client:
                 Exchange(route.method, url),
             )
         while wait > 0 and self.clock.now() <= deadline:
-            why = f"{route.method} {url} has to keep to the rate limit of Vast.ai. Waiting for at most"
+            why = f"{route.method} {url} is waiting for the rate limit of Vast.ai, for at most"
             self._tell(why, wait, start, deadline)
             self.clock.sleep(wait)
             # Whoever had the slot before may have been late.

@@ -72,7 +72,7 @@ def pages(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[st
             yield page
             return
         if not isinstance(token, str) or token in tokens:
-            raise malformed(client, listing, f"page {number} names no new page")
+            raise malformed(client, listing, f"page {number} does not name a new page")
         yield page
         tokens.add(token)
         params["after_token"] = token
@@ -82,7 +82,7 @@ def pages(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[st
 def malformed(client: Client, listing: Listing, what: str) -> ProtocolError:
     """The failure of a listing from which nothing may be concluded."""
     return ProtocolError(
-        f"The listing of {listing.noun}s cannot be relied on: {what}. It was ignored; run the task again.",
+        f"The listing of {listing.noun}s is not valid: {what}. It was ignored; run the task again.",
         Exchange(listing.route.method, client.settings.api_url + listing.route.path, 200),
     )
 
@@ -92,7 +92,7 @@ def _rows(client: Client, listing: Listing, page: Row, number: int) -> c.Iterato
     if not isinstance(rows, list):
         raise malformed(client, listing, f"page {number} has no list of {listing.noun}s")
     if page.get("success", True) is not True or says_no({**page, "success": None}):
-        raise malformed(client, listing, f"page {number} does not say that it succeeded")
+        raise malformed(client, listing, f"page {number} does not report success")
     if len(rows) > listing.page_size:
         raise malformed(client, listing, f"page {number} has {len(rows)} rows where {listing.page_size} is the most")
     for row in rows:

@@ -32,6 +32,6 @@ def checked_rows(client: Client, route: Route, rows: t.Any, noun: str) -> list[R
 def malformed(client: Client, route: Route, noun: str, problem: str) -> ProtocolError:
     """The failure of a listing from which nothing may be concluded."""
     return ProtocolError(
-        f"The listing of {noun}s cannot be relied on: {problem}. It was ignored; run the task again.",
+        f"The listing of {noun}s is not valid: {problem}. It was ignored; run the task again.",
         Exchange(route.method, client.settings.api_url + route.path, 200),
     )

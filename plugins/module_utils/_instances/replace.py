@@ -31,14 +31,14 @@ def replace(lease: Lease, client: Client, item: Item[Instance], deadline: Deadli
         Rental(client, wish, lease.waits, deadline, since).quote()
     except VastError as reason:
         raise reason.with_context(
-            f"{error.msg} {item.name} was kept, since nothing could be rented in its place: {reason.msg}",
+            f"{error.msg} {item.name} was kept because nothing could be rented in its place: {reason.msg}",
             changed=item.changed,
             **instance,
         ) from reason
     plan = plan_destroy(item.seen)
     try:
         _check_unchanged(client, item.seen)
-        client.warn(f"{error.msg} It is destroyed and rented anew, since on_unavailable=replace.")
+        client.warn(f"{error.msg} It will be destroyed and replaced because of on_unavailable=replace.")
         destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
     except VastError as reason:
         changed = item.changed or reason.result.get("changed", False)
