@@ -488,7 +488,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
             self.display.warning(
                 f"No SSH address (not running, or nothing for connect: {self.get_option('connect')}), so tasks cannot "
-                f"connect: {shown}. Leave stopped ones out with filters: {{status: [running]}}."
+                f"connect: {shown}. To exclude stopped instances, use filters: {{status: [running]}}."
             )
 
     def _names(self, ids: list[int], variables: list[dict[str, t.Any]]) -> list[str]:
@@ -502,7 +502,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ]
         if clashes:
             shown = ", ".join(repr(name) for name in sorted(clashes))
-            self.display.warning(f"More than one host or group would be called {shown}; the ids are appended.")
+            self.display.warning(f"Several hosts or groups would have the name {shown}; the ids are appended.")
         return names
 
     def _taken(self, ids: list[int], names: list[str]) -> set[str]:
@@ -540,7 +540,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except AnsibleError as error:
             if self.get_option("strict"):
                 raise AnsibleParserError(f"The template of hostname fails: {error}") from None
-            self.display.warning(f"The template of hostname fails, so the label is taken instead: {error}")
+            self.display.warning(f"The template of hostname fails, so the label is used instead: {error}")
             return ""
         return "" if name is None else str(name)
 

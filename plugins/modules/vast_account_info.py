@@ -186,7 +186,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
     """Read what the key may read."""
     module.connect()
     client = module.client
-    user = optional(client, "Who the user is, and the credit, is", lambda: user_row(client))
+    user = optional(client, "The user and the credit are", lambda: user_row(client))
     keys = optional(client, "Which API keys and rights there are is", lambda: rights.read(client))
     stored = optional(client, "Which volumes there are is", lambda: volumes(client))
     return {

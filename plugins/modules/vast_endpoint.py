@@ -859,7 +859,7 @@ def present(module: VastModule) -> dict[str, t.Any]:
         plan, situation = done.plan, done.situation
         endpoint, rows, changed = done.endpoint, [dict(group.row) for group in done.groups], done.changed
         for group in done.moved:
-            module.warn(f"The search of {group.display_name} was changed; workers that run stay where they are.")
+            module.warn(f"The search of {group.display_name} was changed; running workers are not replaced.")
     left = Case(plan.subject, situation.groups, endpoint, leaks, destroys=wanted.destroys)
     try:
         destroyed = settle(module, left, memory, waits, deadline)
@@ -883,7 +883,7 @@ def settle(module: VastModule, case: Case, memory: Memory, waits: Waits, deadlin
     for leak in case.leaks:
         if case.found is None or leak.id != case.found.id:
             module.warn(
-                f"Workers of {leak.display_name}, which had this name, are not proven gone: "
+                f"Workers of {leak.display_name}, which had this name, may still exist: "
                 f"{', '.join(map(str, sorted(leak.workers | leak.failed))) or 'not known which'}. Run state=absent for "
                 f"id {leak.id}."
             )

@@ -664,7 +664,7 @@ def without_workers(
     if unsure and skipped:
         ids = ", ".join(str(each.id) for each in skipped)
         module.warn(
-            "Which instances are workers of endpoints could not be told for all, so those without a label were "
+            "Which instances are workers of endpoints is not known for all of them, so those without a label were "
             f"skipped: {ids}. To include them, set include_workers=true."
         )
     left = {each.id for each in skipped}

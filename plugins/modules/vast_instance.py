@@ -1028,7 +1028,7 @@ def check(target: Ref, waits: Waits, state: str | None, *, queues: bool) -> None
     if queues and not waits.wait:
         raise Invalid("on_unavailable=wait needs wait=true: otherwise nothing would cancel the queued start.")
     if state == "restarted" and target.id is not None and target.label is not None:
-        raise Invalid("state=restarted cannot set a label at once; omit label, or set it in a task of its own.")
+        raise Invalid("state=restarted cannot set a label. Omit label, or set it in a separate task.")
 
 
 def wait_timeout(params: dict[str, t.Any]) -> int:
@@ -1108,7 +1108,7 @@ def check_no_worker(module: VastModule, found: Instance) -> None:
         )
     if not owners.complete:
         raise Invalid(
-            f"{found.display_name} has no label and may be a worker of an endpoint, which cannot be told, so it "
+            f"{found.display_name} has no label and may be a worker of an endpoint, which could not be checked, so it "
             "was not destroyed. Run the task again, or set include_workers=true.",
             instance=found.result(),
         )

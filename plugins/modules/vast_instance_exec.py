@@ -476,7 +476,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
                 f"{instance.display_name} is not stopped now ({instance.described}); Vast.ai would refuse the command."
             )
         if not is_known(wanted.command):
-            module.warn(f"Vast.ai is known to run ls, rm and du only, so that it may refuse {wanted.command!r}.")
+            module.warn(f"Vast.ai is known to run only ls, rm and du, so it may refuse {wanted.command!r}.")
     elif not reason:
         output = run_command(module.client, instance, wanted.command, wanted.timeout)
     text = output.text.rstrip("\r\n") if module.params["strip_empty_ends"] else output.text

@@ -368,7 +368,7 @@ victims:
   type: list
   elements: dict
   sample:
-    - {kind: instance, id: 4711, label: ci-17, rule: too old, action: destroy, why: it is running for 7 hours}
+    - {kind: instance, id: 4711, label: ci-17, rule: too old, action: destroy, why: it has been running for 7 hours}
   contains:
     kind:
       description: V(instance) or V(volume).
@@ -431,7 +431,7 @@ skipped_resources:
   type: list
   elements: dict
   sample:
-    - {kind: instance, id: 4712, label: ci-18, reason: "too old: not known yet, since when it is running"}
+    - {kind: instance, id: 4712, label: ci-18, reason: "too old: how long it has been running is not known yet"}
   contains:
     kind:
       description: V(instance) or V(volume).
@@ -494,7 +494,7 @@ actions:
   returned: success, and when instances failed
   type: list
   elements: str
-  sample: ["destroy instance 4711 (ci-17): its disk is lost, and it bills nothing any more"]
+  sample: ["destroy instance 4711 (ci-17): its disk is lost, and it no longer bills"]
 diff:
   description: The changes, by the name of the instance or volume.
   returned: success, and when instances failed

@@ -470,7 +470,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
         raise Invalid(f"image is required to create {items[0].name}, which does not exist. Nothing was sent.")
     if older:
         ids = ", ".join(str(row["id"]) for row in older)
-        module.warn(f"Older templates named {name!r} that this module has kept are still there: {ids}.")
+        module.warn(f"Older templates named {name!r} from this module still exist: {ids}.")
     module.bound(options["retry_timeout"] + ANSWERS_WITHIN * len(items))
     module.bring(templates.keep, kind, items)
     row = items[0].seen.row

@@ -79,8 +79,8 @@ def checked_permissions(given: t.Any) -> t.Any:
     if isinstance(given, list) and given and all(isinstance(name, str) and name for name in given):
         return {"api": {name: {} for name in given}}
     raise Invalid(
-        "permissions must be a list of categories, such as [instance_read, misc], or a dictionary as the API takes it, "
-        "and not be empty. Nothing was sent."
+        "permissions must be a list of categories, such as [instance_read, misc], or a dictionary in the format "
+        "of the API, and must not be empty. Nothing was sent."
     )
 
 
@@ -110,7 +110,7 @@ def to_delete(client: Client, entry: Entry) -> Move:
     """The item of a key that is to go. Raises Invalid for the caller's own, and for one that no user made."""
     row = entry.row or {}
     if row.get("key_type") not in OF_USERS or row.get("key") == client.settings.api_key:
-        why = "it is not one that a user made" if row.get("key_type") not in OF_USERS else "this task uses it"
+        why = "no user created it" if row.get("key_type") not in OF_USERS else "this task uses it"
         raise Invalid(f"{entry.display_name} (id {entry.id}) is never deleted: {why}. Nothing was sent.")
     change = Change("state", "present", "absent", f"delete {entry.display_name}", {})
     return to_bring(entry, (change,) if entry.row else ())
@@ -141,8 +141,8 @@ def _created(client: Client, kind: ApiKeys, item: Move, deadline: Deadline, save
         else:
             return key
     elif error is None:
-        lost = item.doubt.msg if item.doubt else "The reply to its creation does not hold it."
-        error = UnknownOutcome(f"{item.name} was created, but nobody has it. {lost}")
+        lost = item.doubt.msg if item.doubt else "The reply does not contain it."
+        error = UnknownOutcome(f"{item.name} was created, but could not be read. {lost}")
     if not item.wrote:
         raise _refused(item, error)
     said, gone = _discard(client, kind, item)
@@ -154,7 +154,9 @@ def _refused(item: Move, error: VastError) -> VastError:
     exchange = error.exchange
     if isinstance(error, AuthError) and exchange and exchange.status_code == 401 and exchange.error != "auth_error":
         says = error.msg.partition(" The API key is wrong")[0]
-        error = PermissionDenied(f"{says} {item.name} may not be given these rights by the key of this task.", exchange)
+        error = PermissionDenied(
+            f"{says} {item.name} cannot get these permissions from the key of this task.", exchange
+        )
     return error.with_context(error.msg, changed=False)
 
 
@@ -172,7 +174,7 @@ def _discard(client: Client, kind: ApiKeys, item: Move) -> tuple[str, bool]:
         return "No new key of that name is listed.", True
     if len(ids) > 1:
         listed = ", ".join(map(str, sorted(ids)))
-        return f"Several new keys have that name (ids {listed}); none was deleted. Delete what nobody has.", False
+        return f"Several new keys have that name (ids {listed}); none was deleted. Delete the unused ones.", False
     (number,) = ids
     change = Change("state", "present", "absent", f"delete {item.name}", {})
     undoing = to_bring(Entry(kind.noun, kind.name, {"id": number}), (change,))
@@ -187,13 +189,13 @@ def check_place(path: str, *, replace: bool) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     problem = ""
     if not os.path.isdir(folder):
-        problem = f"there is no folder {folder}"
+        problem = f"there is no directory {folder}"
     elif not os.access(folder, os.W_OK | os.X_OK):
-        problem = f"the folder {folder} cannot be written to"
+        problem = f"the directory {folder} is not writable"
     elif os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
-        problem = "it is not a plain file"
+        problem = "it is not a regular file"
     elif os.path.lexists(path) and not replace:
-        problem = "it exists, and is overwritten with force=true only"
+        problem = "it exists; set force=true to overwrite it"
     if problem:
         raise Invalid(f"The key cannot be written to dest ({path}): {problem}. Nothing was sent.")
 

@@ -80,7 +80,7 @@ def charges(client: Client, start: float, end: float) -> Charges:
             _check_complete(client, reply, rows)
             return Charges(start, total(found.values()), found)
         if not isinstance(token, str) or token == params.get("after_token"):
-            raise malformed(client, CHARGES, "charge", "a page names no new page")
+            raise malformed(client, CHARGES, "charge", "a page does not name a new page")
         params["after_token"] = token
     raise malformed(client, CHARGES, "charge", f"it has more than {MAX_PAGES} pages")
 

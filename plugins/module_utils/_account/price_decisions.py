@@ -234,7 +234,7 @@ def _decide(client: Client, case: Case, deadline: Deadline) -> None:
         with failing_at_signals():
             pending = read(client, deadline)
     except VastError as error:
-        case.error = error.with_context(f"{name} could not be read again, so that nothing was sent: {error.msg}")
+        case.error = error.with_context(f"{name} could not be read again, so nothing was sent: {error.msg}")
         return
     read_at = client.clock.now()
     now = next((each for each in map(Increase, pending.rows) if each.id == case.increase.id), None)

@@ -284,7 +284,7 @@ def current_user(client: Client) -> int:
     number = user_row(client).get("id")
     if not is_id(number):
         raise ProtocolError(
-            "Vast.ai did not say who the user is, so that it cannot be told which templates are own ones.",
+            "Vast.ai did not report the user, so the templates of this user cannot be identified.",
             client.answered(USER),
         )
     return number
@@ -323,7 +323,7 @@ def search(client: Client, filters: Row) -> Found:
                 raise malformed(client, LIST, "template", f"it announces {total} and shows {len(rows)}")
             return Found(rows, more=False)
         if not isinstance(token, str) or token in tokens:
-            raise malformed(client, LIST, "template", "a page names no new page")
+            raise malformed(client, LIST, "template", "a page does not name a new page")
         tokens.add(token)
         params["after_token"] = token
     return Found(rows, more=True)

@@ -53,7 +53,7 @@ def read(client: Client) -> list[Volume]:
 
 def to_delete(volume: Volume) -> Item[Volume]:
     """The item that is to be gone."""
-    action = f"destroy {volume.display_name}: its data is lost, and it bills nothing any more"
+    action = f"destroy {volume.display_name}: its data is lost, and it no longer bills"
     return Item(
         Ref(volume.id), volume, Plan(volume.display_name, (Change("state", "present", "absent", action, sends={}),))
     )

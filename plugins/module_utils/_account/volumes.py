@@ -117,7 +117,7 @@ class Volumes(Crud):
 def checked_name(name: str) -> str:
     """The name. Raises Invalid for what cannot be one."""
     if not NAME.fullmatch(name):
-        raise Invalid(f"name must be 1 to 64 letters, digits and _; {name!r} is not.")
+        raise Invalid(f"name must be 1 to 64 letters, digits and _, not {name!r}.")
     return name
 
 
@@ -198,7 +198,7 @@ def _cheapest(client: Client, entry: Entry, where: Where, size: int) -> tuple[fl
         if rate is not None and fits:
             found.append((round(rate * size, 4), row["id"], t.cast(int, machine)))
     for option in where.unheld if found else ():
-        client.warn(f"offer.{option}: offers do not show this, so that it could not be checked.")
+        client.warn(f"offer.{option}: offers do not show this value, so it could not be verified.")
     if not found:
         raise Unavailable(_nothing(entry, where, rows, size))
     return min(found)
@@ -211,8 +211,8 @@ def _nothing(entry: Entry, where: Where, rows: c.Sequence[Row], size: int) -> st
         return f"{text}: the machine offers no volumes, or has less room. Nothing was sent."
     wrong = collections.Counter(option for row in rows for option in where.misses(row))
     told = ", ".join(f"{option} ({count})" for option, count in wrong.most_common(3))
-    came = f" Of {len(rows)} that came, some do not meet {told}." if told else ""
-    return f"{text} that meets {', '.join(where.options)}.{came} Nothing was sent. Relax offer, or ask for less."
+    came = f" Of {len(rows)} returned offers, some do not meet {told}." if told else ""
+    return f"{text} that meets {', '.join(where.options)}.{came} Nothing was sent. Relax offer, or reduce size."
 
 
 def to_remove(client: Client, kind: Volumes, users: Users) -> Move:
@@ -223,7 +223,7 @@ def to_remove(client: Client, kind: Volumes, users: Users) -> Move:
         client.warn(f"There is no volume {kind.display}, so nothing was deleted.{near}")
     if changes:
         _refuse_used(entry, users)
-        changes = (changes[0]._replace(action=f"{changes[0].action}: its data is lost, and it bills nothing any more"),)
+        changes = (changes[0]._replace(action=f"{changes[0].action}: its data is lost, and it no longer bills"),)
     return to_bring(entry, changes, Ref(id=entry.id, label=kind.name))
 
 
@@ -234,8 +234,8 @@ def _refuse_used(entry: Entry, users: Users) -> None:
     using = users(ids) if ids else []
     if using:
         raise Invalid(
-            f"{entry.display_name} ({entry.id}) is used by {', '.join(using)}, so it was not deleted. Destroy what "
-            "uses it first.",
+            f"{entry.display_name} ({entry.id}) is used by {', '.join(using)}, so it was not deleted. Destroy "
+            "these instances first.",
             volume=shown(entry.row),
         )
 

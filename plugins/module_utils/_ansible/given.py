@@ -40,7 +40,7 @@ def _faults(rules: t.Mapping[str, t.Any], value: t.Any, name: str) -> c.Iterator
     elif kind == "dict":
         inner = _converted(check_type_dict, value, None)
         if inner is None:
-            yield f"{name} must be a dictionary; what was given is none, and is not shown."
+            yield f"{name} must be a dictionary. The given value is not shown."
             return
         options = rules.get("options", {})
         yield from (sentence for _name, sentence in faults(options, inner, f"{name}."))
@@ -54,7 +54,7 @@ def _faults(rules: t.Mapping[str, t.Any], value: t.Any, name: str) -> c.Iterator
     elif kind in ("int", "float"):
         yield from _number_faults(value, name)
     elif kind in ("str", "path") and isinstance(value, (list, tuple, dict)):
-        yield f"{name} must be a text, not a {'dictionary' if isinstance(value, dict) else 'list'}."
+        yield f"{name} must be a string, not a {'dictionary' if isinstance(value, dict) else 'list'}."
     elif name == "public_key":
         from .._api.private_keys import holds_private_key
 

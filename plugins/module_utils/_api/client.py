@@ -146,7 +146,7 @@ class Client:
                 Exchange(route.method, url),
             )
         while wait > 0 and self.clock.now() <= deadline:
-            why = f"{route.method} {url} has to keep to the rate limit of Vast.ai. Waiting for at most"
+            why = f"{route.method} {url} is waiting for the rate limit of Vast.ai, for at most"
             self._tell(why, wait, start, deadline)
             self.clock.sleep(wait)
             # Whoever had the slot before may have been late.
@@ -234,6 +234,6 @@ class Client:
 def malformed(client: Client, route: Route, noun: str, problem: str) -> ProtocolError:
     """The failure of a listing from which nothing may be concluded."""
     return ProtocolError(
-        f"The listing of {noun}s cannot be relied on: {problem}. It was ignored; run the task again.",
+        f"The listing of {noun}s is not valid: {problem}. It was ignored; run the task again.",
         client.answered(route),
     )

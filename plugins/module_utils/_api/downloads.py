@@ -28,17 +28,17 @@ def fetch_result(client: Client, url: str) -> str | None:
     exchange = Exchange("GET", shown)
     own = _is_own(url, client.settings.api_url)
     if not own and not url.startswith("https://"):
-        raise ProtocolError(f"The result is said to be at {shown}, which is not https; it was not fetched.", exchange)
+        raise ProtocolError(f"Vast.ai reports the result at {shown}, which is not https; it was not fetched.", exchange)
     if not _is_plain(url):
         raise ProtocolError(
-            f"The result is said to be at {shown}, which is not a plain address; it was not fetched.", exchange
+            f"Vast.ai reports the result at {shown}, which is not a plain address; it was not fetched.", exchange
         )
     # A private authority vouches for the API's own address, not for the public storage beside it.
     verify = client.settings.verify if own else client.settings.validate_certs
     try:
         request = client.wire.prepare("GET", url, client.headers)
         if origin(request.url or "") != origin(url):
-            raise ProtocolError(f"The result at {shown} would be asked for elsewhere; it was not fetched.", exchange)
+            raise ProtocolError(f"The result at {shown} has an ambiguous address; it was not fetched.", exchange)
         status, _headers, body = client.wire.exchange(request, verify=verify, limit=MAX_RESULT_BYTES)
     except WireFault as fault:
         if not fault.final:
@@ -46,7 +46,8 @@ def fetch_result(client: Client, url: str) -> str | None:
         raise _refused(client, shown, exchange, fault) from fault
     if 300 <= status < 400:
         raise ProtocolError(
-            f"The result at {shown} redirects elsewhere, which is not followed.", exchange._replace(status_code=status)
+            f"The result at {shown} redirects to another address; the redirect was not followed.",
+            exchange._replace(status_code=status),
         )
     return body.decode("utf-8", errors="replace") if status == 200 else None
 

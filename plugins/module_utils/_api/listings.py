@@ -72,7 +72,7 @@ def pages(client: Client, listing: Listing, filters: t.Mapping[str, t.Mapping[st
             yield page
             return
         if not isinstance(token, str) or token in tokens:
-            raise _malformed(client, listing, f"page {number} names no new page")
+            raise _malformed(client, listing, f"page {number} does not name a new page")
         yield page
         tokens.add(token)
         params["after_token"] = token
@@ -88,7 +88,7 @@ def _rows(client: Client, listing: Listing, page: Row, number: int) -> c.Iterato
     if not isinstance(rows, list):
         raise _malformed(client, listing, f"page {number} has no list of {listing.noun}s")
     if page.get("success", True) is not True or says_no({**page, "success": None}):
-        raise _malformed(client, listing, f"page {number} does not say that it succeeded")
+        raise _malformed(client, listing, f"page {number} does not report success")
     if len(rows) > listing.page_size:
         raise _malformed(client, listing, f"page {number} has {len(rows)} rows where {listing.page_size} is the most")
     for row in rows:

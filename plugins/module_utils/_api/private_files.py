@@ -55,7 +55,7 @@ class PrivateFile:
         that could not be had within MAX_LOCK_WAIT, a file that cannot be read.
         """
         if self._directory is None:
-            raise FileNotFoundError(errno.ENOENT, "no folder of this user")
+            raise FileNotFoundError(errno.ENOENT, "not a directory of this user")
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with contextlib.ExitStack() as until_left:
@@ -90,7 +90,7 @@ class PrivateFile:
                 return handle
             _close(handle)
             if time.monotonic() > deadline:
-                raise BlockingIOError(errno.EAGAIN, "replaced again and again")
+                raise BlockingIOError(errno.EAGAIN, "replaced repeatedly")
 
 
 def shared_directory(environ: t.Mapping[str, str]) -> str | None:

@@ -85,7 +85,7 @@ def error_from_reply(
             exchange,
         )
     if not reply.is_clear and reply.status < 300:
-        msg = f"{answer}. It does not say clearly whether it succeeded."
+        msg = f"{answer}. The reply does not show clearly whether the request succeeded."
         return (
             ProtocolError(msg, exchange) if safe else UnknownOutcome(f"{msg} It may have been carried out.", exchange)
         )
@@ -140,7 +140,7 @@ def _refused(answer: str, reply: Reply, text: str, exchange: Exchange) -> VastEr
     if reply.status == 410 and re.search(r"/\d+/$", exchange.url) and not re.search(_RETIRED, f"{slug} {text}"):
         return Unavailable(f"{answer}.", exchange)
     if slug == "deprecated_endpoint" or reply.status in (405, 410):
-        msg = f"{answer}. Vast.ai has retired this route; a newer release of the collection is needed."
+        msg = f"{answer}. Vast.ai has retired this route; update the collection."
         return Deprecated(msg, exchange)
     if reply.status in (401, 403) or (reply.status == 400 and re.search(_DENIED, text)):
         return PermissionDenied(f"{answer}. The API key lacks the permission for this.", exchange)
@@ -183,8 +183,8 @@ def _is_from_gateway(reply: Reply) -> bool:
 
 def _from_gateway(sent: str, status: int, says: str, exchange: Exchange, *, safe: bool) -> VastError:
     msg = (
-        f"Something between here and Vast.ai answered {status} to {sent}: {says}. It tells nothing of what was asked "
-        "for. Check api_url."
+        f"A proxy or gateway in front of Vast.ai answered {status} to {sent}: {says}. This says nothing about "
+        "the requested resource. Check api_url."
     )
     return ProtocolError(msg, exchange) if safe else ServerError(f"{msg} It may have been carried out.", exchange)
 

@@ -106,7 +106,7 @@ def checked_number(name: str, value: t.Any, most: float, *, zero: bool = False) 
     """A positive number (or zero) up to `most`. Raises Invalid for anything else; a boolean is no number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Invalid(f"{name} must be a number, not {value!r:.40}.")
-    shown = value if isinstance(value, float) or abs(value) < 10**15 else "one of that many digits"
+    shown = value if isinstance(value, float) or abs(value) < 10**15 else "a number of that many digits"
     if not (value >= 0 if zero else value > 0):
         raise Invalid(
             f"{name} must not be negative: {shown}." if zero else f"{name} must be greater than 0, not {shown}."
@@ -153,7 +153,9 @@ def _checked_key(key: str) -> str:
             "https://cloud.vast.ai/manage-keys/."
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise AuthError("The API key holds a blank, a control or a non-ASCII character; no Vast.ai key does.")
+        raise AuthError(
+            "The API key contains a space, a control character or a non-ASCII character, which no Vast.ai key does."
+        )
     return key
 
 
@@ -163,14 +165,14 @@ def _checked_url(url: str) -> str:
         parts = urllib.parse.urlsplit(url.strip())
         scheme, host, port = origin(url.strip())
     except ValueError as error:
-        raise Invalid("api_url is not an address: check its host and port.") from error
+        raise Invalid("api_url is not a valid URL: check its host and port.") from error
     if scheme not in ("http", "https") or not host or port is None:
         raise Invalid("api_url must begin with https:// (or http:// for a server of your own) and name a host.")
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise Invalid("api_url must hold neither a user name nor a query; the key belongs in api_key.")
+        raise Invalid("api_url must not contain a user name or a query; the key belongs in api_key.")
     if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", parts.netloc):
-        raise Invalid("api_url is not an address: its host holds a character that no host name has.")
+        raise Invalid("api_url is not a valid URL: its host contains an invalid character.")
     bare = f"{scheme}://{parts.netloc}"
     if parts.path.strip("/"):
-        raise Invalid(f"api_url must not hold a path; the modules know the paths. Write {bare}.")
+        raise Invalid(f"api_url must not contain a path. Use {bare}.")
     return bare

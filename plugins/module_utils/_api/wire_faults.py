@@ -70,8 +70,7 @@ def _tls_fault(error: Exception, reason: str) -> WireFault | None:
         return None
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return WireFault(
-            f"the certificate of the server is not trusted ({reason}). "
-            "Name the file of the authority that signed it in ca_path",
+            f"the certificate of the server is not trusted ({reason}). Set ca_path to the certificate file of its CA",
             sent=False,
             final=True,
         )

@@ -41,5 +41,5 @@ def checked_variables(given: t.Mapping[str, t.Any] | None, option: str) -> dict[
     for name, value in given.items():
         # YAML makes True of yes and 1.1 of 1.10, which nobody meant.
         if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Invalid(f"{option}: {name} must be a text; write its value in quotes.")
+            raise Invalid(f"{option}: {name} must be a string; write its value in quotes.")
     return {str(name): str(value) for name, value in given.items()}

@@ -296,7 +296,7 @@ class _Engine(t.Generic[T]):
             return
         for _elapsed in rounds(self.client.clock, first=waits.interval, interval=waits.interval, timeout=self.deadline):
             if is_abandoned():
-                raise Interrupted("the end of whoever ran it")
+                raise Interrupted("the end of the Ansible task")
             self.poll(waiting)
             waiting = [item for item in waiting if self.is_on_its_way(item)]
             if not waiting:
@@ -430,7 +430,7 @@ def _not_shown(item: Item[T]) -> str:
 
 
 def _no_time(item: Item[T]) -> WaitTimeout:
-    return WaitTimeout(f"wait_timeout was used up before the turn of {item.name}; nothing was sent to it.")
+    return WaitTimeout(f"wait_timeout expired before the turn of {item.name}; nothing was sent to it.")
 
 
 def _gone(item: Item[T]) -> NotFound:
@@ -447,10 +447,10 @@ def _blind(item: Item[T], error: VastError) -> VastError:
 def _interrupted(item: Item[T], name: str) -> VastError:
     done = "a change had been sent to it" if item.sent else "nothing had been sent to it"
     return TaskInterrupted(
-        f"Interrupted by {name}: {item.name} was on its way; {done}. Last seen: {item.seen.described}."
+        f"Interrupted by {name}: {item.name} was still changing; {done}. Last seen: {item.seen.described}."
     )
 
 
 def _unexpected(item: Item[T], reason: str) -> VastError:
-    sent = f" A change was sent to {item.name}. {MAY_HAVE_BEEN}" if item.wrote else f" {item.name} was on its way."
+    sent = f" A change was sent to {item.name}. {MAY_HAVE_BEEN}" if item.wrote else f" {item.name} was still changing."
     return UnknownOutcome(f"The task stopped at an unexpected error, {reason}.{sent}")

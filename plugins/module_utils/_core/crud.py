@@ -133,7 +133,7 @@ def bring(client: Client, kind: Crud, items: c.Sequence[Move], deadline: Deadlin
         if item.sent and item.left and item.error is None:
             fields = ", ".join(change.field for change in item.left)
             item.error = ServerError(
-                f"The API accepted the request, but {item.name} does not show what was sent ({fields}); nothing was "
+                f"The API accepted the request, but {item.name} does not show the change ({fields}); nothing was "
                 f"sent again. Last seen: {item.seen.described}."
             )
 

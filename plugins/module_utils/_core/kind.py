@@ -79,4 +79,4 @@ class Kind(t.Protocol[T]):
 
     def not_undone(self, item: Item[T], reason: str, /) -> str:
         """Sentences: that this could not be confirmed, what it means for the bill, and what to do."""
-        return f"That the change of {item.name} is cancelled could NOT be confirmed: {reason} It may come about later."
+        return f"Cancelling the change of {item.name} could NOT be confirmed: {reason} It may take effect later."

@@ -45,7 +45,7 @@ def exclusive(client: Client, kind: str, name: str, what: str, deadline: Deadlin
                 waited = True
                 continue
             except OSError as error:
-                client.warn(f"Other tasks cannot be kept from {what} at the same time: {error}.")
+                client.warn(f"Other tasks of this user may be {what} at the same time: {error}.")
             break
         yield Held(content, waited)
 
@@ -58,7 +58,7 @@ def file_name(client: Client, kind: str, name: str) -> str:
 def _wait(client: Client, what: str, deadline: Deadline, *, first: bool) -> None:
     if deadline.expired:
         raise WaitTimeout(
-            f"Another task of this user was still {what} when the time of this one ended. Nothing was created."
+            f"Another task of this user was still {what} when the time of this task ended. Nothing was created."
         )
     if first:
         client.warn(f"Another task of this user is {what}. Waiting for it, at most {deadline.remaining:.0f} s.")

@@ -38,8 +38,8 @@ def _checked_cost(found: Instance, bid: float, wish: Wish) -> float:
     disk = price(found, "storage_total_cost")
     if disk is None:
         raise BudgetExceeded(
-            f"What the disk of {found.display_name} costs is not told, so that offer.max_price cannot be held for a "
-            f"bid of {bid:g}. Nothing was changed.",
+            f"Vast.ai does not report the price of the disk of {found.display_name}, so offer.max_price cannot be "
+            f"checked for a bid of {bid:g}. Nothing was changed.",
             instance=found.result(),
         )
     if bid + disk > wish.max_price:
@@ -68,6 +68,6 @@ def _check_budget(client: Client, found: Instance, cost: float, wish: Wish) -> N
 def maybe_outbid(error: VastError, found: Instance) -> VastError:
     """The failure of one that may have been outbid."""
     return error.with_context(
-        f"{error.msg} It is interruptible, with a bid of {found.row.get('dph_base')} US dollars an hour: somebody may "
-        "have bid more. A higher bid may start it."
+        f"{error.msg} It is interruptible, with a bid of {found.row.get('dph_base')} US dollars an hour: "
+        "someone else may have bid more. A higher bid may start it."
     )

@@ -64,13 +64,13 @@ def allowance(client: Client, budget: Budget, pending: Sent | None = None) -> fl
     if spent is None:
         ids = ", ".join(map(str, now["unknown"]))
         raise BudgetExceeded(
-            f"budget.max_per_hour cannot be held: the listing does not tell what these instances cost: {ids}. Nothing "
+            f"budget.max_per_hour cannot be checked: Vast.ai reports no price for these instances: {ids}. Nothing "
             "was rented."
         )
     if pending is not None and not any(each.label == pending.name for each in instances):
         client.warn(
             f"budget.max_per_hour: another task may have rented {pending.name!r} for {pending.price:g} US dollars an "
-            "hour, which no listing shows yet. It was counted."
+            "hour, which no listing shows yet. It was included."
         )
         spent += pending.price
     left: float = round(budget.max_per_hour - spent - _volumes(client), 6)
@@ -85,7 +85,7 @@ def _check_credit(client: Client, least: float) -> None:
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         raise BudgetExceeded(
-            "budget.min_credit cannot be held: the account does not tell both credit and balance. Nothing was rented."
+            "budget.min_credit cannot be checked: Vast.ai does not report both credit and balance. Nothing was rented."
         )
     if sum(known) < least:
         raise BudgetExceeded(
@@ -98,9 +98,9 @@ def _volumes(client: Client) -> float:
     """US dollars an hour for volumes; a warning where they cannot be read."""
     try:
         told = number(client.call(SPENT).get("volume_storage_cost_per_hour"))
-        reason = "The reply does not tell it."
+        reason = "The reply does not contain it."
     except (NotFound, PermissionDenied, ServerError) as error:
         told, reason = None, error.msg
     if told is None:
-        client.warn(f"budget.max_per_hour: what volumes cost is not known and was not counted: {reason}")
+        client.warn(f"budget.max_per_hour: the cost of the volumes is not known and was not included: {reason}")
     return max(0.0, told or 0.0)

@@ -154,7 +154,7 @@ def path_exists(client: Client, instance: Instance, path: str, timeout: float) -
     if re.fullmatch(about, text, re.IGNORECASE):
         return False
     raise ProtocolError(
-        f"ls on {instance.display_name} does not tell whether {path} exists: {text[:200]!r}.",
+        f"ls on {instance.display_name} does not show whether {path} exists: {text[:200]!r}.",
         instance=instance.result(),
     )
 
@@ -172,7 +172,7 @@ def _check_path(option: str, path: str) -> None:
         raise Invalid(f"{option} must be an absolute path without control characters, not {shortened(path)}.")
     if not is_read_only(existence_command(path)):
         operators = "".join(sorted(SHELL_OPERATORS & set(path)))
-        raise Invalid(f"{option} must not hold {operators}, which a shell could make more of.")
+        raise Invalid(f"{option} must not contain {operators}, which a shell could interpret.")
     _check_length(option, existence_command(path))
 
 

@@ -47,18 +47,18 @@ class Contents(t.NamedTuple):
         """Raises Invalid for what cannot be sent, or would not be what was meant."""
         env, secret = (checked_variables(options.get(option), option) for option in ("env", "secret_env"))
         if both := sorted(set(env or ()) & set(secret or ())):
-            raise Invalid(f"{', '.join(both)} stands in env and in secret_env; name it in one of the two.")
+            raise Invalid(f"{', '.join(both)} is in both env and secret_env; set it in only one of them.")
         if short := sorted(name for name, value in (secret or {}).items() if len(value) < LEAST_SECRET):
             raise Invalid(
-                f"secret_env: {', '.join(short)} has fewer than {LEAST_SECRET} characters. Hiding it would "
-                "garble everything else that a task says; a value as short belongs in env."
+                f"secret_env: {', '.join(short)} has fewer than {LEAST_SECRET} characters. Masking such a short "
+                "value would also mask unrelated text; put it in env."
             )
         for option in ("image", "template_hash_id", "image_login"):
             if options.get(option) is not None and not options[option].strip():
                 raise Invalid(f"{option} must not be empty; omit it instead.")
         ports, args = options.get("ports"), options.get("args")
         if args is not None and options.get("runtype") not in (None, "args"):
-            raise Invalid(f"args go with runtype=args only, not with runtype={options['runtype']}.")
+            raise Invalid(f"args requires runtype=args, not runtype={options['runtype']}.")
         return cls(
             options.get("image"),
             options.get("template_hash_id"),
@@ -174,7 +174,7 @@ def _packed(script: str | None) -> str | None:
     packed = f"echo {text} | base64 -d | gunzip | bash"
     if len(packed) > MAX_ONSTART:
         raise Invalid(
-            f"onstart has {len(script)} characters, and {len(packed)} when it is packed; Vast.ai allows {MAX_ONSTART}. "
-            "Put the script into the image, or fetch it from a short one."
+            f"onstart has {len(script)} characters, and {len(packed)} when compressed; Vast.ai allows {MAX_ONSTART}. "
+            "Put the script into the image, or let a short script download it."
         )
     return packed

@@ -134,12 +134,10 @@ class Criteria(t.NamedTuple):
         found = conditions({**options, "disk": disk})
         limit = options["limit"]
         if isinstance(limit, bool) or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(
-                f"limit must be between 1 and {MOST_ROWS}, which is the most that Vast.ai gives; not {limit}."
-            )
+            raise Invalid(f"limit must be from 1 to {MOST_ROWS}, not {limit}.")
         names = tuple(gpu(name) for name in options.get("gpu_name") or ())
         if options.get("prefer") and not names:
-            raise Invalid("prefer=gpu_name needs gpu_name, the list whose order counts.")
+            raise Invalid("prefer=gpu_name requires gpu_name, whose order it uses.")
         prefer = names if options.get("prefer") else ()
         return cls(found, disk, bool(options["interruptible"]), options["order"], prefer, limit)
 
@@ -304,7 +302,7 @@ def _bounded(option: str, value: t.Any, low: float, high: float, unit: str) -> f
 def _names(options: t.Mapping[str, t.Any], option: str) -> list[str] | None:
     names = options.get(option)
     if names is not None and (not names or not all(str(name).strip() for name in names)):
-        raise Invalid(f"{option} must not be empty, nor hold an empty item; omit it instead.")
+        raise Invalid(f"{option} must not be empty or contain an empty item; omit it instead.")
     return names
 
 
@@ -318,8 +316,8 @@ def _ids(options: t.Mapping[str, t.Any], option: str) -> list[int] | None:
 def _code(text: str) -> str:
     code = text.strip().upper()
     if len(code) != 2 or not (code.isascii() and code.isalpha()):
-        advice = ' YAML takes NO for false; write "NO" in quotes.' if text == "False" else ""
-        raise Invalid(f"country takes codes of two letters such as SE or US, not {text!r}.{advice}")
+        advice = ' YAML reads NO as false; write "NO" in quotes.' if text == "False" else ""
+        raise Invalid(f"country must contain two-letter codes such as SE or US, not {text!r}.{advice}")
     return code
 
 
@@ -334,7 +332,7 @@ def _query(query: t.Mapping[str, t.Any], taken: c.Set[str], fields: c.Collection
                 f"query: the API does not know the field {field!r}.{did_you_mean(sorted(fields), str(field))}"
             )
         if field in taken:
-            raise Invalid(f"query: {field} is asked for by an option already; use one of the two.")
+            raise Invalid(f"query: {field} is already set by another option; use only one of them.")
         if not isinstance(tests, dict) or not tests:
             raise Invalid(f"query: {field} must be a dictionary such as {{gte: 1}}, not {tests!r}.")
         for op, value in tests.items():

@@ -32,7 +32,7 @@ Removal = Item[Instance]
 def plan_destroy(current: Instance) -> Plan:
     """Destroy what is there. Pure."""
     name = current.display_name
-    action = f"destroy {name}: its disk is lost, and it bills nothing any more"
+    action = f"destroy {name}: its disk is lost, and it no longer bills"
     return Plan(name, (Change("state", current.state, "absent", action, sends={}),))
 
 
@@ -45,8 +45,8 @@ def find_to_destroy(client: Client, target: find.Ref) -> Instance | None:
     if found is not None and target.label is not None and found.label != target.label:
         carries = f"carries the label {found.label!r}" if found.label else "carries no label"
         raise Invalid(
-            f"instance {found.id} {carries}, not {target.label!r}, so nothing was destroyed. With state=absent the "
-            "label beside an id is the one that the instance must have.",
+            f"instance {found.id} {carries}, not {target.label!r}, so nothing was destroyed. With state=absent, "
+            "id and label must both match.",
             instance=found.result(),
         )
     return found
@@ -116,7 +116,7 @@ class Destroy(Kind[Instance]):
         if item.seen.label == item.before.label:
             return None
         carries = f"carries the label {item.seen.label!r}" if item.seen.label else "carries no label"
-        return Invalid(f"{item.name} {carries} now, by somebody else, so its destruction was not sent again.")
+        return Invalid(f"{item.name} {carries} now, set by someone else, so the request was not repeated.")
 
     def differs(self, item: Removal) -> bool:
         """A plain yes counts, since the contract may end later."""
@@ -140,7 +140,7 @@ def _explained(item: Removal, error: VastError) -> VastError:
         reason = item.doubt or item.refused
         said = reason.msg if reason else "Vast.ai accepted the request." if item.accepted else error.msg
         return Leaked(
-            f"{item.name} was to be destroyed, but it is still listed and {bills}. Last seen: {item.seen.described}. "
+            f"{item.name} was not destroyed: it is still listed and {bills}. Last seen: {item.seen.described}. "
             f"{said} Run the task again, or destroy the instance in the console.",
             error.exchange,
         )

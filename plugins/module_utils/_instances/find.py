@@ -35,7 +35,7 @@ class Ref(resource.Ref):
         if instance_id is None and not (label or "").strip():
             raise Invalid("label must not be empty; select the instance by id.")
         if label and not label.strip():
-            raise Invalid("label must not be made of blanks; an empty text takes the label away.")
+            raise Invalid("label must not consist of spaces. An empty string removes the label.")
         return cls(id=instance_id, label=label)
 
     @property

@@ -63,7 +63,7 @@ class Lease:
         if options["on_unavailable"] == "replace":
             _check_replace(options)
         elif options["accept_data_loss"]:
-            raise Invalid("accept_data_loss goes with on_unavailable=replace only.")
+            raise Invalid("accept_data_loss requires on_unavailable=replace.")
 
     @property
     def secrets(self) -> list[str]:
@@ -115,8 +115,9 @@ class Lease:
         if oldest is None:
             ids = ", ".join(str(each.id) for each in found)
             raise Ambiguous(
-                f"{len(found)} instances carry the label {self.target.label!r}: {ids}. Vast.ai does not tell of each "
-                "when it was rented, so none was destroyed as the younger one. Destroy what is too much by id."
+                f"{len(found)} instances carry the label {self.target.label!r}: {ids}. Vast.ai does not report "
+                "when each was rented, so none was destroyed as the younger one. Destroy those that you do not "
+                "need by id."
             )
         younger = [each for each in found if each is not oldest]
         if not planned:
@@ -159,7 +160,7 @@ class Lease:
             if names := unmounted(rented.instance, wish.mounts):
                 client.warn(
                     f"{rented.instance.display_name} was rented with the volume {', '.join(names)}, but does not show "
-                    "it. What is written to its path may be lost with the instance; look before you rely on it."
+                    "it. What is written to its path may be lost with the instance; check it before you rely on it."
                 )
         return self.told(rented, wish, before)
 
@@ -175,9 +176,9 @@ class Lease:
         """What a task does with an instance that exists: its bid, its state, what it runs, and whether it answers."""
         drift = self.drift(found)
         if drift.options:
-            client.warn(f"{found.display_name} is not what the task says: {', '.join(drift.names)}.")
+            client.warn(f"{found.display_name} differs from the task in {', '.join(drift.names)}.")
         if self.wish is not None and (unlike := self.wish.unlike(found)):
-            client.warn(f"{found.display_name} is not what offer asks for: {'; '.join(unlike)}. It was left as it is.")
+            client.warn(f"{found.display_name} differs from offer: {'; '.join(unlike)}. It was left as it is.")
         results = self.before
         try:
             results.extend(self.steps(client, found, drift, deadline, planned=planned))
@@ -313,7 +314,7 @@ def _check_waits(options: t.Mapping[str, t.Any], waits: Waits) -> None:
         if not waits.wait:
             raise Invalid("wait_for=ssh needs wait=true.")
         if options["state"] not in ("present", "running"):
-            raise Invalid("wait_for=ssh goes with state=running or state=present.")
+            raise Invalid("wait_for=ssh requires state=running or state=present.")
 
 
 def _check_replace(options: t.Mapping[str, t.Any]) -> None:

@@ -111,7 +111,7 @@ def _explained(instance: Instance, error: VastError) -> str:
     if isinstance(error, NotFound):
         return f"{error.msg} {instance.display_name} is listed, but Vast.ai has no log of it: {instance.described}."
     if isinstance(error, ProtocolError) and "bytes" in error.msg:
-        return f"{error.msg} Ask for fewer lines with tail, or for some of them with filter."
+        return f"{error.msg} Request fewer lines with tail, or use filter."
     return error.msg
 
 

@@ -76,8 +76,8 @@ class Memory:
             self._content.save(json.dumps(known).encode())
         except OSError as error:
             self._client.warn(
-                f"That an offer is being rented as {self._label!r} could not be noted: {error}. Should this task be "
-                "killed now, the next one cannot know of it."
+                f"The rental of {self._label!r} could not be recorded: {error}. If this task is killed now, the next "
+                "one does not know about it."
             )
 
 
@@ -104,7 +104,7 @@ def remembering(client: Client, kind: str, label: str, what: str, deadline: Dead
     """
     with exclusive(client, kind, label, what, deadline) as held:
         if held.content is None:
-            client.warn("A create whose reply is lost cannot be remembered either.")
+            client.warn("A rental whose reply is lost cannot be recorded either.")
         yield Memory(client, held.content, label, waited=held.waited)
 
 

@@ -49,10 +49,10 @@ def checked_mounts(given: c.Iterable[t.Mapping[str, t.Any]]) -> tuple[Mount, ...
     mounts = tuple(Mount(each["name"], _path(each["path"])) for each in given)
     for mount in mounts:
         if not re.fullmatch(_NAME, mount.name):
-            raise Invalid(f"volumes: a name is 1 to 64 letters, digits and _; {mount.name!r} is not.")
+            raise Invalid(f"volumes: name must be 1 to 64 letters, digits and _, not {mount.name!r}.")
     for what, values in (("name", [each.name for each in mounts]), ("path", [each.path for each in mounts])):
         if twice := sorted({value for value in values if values.count(value) > 1}):
-            raise Invalid(f"volumes: the {what} {', '.join(twice)} stands there more than once.")
+            raise Invalid(f"volumes: the {what} {', '.join(twice)} is listed more than once.")
     return mounts
 
 
@@ -60,8 +60,8 @@ def _path(text: str) -> str:
     path = text.strip().rstrip("/")
     if not re.fullmatch(_PATH, path) or {".", ".."} & set(path.split("/")):
         raise Invalid(
-            f"volumes: path must be a folder of the container, from the root and without blanks or colons, such as "
-            f"/data; {text!r} is not."
+            "volumes: path must be an absolute directory of the container without spaces or colons, such as /data, not "
+            f"{text!r}."
         )
     return path
 
@@ -82,8 +82,8 @@ def resolve(client: Client, wish: Wish, listing: Listing, deadline: Deadline, *,
             criteria = _held_to(wish.criteria, machine)
             return wish._replace(criteria=criteria, mounts=tuple(mount._replace(id=row["id"]) for mount, row in found))
     raise Unavailable(
-        f"The volume {', '.join(making)} is still being made, after {READY_WITHIN:g} s. Nothing was rented. Run "
-        "the task again in a while."
+        f"The volume {', '.join(making)} is still being created after {READY_WITHIN:g} s. Nothing was rented. "
+        "Run the task again later."
     )
 
 
@@ -96,8 +96,8 @@ def _meant(name: str, rows: c.Sequence[Row], criteria: Criteria) -> Row:
     places = ", ".join(f"{row['id']} on machine {row.get('machine_id')}" for row in allowed or called)
     if allowed:
         raise Ambiguous(
-            f"{len(allowed)} volumes are called {name}: {places}. Nothing was rented. Say in offer.machine_id which "
-            "machine is meant."
+            f"{len(allowed)} volumes are called {name}: {places}. Nothing was rented. Set offer.machine_id to "
+            "choose the machine."
         )
     if not called:
         # What only a name that is wrong needs.
@@ -110,7 +110,7 @@ def _meant(name: str, rows: c.Sequence[Row], criteria: Criteria) -> Row:
         )
     options = ", ".join(sorted({each for row in called for each in _forbidding(criteria, row.get("machine_id"))}))
     raise Invalid(
-        f"The volume {name} ({places}) cannot be used: {options} of offer forbids its machine. Nothing was rented. A "
+        f"The volume {name} ({places}) cannot be used: {options} of offer excludes its machine. Nothing was rented. A "
         "volume is used on its own machine only; change offer, or create a volume elsewhere."
     )
 
@@ -133,8 +133,8 @@ def _machine(found: c.Sequence[tuple[Mount, Row]]) -> int:
     (machine,) = machines
     if not is_whole(machine):
         raise Invalid(
-            f"Vast.ai does not tell the machine of the volume {found[0][0].name}, which the instance would have to be "
-            "rented on. Nothing was rented."
+            f"Vast.ai does not report the machine of the volume {found[0][0].name}, on which the instance must be "
+            "rented. Nothing was rented."
         )
     return machine
 

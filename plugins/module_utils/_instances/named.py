@@ -12,6 +12,6 @@ from .find import Ref
 def named(text: str, option: str) -> Ref:
     """An id in digits, or a label. Raises Invalid, which names the option, for what cannot select an instance."""
     if not text.strip():
-        raise Invalid(f"{option} must name an instance by its id or its label, not by an empty text.")
+        raise Invalid(f"{option} must be the id or the label of an instance, not an empty string.")
     is_number = text.isascii() and text.isdigit()
     return Ref.from_options({"id": int(text) if is_number else None, "label": None if is_number else text})

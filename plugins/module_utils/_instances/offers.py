@@ -104,9 +104,9 @@ def search(client: Client, criteria: Criteria) -> Found:
     """
     found = _search_all(client, criteria)
     for option in criteria.unheld:
-        client.warn(f"{option}: offers do not show this, so that it could not be checked.")
+        client.warn(f"{option}: offers do not show this value, so it could not be verified.")
     if found.dropped:
-        client.warn(f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were left out.")
+        client.warn(f"{found.dropped} offers that Vast.ai returned do not meet the criteria and were removed.")
     return found
 
 
@@ -156,8 +156,7 @@ def _rows(client: Client, criteria: Criteria, limit: int) -> tuple[list[Offer], 
     rows = client.call(SEARCH, body=search_body(criteria, limit)).get("offers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ProtocolError(
-            "The search for offers cannot be relied on: the reply has no list of offers. It was ignored; run the task "
-            "again.",
+            "The search for offers is not valid: the reply has no list of offers. It was ignored; run the task again.",
             client.answered(SEARCH),
         )
     found: dict[int, Offer] = {}
@@ -185,7 +184,7 @@ def relax(client: Client, criteria: Criteria) -> list[dict[str, t.Any]]:
             told.append({"criterion": option, "offers": len(fitting), "nearest": nearest})
     except VastError as error:
         # It only adds to what is told.
-        client.warn(f"What to relax is not known: {error.msg}")
+        client.warn(f"Which criterion to relax is not known: {error.msg}")
     return told
 
 
@@ -207,10 +206,10 @@ def _nearest_value(criteria: Criteria, option: str, offers: list[Offer]) -> t.An
 def explained(told: list[dict[str, t.Any]]) -> str:
     """One sentence that says what to relax, for a message."""
     if not told:
-        return "What to relax is not known."
+        return "Which criterion to relax is not known."
     helpful = sorted((each for each in told if each["offers"]), key=lambda each: -each["offers"])
     if not helpful:
-        return "No single criterion stands in the way; relax several, or try again later."
+        return "No single criterion excludes all offers. Relax several criteria, or try again later."
     hints = [
         f"without {each['criterion']} there are {each['offers']}"
         + ("" if each["nearest"] is None else f" (nearest: {each['nearest']})")

@@ -35,7 +35,7 @@ def refit(
         return
     renewal = to_recycle(found, ())
     if not renewal.plan.changed:
-        client.warn(f"{found.display_name} is not recycled, since it gets a new container already.")
+        client.warn(f"{found.display_name} is not recycled because its container is already being created.")
         return
     stored = Item(Ref(found.id), found, wanted, follow=False)
     if not planned:

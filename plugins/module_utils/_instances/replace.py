@@ -34,7 +34,7 @@ def replace(lease: Lease, client: Client, item: Item[Instance], deadline: Deadli
             quote(client, wish)
     except VastError as reason:
         raise reason.with_context(
-            f"{error.msg} {item.name} was kept, since nothing could be rented in its place: {reason.msg}",
+            f"{error.msg} {item.name} was kept because nothing could be rented in its place: {reason.msg}",
             changed=item.changed,
             **instance,
         ) from reason
@@ -42,7 +42,7 @@ def replace(lease: Lease, client: Client, item: Item[Instance], deadline: Deadli
     try:
         with failing_at_signals():
             _check_unchanged(client, item.seen)
-        client.warn(f"{error.msg} It is destroyed and rented anew, since on_unavailable=replace.")
+        client.warn(f"{error.msg} It will be destroyed and replaced because of on_unavailable=replace.")
         destroy_one(client, item.seen, Deadline(client.clock, BEYOND))
     except VastError as reason:
         changed = item.changed or reason.result.get("changed", False)

@@ -75,8 +75,8 @@ def _check(client: Client, item: Move, *, cut_short: bool) -> None:
         )
     elif not item.shown and cut_short:
         item.error = WaitTimeout(
-            f"Vast.ai accepted the restart of {item.name}, but wait_timeout left no time to see it come and go. It may "
-            f"be under way. Last seen: {item.seen.described}."
+            f"Vast.ai accepted the restart of {item.name}, but wait_timeout left no time to see it. It may be "
+            f"in progress. Last seen: {item.seen.described}."
         )
     elif not item.shown:
         client.warn(

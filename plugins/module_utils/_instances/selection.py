@@ -321,7 +321,7 @@ def _tell(client: Client, absent: list[_Absent], missing: str, found: _Read) -> 
     known = _known(client, found) if any(isinstance(each.value, str) for each in absent) else {}
     text = " ".join(_sentence(each, known.get(each.criterion, ())) for each in absent)
     if missing == "fail":
-        raise NotFound(f"{text} Nothing was changed. Set missing to warn or ignore if that is as it should be.")
+        raise NotFound(f"{text} Nothing was changed. Set missing to warn or ignore to allow this.")
     client.warn(text)
 
 

@@ -104,7 +104,7 @@ class Switch(Kind[Instance]):
 
     def unavailable(self, item: Move) -> str:
         """That it has no GPU now."""
-        return f"{item.name} cannot start now, its GPU is taken."
+        return f"{item.name} cannot start now because its GPU is taken."
 
     def undone(self, item: Move) -> str:
         """That its start is cancelled."""
@@ -116,7 +116,7 @@ class Switch(Kind[Instance]):
     def not_undone(self, item: Move, reason: str) -> str:
         """That its start may still come about."""
         return (
-            f"That the {_start(item)} is cancelled could NOT be confirmed: {reason} It may start and bill later: run "
+            f"Cancelling the {_start(item)} could NOT be confirmed: {reason} It may start and bill later. Run "
             "state=stopped on it until that succeeds."
         )
 

@@ -121,10 +121,12 @@ def to_wish(options: t.Mapping[str, t.Any], target: Ref, contents: Contents) -> 
 def _checked_label(target: Ref) -> str:
     """The label to rent under. Raises Invalid for one that no second run would find it by."""
     if target.id is not None or not target.label:
-        raise Invalid("offer needs label and must not stand beside id: the label is what the instance is known by.")
+        raise Invalid(
+            "offer requires label and cannot be combined with id: the module finds the instance by its label."
+        )
     if target.label != target.label.strip():
         raise Invalid(
-            f"label must not begin or end with a blank to rent: {target.label!r}. Vast.ai may drop it, and no second "
+            f"To rent, label must not begin or end with a space: {target.label!r}. Vast.ai may drop it, and no second "
             "run would find the instance."
         )
     return target.label
@@ -134,9 +136,9 @@ def _check(options: t.Mapping[str, t.Any], contents: Contents) -> None:
     """Raises Invalid where something is missing, or does not go together."""
     offer = options["offer"]
     if options["state"] not in ("present", "running"):
-        raise Invalid("offer goes with state=running or state=present.")
+        raise Invalid("offer requires state=running or state=present.")
     if offer["max_price"] is None:
-        raise Invalid("offer.max_price is required: nothing is rented without a price that is the most.")
+        raise Invalid("offer.max_price is required: nothing is rented without a maximum price.")
     if options["disk"] is None:
         raise Invalid("disk is required to rent; it is part of the price and cannot be changed later.")
     if contents.image is None and contents.template_hash_id is None:
@@ -144,7 +146,7 @@ def _check(options: t.Mapping[str, t.Any], contents: Contents) -> None:
     if offer["interruptible"] and options["bid"] is None:
         raise Invalid("offer.interruptible needs bid, in US dollars an hour for the machine.")
     if options["bid"] is not None and not offer["interruptible"]:
-        raise Invalid("bid goes with offer.interruptible=true only.")
+        raise Invalid("bid requires offer.interruptible=true.")
     check_id(offer["id"], "offer.id")
     if offer["id"] is not None and options["attempts"] > 1:
         raise Invalid("offer.id names one offer, so attempts cannot be more than 1.")

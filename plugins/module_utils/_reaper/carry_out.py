@@ -58,10 +58,10 @@ def changed_mind(task: Task, found: Found, verdict: Verdict, before: Thing, now:
     if spared := task.spares(now):
         return f"{verdict.rule}: {spared}"
     if not is_chosen(now, task):
-        return f"{verdict.rule}: it is not among what is chosen any more"
+        return f"{verdict.rule}: it is no longer selected"
     again = verdict_of(task, found, now)
     if (again.rule, again.action) != (verdict.rule, verdict.action):
-        return f"{verdict.rule}: it does not fall under that rule any more"
+        return f"{verdict.rule}: it no longer matches that rule"
     return ""
 
 
@@ -75,7 +75,7 @@ def delete_volume(client: Client, task: Task, found: Found, each: Victim, deadli
         with failing_at_signals():
             now = next((row for row in volume_rows.read(client) if row.id == thing.id), None)
     except VastError as error:
-        text = "could not be seen once more, so that nothing was sent"
+        text = "could not be checked again, so nothing was sent"
         return each._replace(error=error.with_context(f"{thing.display_name} {text}: {error.msg}"))
     spared = "it no longer exists" if now is None else changed_mind(task, found, each.verdict, thing, now)
     if spared or now is None:

@@ -86,7 +86,7 @@ class _Run(t.NamedTuple):
             with failing_at_signals():
                 now = {each.id: each for each in look(self.client, [each.id for each in some])}
         except VastError as error:
-            text = "could not be seen once more, so that nothing was sent"
+            text = "could not be checked again, so nothing was sent"
             return [Fate(each, error=error.with_context(f"{each.display_name} {text}: {error.msg}")) for each in some]
         fates = [self.fate(each, now.get(each.id), action) for each in some]
         items = [fate.item for fate in fates if fate.item is not None]
@@ -166,7 +166,7 @@ class Held(t.Generic[T]):
         # The request has to wait for its turn after the last one.
         leaves = max(clock.now(), self._free.get(route.name, 0.0))
         if leaves - self._read_at > self._fresh:
-            raise WaitTimeout("Nothing was sent: too long ago that it was seen last. Run the task again.")
+            raise WaitTimeout("Nothing was sent: it was last seen too long ago. Run the task again.")
         self._free[route.name] = leaves + (route.interval if self._client.settings.api_pacing else 0.0)
         return Deadline(clock, self._read_at + self._fresh - clock.now())
 

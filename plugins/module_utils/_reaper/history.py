@@ -87,8 +87,8 @@ class History:
                 content.save(self._dump(Memory(accounts, now, lost)))
         except OSError as error:
             self._warn(
-                f"{self._path or 'The state file'} cannot be used: {error}. No age is known, so that rules "
-                "that need one do not fire."
+                f"{self._path or 'The state file'} cannot be used: {error}. No ages are known, so rules that "
+                "need them do not apply."
             )
             return {}
         return recorded
@@ -98,8 +98,8 @@ class History:
             return load(data)
         except ValueError as error:
             self._warn(
-                f"{self._path} was damaged ({error}) and is written anew. The ages of all spans in rules count from "
-                "now, running_for included. Deadlines such as ttl=6h count from when an instance was rented, as before."
+                f"{self._path} was damaged ({error}) and is replaced. All durations in rules count from now, "
+                "including running_for. Deadlines such as ttl=6h still count from the rental."
             )
             return Memory({}, None, now)
 
@@ -109,8 +109,9 @@ class History:
         self.is_timed = False
         gap = f"{spoken(abs(now - last))} {'after' if now > last else 'before'}"
         self._warn(
-            f"By the clock of this machine this run is {gap} the last one that {self._path} knows. Rules and deadlines "
-            "that need the time do not fire in this run. If the clock is right, run the task again."
+            f"According to the clock of this machine, this run is {gap} the last one that {self._path} knows. "
+            "Rules and deadlines that depend on time do not apply in this run. If the clock is right, run the "
+            "task again."
         )
 
     def _dump(self, memory: Memory) -> bytes:
@@ -126,7 +127,8 @@ class History:
             data = dump(rows[dropped:], memory.last, lost)
         if dropped:
             self._warn(
-                f"{self._path} is full: the history of {dropped} things was dropped. Use a state_file for each account."
+                f"{self._path} is full: the history of {dropped} instances and volumes was removed. Use one "
+                "state_file per account."
             )
         return data
 

@@ -104,7 +104,7 @@ def rule_from_options(options: t.Mapping[str, t.Any], path: str) -> Rule:
     given = {name: value for name, value in options.items() if value is not None}
     name = given["name"].strip()
     if not name or name == DEADLINE:
-        raise Invalid(f"{path}.name must not be empty, nor {DEADLINE!r}.")
+        raise Invalid(f"{path}.name must not be empty or {DEADLINE!r}.")
     for field in AMOUNTS:
         if field in given:
             check_number(given[field], f"{path}.{field}", 0, LARGEST_PRICE)
@@ -129,29 +129,29 @@ def rule_from_options(options: t.Mapping[str, t.Any], path: str) -> Rule:
 
 def _contradictions(rule: Rule) -> c.Iterator[str]:
     if (rule.gpu_util_below is None) != ("idle_for" not in rule.spans):
-        yield "idle_for and gpu_util_below need each other."
+        yield "idle_for and gpu_util_below must be used together."
     if not (rule.spans or rule.amounts or rule.status or rule.label_prefix):
         yield "a rule needs at least one condition."
     if len(rule.label_prefix) > MAX_LABEL:
         yield f"label_prefix: a label has at most {MAX_LABEL} characters."
     states = {STATES[span] for span in rule.spans if span in STATES}
     if "running" in states and len(states) > 1:
-        yield "nothing is running and not running at once."
+        yield "an instance cannot be running and not running at the same time."
     if rule.status and "running" in states and "running" not in rule.status:
-        yield "what runs has the status running."
+        yield "a running instance has the status running."
     if rule.action == "stop" and "stopped" in states:
-        yield "what is stopped cannot be stopped."
+        yield "a stopped instance cannot be stopped again."
     yield from _wrong_kind(rule)
 
 
 def _wrong_kind(rule: Rule) -> c.Iterator[str]:
     if rule.action == "destroy_volume" and not rule.of_volumes:
-        yield "destroy_volume needs unattached_for."
+        yield "destroy_volume requires unattached_for."
     if rule.of_volumes and rule.action in ("stop", "destroy"):
-        yield f"unattached_for is about volumes, which action={rule.action} is not."
+        yield f"unattached_for applies to volumes, but action={rule.action} does not."
     mixed = [field for field in OF_INSTANCES if field in rule.spans or (field == "status" and rule.status)]
     if rule.of_volumes and mixed:
-        yield f"unattached_for is about volumes, and {', '.join(mixed)} about instances."
+        yield f"unattached_for applies to volumes, but {', '.join(mixed)} to instances."
 
 
 def judge(
@@ -176,7 +176,7 @@ def judge(
         undecided = [why for holds, why in told if holds is None]
         if not undecided:
             return Verdict(rule.name, rule.action, ", ".join(why for _holds, why in told), tuple(unknown))
-        unknown.append(f"{rule.name}: not known yet, {', '.join(undecided)}")
+        unknown.append(f"{rule.name}: {', '.join(undecided)}")
     return Verdict(unknown=tuple(unknown))
 
 
@@ -224,14 +224,14 @@ def _ends(candidate: Candidate, length: float, now: float | None) -> Held:
 def _lasts(field: str, length: float, rule: Rule, candidate: Candidate, seen: Seen | None, now: float | None) -> Held:
     is_so, since, words = _state(field, rule, candidate, seen)
     if is_so is None:
-        return None, f"whether it is {words}"
+        return None, f"whether it is {words} is not known"
     if not is_so:
         return False, ""
     if since is None or seen is None or since == seen.last:
-        return None, f"since when it is {words}"
+        return None, f"how long it has been {words} is not known yet"
     if now is None:
         return None, NO_TIME
-    return now - since >= length, f"it is {words} for {spoken(now - since)}"
+    return now - since >= length, f"it has been {words} for {spoken(now - since)}"
 
 
 def _state(field: str, rule: Rule, candidate: Candidate, seen: Seen | None) -> tuple[bool | None, float | None, str]:
@@ -246,7 +246,7 @@ def _state(field: str, rule: Rule, candidate: Candidate, seen: Seen | None) -> t
     if field == "unattached_for":
         return not candidate.attached, seen.unattached if seen else None, "unattached"
     below = t.cast("float", rule.gpu_util_below)
-    words = f"below {below:g} % of its GPU"
+    words = f"below {below:g} % GPU utilization"
     return _is_idle(candidate, below), seen.idle.get(idle_key(below)) if seen else None, words
 
 
@@ -328,7 +328,7 @@ def deadline(label: str, start_date: float | None) -> tuple[float | None, str]:
         at = _until(value) if word.lower() == "until" else _ttl(value, start_date)
         if at is None:
             rented = word.lower() == "ttl" and start_date is None
-            return None, f"when it was rented is not known, for {text}" if rented else f"{text} is not understood"
+            return None, f"the rental time is not known, for {text}" if rented else f"{text} cannot be parsed"
         found.append((at, text))
     return min(found) if found else (None, "")
 

@@ -40,13 +40,13 @@ class Task(t.NamedTuple):
         return thing.id in self.ids or thing.label in self.labels or thing.label.startswith(self.prefixes or ("\0",))
 
     def spares(self, thing: Thing) -> str:
-        """Why it may not be touched: it is protected, or its row does not tell whether it is; '' when it may."""
+        """Why it may not be touched: it is protected, or its row does not show whether it is; '' when it may."""
         if self.protects(thing):
             return "it is protected"
         unknown = next(
             (field for field, kinds in self.needs(thing) if not isinstance(thing.row.get(field, ...), kinds)), ""
         )
-        return f"its {unknown} is not known, which may spare it" if unknown else ""
+        return f"its {unknown} is not known, so it may be protected" if unknown else ""
 
     def needs(self, thing: Thing) -> c.Iterator[tuple[str, tuple[type, ...]]]:
         """The fields that decide whether it is protected, excluded or without a label, and their types."""

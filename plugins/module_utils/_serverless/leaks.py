@@ -76,8 +76,8 @@ class Memory:
                 leaks = load(content.data if size <= MAX_BYTES else b"too large")
         except (OSError, ValueError) as error:
             self._warn(
-                f"Which workers earlier tasks could not prove gone is not known: {self._path} cannot be used: {error}. "
-                "Check the instances of the account, and name leftover ones in the option workers."
+                f"The leftover workers of earlier tasks are not known: {self._path} cannot be used: {error}. "
+                "Check the instances of the account, and list leftover workers in the option workers."
             )
             return []
         return [leak for leak in leaks if leak.concerns(endpoint_id, name)]
@@ -109,19 +109,19 @@ class Memory:
                 if leaks == before:
                     return
                 for leak in leaks[:-MAX_LEAKS]:
-                    self._warn(f"{self._path} is full; it no longer remembers the workers of {leak.display_name}.")
+                    self._warn(f"{self._path} is full and no longer contains the workers of {leak.display_name}.")
                 content.save(dump(leaks))
         except OSError as error:
             self._warn(
-                f"What is not proven gone cannot be remembered in {self._path}: {error}. Note the ids of "
-                "the workers, and name them in the option workers of later tasks."
+                f"Workers that may still exist cannot be recorded in {self._path}: {error}. Note their ids, and "
+                "list them in the option workers of later tasks."
             )
 
     def _load(self, text: bytes) -> list[Leak]:
         try:
             return load(text)
         except ValueError as error:
-            self._warn(f"{self._path} was damaged ({error}) and is written anew; what it remembered is lost.")
+            self._warn(f"{self._path} was damaged ({error}) and is replaced; its contents are lost.")
             return []
 
 

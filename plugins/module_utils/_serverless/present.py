@@ -361,9 +361,9 @@ class _Run:
         twins = [group for group in others if any(one.is_like(group, by_template=True) for one in new)]
         if twins:
             self.client.warn(
-                f"Another task has created the same for {self.found.display_name} meanwhile: "
-                f"{', '.join(group.display_name for group in twins)}. Both rent workers. Delete what is too much: with "
-                "purge_workergroups=true and the id of the one that is to stay."
+                f"Another task has created the same workergroup of {self.found.display_name} meanwhile: "
+                f"{', '.join(group.display_name for group in twins)}. Both rent workers. Delete one of them: "
+                "set purge_workergroups=true and the id of the workergroup to keep."
             )
 
     @property
@@ -438,7 +438,7 @@ def create(client: Client, wanted: Wanted, before: c.Sequence[Endpoint], deadlin
         number = next((reply[key] for key in ("result", "id") if is_id(reply.get(key))), None)
         if number is not None:
             return Created(Endpoint(number, {"id": number, **sent}), own=True, listed=False)
-        doubt = UnknownOutcome(f"{CREATE.name} was answered without the id of the new endpoint.")
+        doubt = UnknownOutcome(f"{CREATE.name} returned a reply without the id of the new endpoint.")
     known_ids = {group.id for group in before}
 
     def look(limit: Deadline) -> Endpoint | None:
@@ -479,7 +479,7 @@ def create_group(
     else:
         if is_id(reply.get("id")):
             return t.cast("int", reply["id"])
-        doubt = UnknownOutcome(f"POST {path} was answered without the id of the new workergroup.")
+        doubt = UnknownOutcome(f"POST {path} returned a reply without the id of the new workergroup.")
 
     def look(limit: Deadline) -> Group | None:
         listed = groups_of(workergroups.listed(client, limit).rows, endpoint.id)
@@ -513,8 +513,8 @@ def proven_endpoint(client: Client, endpoint: Endpoint) -> Endpoint:
         if found is not None and len(same) > 1:
             raise Ambiguous(
                 f"{len(same)} endpoints are named {endpoint.endpoint_name!r} now: {', '.join(map(str, same))}. This "
-                f"task has created {endpoint.id}, without a workergroup, and another one the same at that time. Delete "
-                "what is too much by its id with state=absent, then run the task again."
+                f"task has created {endpoint.id}, without a workergroup, and another one the same at that time. "
+                "Delete one of them by its id with state=absent, then run the task again."
             )
         return found
 

@@ -72,7 +72,7 @@ class _Updates:
         self.deadline = deadline
         self.seen = False
         self.quiet = 0
-        self.last: engine.Workers = engine.Workers(None, (), "it was not asked yet")
+        self.last: engine.Workers = engine.Workers(None, (), "it was not queried yet")
 
     def poll(self) -> None:
         """See the states once more."""
@@ -104,7 +104,7 @@ class _Updates:
                 return
         raise WaitTimeout(
             f"The workers of {self.group.display_name} were not replaced within wait_timeout "
-            f"({self.waits.timeout:g} s). Last seen: {told(self.last)}. The engine goes on by itself."
+            f"({self.waits.timeout:g} s). Last seen: {told(self.last)}. The engine continues on its own."
         )
 
 
@@ -114,7 +114,7 @@ def await_ready(client: Client, endpoint: Endpoint, count: int, waits: Waits, de
     Raises WaitTimeout, with the states of all and, when none is ready, with the end of the endpoint's log.
     """
     ready = 0
-    last = engine.Workers(None, (), "it was not asked yet")
+    last = engine.Workers(None, (), "it was not queried yet")
     while True:
         last = _tolerant(lambda: engine.ask(client, endpoint, deadline))
         if last.rows is not None:

@@ -68,7 +68,7 @@ def _words(text: str) -> c.Iterator[tuple[str, str, t.Any]]:
             rest = text[position:].strip()[:40]
             raise Invalid(
                 f"search_params cannot be read at {rest!r}; write conditions such as gpu_name=RTX_4090 num_gpus>=2 "
-                "with blanks between them."
+                "separated by spaces."
             )
         field, op, value = found[1], " ".join(found[2].split()), found[3]
         if value.startswith("["):

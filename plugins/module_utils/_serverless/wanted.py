@@ -99,7 +99,7 @@ class WantedGroup(t.NamedTuple):
         check_id(options.get("template_id"), f"{path}.template_id")
         template = {name: options[name] for name in TEMPLATES if options.get(name) is not None}
         if len(template) > 1:
-            raise Invalid(f"{path} must name its template once, not by {' and '.join(template)}.")
+            raise Invalid(f"{path} must identify its template only once, not by {' and '.join(template)}.")
         for name in ("template_hash", "template_name", "search_params"):
             if isinstance(options.get(name), str) and not options[name].strip():
                 raise Invalid(f"{path}.{name} must not be empty; omit it instead.")
@@ -218,7 +218,7 @@ def is_number(value: t.Any) -> t.TypeGuard[float]:
 def _groups(given: t.Any, *, purge: bool) -> tuple[WantedGroup, ...] | None:
     if given is None:
         if purge:
-            raise Invalid("purge_workergroups needs workergroups, the list of those that stay.")
+            raise Invalid("purge_workergroups requires workergroups, the list of those to keep.")
         return None
     if not given:
         raise Invalid(

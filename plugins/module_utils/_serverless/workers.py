@@ -81,7 +81,9 @@ def _ask(client: Client, route: Route, number: int, deadline: Deadline) -> Worke
     rows = reply.get("workers")
     if not isinstance(rows, list):
         says = reply.get("error_msg")
-        return Workers(None, (), client.redactor.text(says) if isinstance(says, str) else "it gave no list of workers")
+        return Workers(
+            None, (), client.redactor.text(says) if isinstance(says, str) else "it returned no list of workers"
+        )
     told = tuple(row for row in rows if isinstance(row, dict))
     ids = tuple(row["id"] for row in told if is_id(row.get("id")))
     if len(told) < len(rows):

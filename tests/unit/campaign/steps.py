@@ -197,7 +197,7 @@ KINDS: dict[str, dict[str, t.Any]] = {
     "400-credit": _refusal(400, "insufficient_credit", "Insufficient credit."),
     "no-offers": _reply({"offers": []}),
     "offers-null": _reply({"offers": None}),
-    # A listing that cannot be relied on.
+    # A listing that is not valid.
     "total-text": {"action": "merge", "set": {"total_instances": "99"}},
     "total-null": {"action": "merge", "set": {"total_instances": None, "next_token": None}},
     "total-only": _reply({"success": True, "total_instances": 0, "next_token": None}),

@@ -947,7 +947,7 @@ def test_a_folder_or_binary_file_is_not_ours(home: pathlib.Path, warnings: list[
         (403, {"success": False, "error": "not_authorized", "msg": "No permission"}, ["No permission", "[permission]"]),
         (410, {"success": False, "error": "deprecated_endpoint", "msg": "Use /api/v2"}, ["/api/v2", "[deprecated]"]),
         (404, {"msg": "nothing here"}, ["nothing here", "[not_found]"]),
-        (200, {"success": True}, ["cannot be relied on", "no list of instances", "[protocol]"]),
+        (200, {"success": True}, ["is not valid", "no list of instances", "[protocol]"]),
         (200, {"success": False, "msg": "try later"}, ["try later"]),
         (200, listing(instance_row(1), total_instances=2), ["announces 2 instances and shows 1", "[protocol]"]),
         (200, "<html>maintenance</html>", ["not with a JSON object", "[protocol]"]),

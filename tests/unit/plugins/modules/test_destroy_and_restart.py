@@ -92,7 +92,7 @@ def test_an_instance_is_destroyed_and_proven_gone(api: Api, clock: FakeClock, wa
     result = destroy(label="train-01", wait=wait)
     assert result["changed"] is True
     assert result["destroyed"] == {"id": 4711, "label": "train-01"}
-    assert result["actions"] == [f"destroy {NAME}: its disk is lost, and it bills nothing any more"]
+    assert result["actions"] == [f"destroy {NAME}: its disk is lost, and it no longer bills"]
     assert (result["diff"]["before"], result["diff"]["after"]) == ({"state": "running"}, {"state": "absent"})
     assert result["instance"]["id"] == 4711
     assert clock.slept == pytest.approx([1.06])
@@ -176,7 +176,7 @@ def test_what_somebody_labelled_anew_meanwhile_is_not_destroyed_by_a_second_requ
     api.expect_listing(instance_row(), label="train-01")
     expect_delete(api, reply=reply)
     expect_polls(api, *[instance_row(label="mine")] * 10)
-    says = f"{NAME} carries the label 'mine' now, by somebody else, so its destruction was not sent again"
+    says = f"{NAME} carries the label 'mine' now, set by someone else, so the request was not repeated"
     result = not_destroyed("invalid", says, "If it is not destroyed, it bills 0.42 $/h", label="train-01")
     assert result["instance"]["label"] == "mine"
 
@@ -193,7 +193,7 @@ def test_what_stays_is_leaked_and_named(api: Api) -> None:
     for _time in range(2):
         expect_delete(api)
         expect_polls(api, *[instance_row()] * 10)
-    result = not_destroyed("leaked", f"{NAME} was to be destroyed, but it is still listed and bills 0.42 $/h", id=4711)
+    result = not_destroyed("leaked", f"{NAME} was not destroyed: it is still listed and bills 0.42 $/h", id=4711)
     assert (result["changed"], result["instance"]["id"]) == (True, 4711)
 
 
@@ -383,7 +383,7 @@ def test_a_second_run_by_name_fails_unless_what_is_missing_is_ignored(api: Api, 
 def test_check_mode_of_a_fleet_says_what_it_would_cost(api: Api) -> None:
     api.expect_listing(instance_row(1, label="a"))
     result = destroy_all(check_mode=True)
-    assert result["actions"] == ["destroy instance 1 (a): its disk is lost, and it bills nothing any more"]
+    assert result["actions"] == ["destroy instance 1 (a): its disk is lost, and it no longer bills"]
     assert (result["cost"]["after"]["per_hour"], result["instances"][0]["after"]["cur_state"]) == (0.0, None)
 
 
@@ -404,7 +404,7 @@ def test_of_a_fleet_one_stays_and_is_leaked(api: Api) -> None:
     result = fail_as(
         "vast_fleet",
         "leaked",
-        "1 of 2 instances failed. instance 2 (b) was to be destroyed",
+        "1 of 2 instances failed. instance 2 (b) was not destroyed",
         **FLEET,
         state="absent",
         max_affected=2,
@@ -444,7 +444,7 @@ def test_a_restart_that_there_is_no_time_to_see_is_not_said_to_be_over(api: Api)
     api.expect_listing(instance_row(), id=4711)
     expect_reboot(api)
     expect_polls(api, instance_row(), instance_row())
-    result = not_restarted("timeout", "wait_timeout left no time to see it come and go", wait_timeout=2)
+    result = not_restarted("timeout", "wait_timeout left no time to see it", wait_timeout=2)
     assert result["changed"] is True
 
 

@@ -146,7 +146,7 @@ def test_a_start_that_shows_when_its_stop_is_refused_for_the_same_reason_is_told
     for _attempt in range(3):
         put(api, "stopped", **refusal)
         polls(api, QUEUED)
-    run(error_class, "may be queued is cancelled could NOT be confirmed", retry_timeout=0, **task)
+    run(error_class, "may be queued could NOT be confirmed", retry_timeout=0, **task)
 
 
 @each_module
@@ -170,7 +170,7 @@ def test_a_start_that_may_be_queued_after_a_refusal_and_cannot_be_cancelled_is_t
     for _attempt in range(3):
         put(api, "stopped", {"success": False, "error": "invalid_args", "msg": "bad state"}, status=400)
         polls(api, OFF)
-    says = f"That the start of {NAME} that may be queued is cancelled could NOT be confirmed"
+    says = f"Cancelling the start of {NAME} that may be queued could NOT be confirmed"
     assert run("invalid", "bad state", says, **task)["changed"] is False
 
 
@@ -284,7 +284,7 @@ def test_a_cancellation_is_proven_only_when_no_field_shows_a_start(api: Api, mod
     polls(api, NEXT, NEXT, NEXT)
     put(api, "stopped")
     polls(api, NEXT, NEXT, NEXT)
-    result = run("unavailable", "It may start and bill later: run state=stopped on it", "Bad Gateway", **task)
+    result = run("unavailable", "It may start and bill later. Run state=stopped on it", "Bad Gateway", **task)
     assert "could NOT be confirmed" in result["msg"]
     assert result["changed"] is True
 
@@ -464,5 +464,5 @@ def test_what_a_task_never_came_to_is_told_and_not_sent(api: Api, clock: FakeClo
     put(api, "running")
     polls(api, UP)
     result = failed("timeout", wait_timeout=8, **task)
-    assert "wait_timeout was used up before the turn of instance 2 (b); nothing was sent to it" in result["msg"]
+    assert "wait_timeout expired before the turn of instance 2 (b); nothing was sent to it" in result["msg"]
     assert [each["changed"] for each in result["instances"]] == [True, False]

@@ -93,7 +93,7 @@ def test_without_the_right_user_read_the_rest_is_told(api: Api) -> None:
     assert result["left_over"].pop("unattached_volumes") == 0
     assert set(result["left_over"].values()) == {None}
     assert len(result.warnings) == 4
-    assert "Who the user is, and the credit, is not known" in result.warnings[0]
+    assert "The user and the credit are not known" in result.warnings[0]
 
 
 @pytest.mark.parametrize(

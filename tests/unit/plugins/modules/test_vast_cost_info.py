@@ -409,7 +409,7 @@ def test_charges_that_cannot_be_relied_on_are_not_known(api: Api, reply: t.Any) 
     api.expect("GET", "/api/v0/charges/", reply, query=query)
     result = succeed("vast_cost_info")
     assert result["account"]["spent"] is None
-    assert "The listing of charges cannot be relied on" in result.warnings[0]
+    assert "The listing of charges is not valid" in result.warnings[0]
 
 
 def test_an_amount_that_is_none_makes_what_was_spent_unknown(api: Api) -> None:

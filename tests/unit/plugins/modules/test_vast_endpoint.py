@@ -204,7 +204,7 @@ def test_workers_that_the_listing_does_not_have_have_no_price(api: Api) -> None:
         (200, {"error_msg": "no workers are ready"}, "no workers are ready"),
         (400, {"error_msg": "no workers are ready"}, "no workers are ready"),
         (200, '"authenticate: invalid api_key"', "invalid api_key"),
-        (200, {"workers": None}, "it gave no list of workers"),
+        (200, {"workers": None}, "it returned no list of workers"),
         (200, [{"id": 1001}, "1002"], "its list of workers has entries that are no workers"),
         (200, [{"id": 1001}, {"id": "1002"}], "its list of workers has entries without an id"),
         (500, {"msg": "boom"}, "boom"),
@@ -711,8 +711,8 @@ def test_a_damaged_memory_is_told_and_not_taken_for_an_empty_one(api: Api, home:
     file = leave(home, text)
     expect_groups(api)
     (warning,) = remove(id=77).warnings
-    assert warning.startswith(f"Which workers earlier tasks could not prove gone is not known: {file} cannot be used: ")
-    assert "name leftover ones in the option workers" in warning
+    assert warning.startswith(f"The leftover workers of earlier tasks are not known: {file} cannot be used: ")
+    assert "list leftover workers in the option workers" in warning
     assert file.read_text() == text
 
 
@@ -730,7 +730,7 @@ def test_a_damaged_memory_is_written_anew_when_there_is_something_to_remember(ap
     expect_delete(api)
     expect_groups(api)
     result = remove(id=77, wait=False)
-    assert ["cannot be used" in result.warnings[0], "is written anew" in result.warnings[1]] == [True, True]
+    assert ["cannot be used" in result.warnings[0], "is replaced" in result.warnings[1]] == [True, True]
     assert memory(home) == [leak(1001, 1002)]
 
 
@@ -743,7 +743,7 @@ def test_without_a_place_for_the_memory_the_task_says_so_and_goes_on(api: Api, m
     result = remove(id=77, api_pacing=False)
     assert result["changed"] is True
     assert result.warnings
-    assert all("cannot be remembered" in warning for warning in result.warnings)
+    assert all("cannot be recorded" in warning for warning in result.warnings)
 
 
 def test_named_workers_are_held_to_the_same_proof(api: Api, home: pathlib.Path) -> None:

@@ -448,6 +448,6 @@ def test_a_new_endpoint_of_that_name_only_warns(api: Api, home: pathlib.Path, wo
     leave(home, leak(*workers, unknown=True, id=70))
     expect_there(api)
     result = present(name="llama-prod")
-    says = f"Workers of endpoint 70 (llama-prod), which had this name, are not proven gone: {said}."
+    says = f"Workers of endpoint 70 (llama-prod), which had this name, may still exist: {said}."
     assert result.warnings == [f"{says} Run state=absent for id 70."]
     assert result["changed"] is False

@@ -207,7 +207,7 @@ def test_where_nothing_can_be_locked_it_creates_with_a_warning(api: Api, monkeyp
     expect_created(api)
     expect_create_group(api)
     expect_groups(api, group_row())
-    says = "Other tasks cannot be kept from deploying endpoint 'llama-prod' at the same time: "
+    says = "Other tasks of this user may be deploying endpoint 'llama-prod' at the same time: "
     assert [each for each in present(**NEW).warnings if each.startswith(says)] != []
 
 
@@ -228,7 +228,7 @@ def test_a_second_workergroup_like_the_new_one_is_warned_of(api: Api, template: 
     expect_create_group(api)
     expect_groups(api, group_row(), group_row(502, template_hash=template))
     warnings = present(**NEW).warnings
-    says = f"Another task has created the same for {NAME} meanwhile: workergroup 502. Both rent workers."
+    says = f"Another task has created the same workergroup of {NAME} meanwhile: workergroup 502. Both rent workers."
     assert [each.startswith(says) for each in warnings] == [True] * is_told
 
 
@@ -494,7 +494,7 @@ def test_a_changed_search_says_that_workers_stay(api: Api) -> None:
     expect_change_group(api, search_params="num_gpus=2")
     expect_groups(api, group_row(search_query={"num_gpus": {"eq": "2"}, "rented": {"eq": False}}))
     result = present(id=77, workergroups=[{"id": 501, "search_params": "num_gpus=2"}])
-    assert result.warnings == ["The search of workergroup 501 was changed; workers that run stay where they are."]
+    assert result.warnings == ["The search of workergroup 501 was changed; running workers are not replaced."]
 
 
 def test_a_further_workergroup_is_created_and_the_other_left_alone(api: Api) -> None:
@@ -980,7 +980,7 @@ def test_an_update_that_takes_too_long_is_a_timeout(api: Api) -> None:
     expect_roll(api)
     for _poll in range(2):
         expect_states(api, "UPDATE_READY", "idle")
-    says = "1 idle, 1 update_ready. The engine goes on by itself."
+    says = "1 idle, 1 update_ready. The engine continues on its own."
     failure("timeout", says, **ROLL, wait_timeout=10, wait_interval=6)
 
 

@@ -707,7 +707,7 @@ def test_a_gpu_that_is_taken_for_three_of_ten_fails_those_and_takes_them_back(ap
     assert changed(result) == others
     assert told(result) == {number: "unavailable" if number in taken else None for number in range(1, 11)}
     for number in taken:
-        assert messages(result)[number].startswith(f"{name(number)} cannot start now, its GPU is taken. ")
+        assert messages(result)[number].startswith(f"{name(number)} cannot start now because its GPU is taken. ")
         assert f"The queued start of {name(number)} was cancelled (state=stopped)" in messages(result)[number]
     assert {each["after"]["intended_status"] for each in result["instances"] if each["failed"]} == {"stopped"}
     assert (result["error"], result["status_code"]) == ("resources_unavailable", 200)
@@ -761,9 +761,9 @@ def test_a_take_back_that_is_refused_is_told_once_with_what_to_do(api: Api) -> N
         expect_look(api, [1], queued(1))
     result = failure(
         "unavailable",
-        f"That the queued start of {name(1)} is cancelled could NOT be confirmed: ",
+        f"Cancelling the queued start of {name(1)} could NOT be confirmed: ",
         "Not allowed",
-        "It may start and bill later: run state=stopped on it until that succeeds.",
+        "It may start and bill later. Run state=stopped on it until that succeeds.",
         state="running",
     )
     assert result["msg"].count("could NOT be confirmed") == 1
@@ -971,7 +971,9 @@ def expect_page(api: Api, number: int, reply: t.Any, **more: t.Any) -> None:
             400, {"success": False, "error": "invalid_token", "msg": "bad token"}, "invalid", "bad token", id="refused"
         ),
         pytest.param(200, page(1), "protocol", "page 2 lists instance 1 a second time", id="repeats"),
-        pytest.param(200, page(2, next_token="t1"), "protocol", "page 2 names no new page", id="repeats its token"),
+        pytest.param(
+            200, page(2, next_token="t1"), "protocol", "page 2 does not name a new page", id="repeats its token"
+        ),
         pytest.param(200, page(2, next_token=None), "protocol", "announces 8 instances and shows 4", id="ends early"),
         pytest.param(200, {"success": True}, "protocol", "page 2 has no list of instances", id="malformed"),
         pytest.param(200, b"<html>", "protocol", "an HTML page", id="html"),
@@ -1241,7 +1243,7 @@ def test_a_signal_between_two_batches_says_what_was_done_and_sends_nothing_more(
     api.expect_listing(up(1), up(2), up(3))
     expect_recycle(api, 1)
     expect_look(api, [1], renewed(1))
-    says = f"Interrupted by SIGTERM: {name(2)} was on its way; nothing had been sent to it."
+    says = f"Interrupted by SIGTERM: {name(2)} was still changing; nothing had been sent to it."
     result = failure("timeout", says, state="recycled")
     assert changed(result) == [1]
     assert messages(result)[3] == f"Skipped: {name(2)} failed."

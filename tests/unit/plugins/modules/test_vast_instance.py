@@ -171,7 +171,7 @@ def test_an_instance_on_its_way_is_waited_for_and_nothing_is_sent(api: Api, cloc
         ({"id": -5, "state": "stopped"}, "id must be a positive number, not -5"),
         ({"id": "train-01", "state": "stopped"}, "id"),
         ({"id": 4711, "state": "frozen"}, "state must be one of: present, running, stopped, restarted, absent"),
-        ({"id": 1, "label": "a", "state": "restarted"}, "state=restarted cannot set a label at once"),
+        ({"id": 1, "label": "a", "state": "restarted"}, "state=restarted cannot set a label"),
         ({"id": 4711, "state": "running", "on_unavailable": "queue"}, "on_unavailable must be one of: fail, wait"),
         ({"id": 4711, "state": "running", "on_unavailable": "wait", "wait": False}, "needs wait=true"),
         ({"id": 4711, "label": "x" * 1025}, "label has 1025 characters; Vast.ai allows 1024"),
@@ -217,7 +217,12 @@ every_selecting_module = pytest.mark.parametrize(("name", "options"), SELECTING)
         (401, {"detail": "Unauthorized"}, "auth", "The API key is wrong"),
         (403, {"success": False, "error": "auth_error", "msg": "This action requires login."}, "auth", "manage-keys"),
         (403, {"success": False, "msg": "Not allowed"}, "permission", "lacks the permission"),
-        (410, {"success": False, "error": "deprecated_endpoint", "msg": "Use v2"}, "deprecated", "newer release"),
+        (
+            410,
+            {"success": False, "error": "deprecated_endpoint", "msg": "Use v2"},
+            "deprecated",
+            "update the collection",
+        ),
         (200, {"success": False, "error": "invalid_args", "msg": "no way"}, "invalid", "no way"),
         (200, {"success": True}, "protocol", "run the task again"),
         (200, b"", "protocol", "an empty body"),
@@ -322,9 +327,9 @@ def test_a_start_that_cannot_be_taken_back_says_that_it_may_bill(api: Api) -> No
         expect_looks(api, QUEUED)
     failure(
         "unavailable",
-        f"That the queued start of {NAME} is cancelled could NOT be confirmed",
+        f"Cancelling the queued start of {NAME} could NOT be confirmed",
         "Not allowed",
-        "It may start and bill later: run state=stopped on it until that succeeds",
+        "It may start and bill later. Run state=stopped on it until that succeeds",
         id=4711,
         state="running",
     )
@@ -372,7 +377,7 @@ def test_a_start_is_taken_back_when_the_look_after_its_refusal_fails(api: Api) -
     api.expect("GET", LIST, {"success": True}, query=list_query({"id": {"eq": 4711}}))
     expect_put(api, {"state": "stopped"})
     expect_looks(api, stopped_row())
-    failure("unavailable", "Required resources", "cannot be relied on", "was cancelled", id=4711, state="running")
+    failure("unavailable", "Required resources", "is not valid", "was cancelled", id=4711, state="running")
 
 
 waiting_for_a_gpu = functools.partial(failure, id=4711, state="running", on_unavailable="wait")
@@ -419,7 +424,7 @@ def test_a_gpu_that_does_not_come_free_in_time_is_not_waited_for_any_longer(api:
     [
         (500, {"msg": "boom"}, "boom"),
         (404, {"error": "auth_error", "msg": "Invalid user key"}, "Invalid user key"),
-        (200, {"success": True}, "cannot be relied on"),
+        (200, {"success": True}, "is not valid"),
     ],
 )
 def test_an_error_while_a_gpu_is_waited_for_takes_the_start_back(
@@ -458,7 +463,7 @@ def test_a_start_that_is_accepted_and_stays_queued_is_asked_for_again_and_cancel
     expect_looks(api, stopped_row())
     failure(
         "unavailable",
-        f"{NAME} cannot start now, its GPU is taken",
+        f"{NAME} cannot start now because its GPU is taken",
         "was cancelled",
         id=4711,
         state="running",
@@ -515,7 +520,7 @@ def test_a_queued_start_of_somebody_else_is_asked_for_again(api: Api) -> None:
             [stopped_row()],
             "unavailable",
             "it was set to stopped by someone else",
-            id="stopped by somebody else",
+            id="stopped by someone else",
         ),
         pytest.param(
             "stopped",
@@ -524,7 +529,7 @@ def test_a_queued_start_of_somebody_else_is_asked_for_again(api: Api) -> None:
             [instance_row()],
             "unavailable",
             "it was set to running by someone else",
-            id="started by somebody else",
+            id="started by someone else",
         ),
     ],
 )

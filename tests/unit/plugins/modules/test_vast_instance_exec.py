@@ -98,7 +98,7 @@ def test_any_other_command_is_not_sent_in_check_mode(stopped: Api, command: str,
     assert result["changed"] is True
     assert result["actions"] == [f"run {command!r} on {NAME}"]
     assert result["stdout"] == ""
-    told = f"Vast.ai is known to run ls, rm and du only, so that it may refuse {command!r}."
+    told = f"Vast.ai is known to run only ls, rm and du, so it may refuse {command!r}."
     assert result.warnings == ([] if known else [told])
 
 
@@ -211,9 +211,9 @@ def test_a_path_that_cannot_be_seen_is_taken_for_neither(stopped: Api, option: s
         ({"command": "ls", "removes": ""}, "removes must be an absolute path"),
         ({"command": "ls", "creates": "/a\nb"}, "without control characters"),
         ({"command": "ls", "result_timeout": 10**6}, "result_timeout must be from 1 to 86400"),
-        ({"command": "ls", "creates": "/a;rm b"}, "creates must not hold ;"),
+        ({"command": "ls", "creates": "/a;rm b"}, "creates must not contain ;"),
         ({"command": "ls", "removes": NULL}, "removes must not be null"),
-        ({"command": ["ls"]}, "command must be a text, not a list"),
+        ({"command": ["ls"]}, "command must be a string, not a list"),
         ({"command": "ls", "removes": "/" + "x" * 506}, "removes makes a command of 513 characters"),
         ({"command": "ls", "result_timeout": 0}, "result_timeout must be from 1 to 86400, not 0"),
         ({"command": "ls", "result_timeout": "long"}, "result_timeout"),
@@ -383,7 +383,7 @@ def test_a_huge_result_is_not_read_to_its_end(stopped: Api) -> None:
 def test_a_result_that_redirects_elsewhere_is_not_followed(stopped: Api) -> None:
     expect_accepted(stopped, "ls")
     expect_result(stopped, "", status=302, headers={"Location": "https://evil.test/?k=SECRET-k"})
-    failure("protocol", RESULT, "redirects elsewhere", "may have run", id=4711, command="ls")
+    failure("protocol", RESULT, "redirects to another address", "may have run", id=4711, command="ls")
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,12 @@ def test_a_bare_row_has_every_key(api: Api) -> None:
     [
         (404, {"success": False, "error": "auth_error", "msg": "Invalid user key"}, "auth", "The API key is wrong"),
         (403, {"success": False, "msg": "Not allowed"}, "permission", "lacks the permission"),
-        (410, {"success": False, "error": "deprecated_endpoint", "msg": "Use v2"}, "deprecated", "newer release"),
+        (
+            410,
+            {"success": False, "error": "deprecated_endpoint", "msg": "Use v2"},
+            "deprecated",
+            "update the collection",
+        ),
         (200, {"success": True}, "protocol", "run the task again"),
         (200, {"success": True, "instances": None}, "protocol", "run the task again"),
         (200, [], "protocol", "not with a JSON object"),

@@ -134,7 +134,7 @@ def test_without_a_complete_listing_no_log_is_asked_for(api: Api, reply: t.Any, 
 
 def test_a_log_that_is_too_long_is_refused_with_advice(api: Api) -> None:
     expect_log(api, "x" * (4 * 1024 * 1024 + 1))
-    failure("protocol", "is larger than 4194304 bytes", "Ask for fewer lines with tail")
+    failure("protocol", "is larger than 4194304 bytes", "Request fewer lines with tail")
 
 
 def test_a_log_that_does_not_come_is_told(api: Api) -> None:

@@ -282,7 +282,7 @@ def test_an_earlier_doubt_that_no_listing_can_settle_keeps_the_task_from_renting
     query = list_query({"label": {"eq": LABEL}})
     for _look in range(LOOKS):
         api.expect("GET", "/api/v1/instances/", {"success": True, "instances": None}, query=query)
-    refuse("protocol", "cannot be relied on")
+    refuse("protocol", "is not valid")
 
 
 def test_several_after_an_earlier_doubt_are_ambiguous(api: Api) -> None:
@@ -308,7 +308,7 @@ def test_a_memory_that_cannot_be_written_is_warned_about(api: Api, monkeypatch: 
 
     monkeypatch.setattr(private_files.Content, "save", save)
     with_box(api)
-    assert any("could not be noted" in warning for warning in rent().warnings)
+    assert any("could not be recorded" in warning for warning in rent().warnings)
 
 
 def test_without_time_for_another_attempt_none_is_made(api: Api) -> None:
@@ -357,7 +357,7 @@ def test_a_doubt_that_cannot_be_looked_up_stays_one(api: Api) -> None:
             {"success": True, "instances": None},
             query=list_query({"label": {"eq": LABEL}}),
         )
-    refuse("unknown_outcome", "cannot be relied on")
+    refuse("unknown_outcome", "is not valid")
 
 
 def test_the_next_run_looks_longer_before_it_rents_after_a_doubt(api: Api, clock: FakeClock) -> None:
@@ -818,7 +818,7 @@ def test_several_at_the_start_are_ambiguous_unless_the_younger_may_go(api: Api) 
     destroyed(api, 1)
     result = rent(on_duplicate="destroy_younger")
     assert (result["instance"]["id"], result["changed"]) == (2, True)
-    assert result["actions"] == ["destroy instance 1 (train-01): its disk is lost, and it bills nothing any more"]
+    assert result["actions"] == ["destroy instance 1 (train-01): its disk is lost, and it no longer bills"]
     listed(api, box(1, start_date=5.0), box(2, start_date=4.0))
     assert rent(on_duplicate="destroy_younger", check_mode=True)["diff"]["before"] == {"instance 1": "running"}
 
@@ -1108,7 +1108,7 @@ def test_without_a_home_it_goes_on_with_a_warning(api: Api, monkeypatch: pytest.
     start(api)
     create(api)
     listed(api, box())
-    assert any("no folder" in warning for warning in rent().warnings)
+    assert any("not a directory" in warning for warning in rent().warnings)
 
 
 def test_one_offer_that_was_named_is_rented(api: Api) -> None:
@@ -1135,7 +1135,7 @@ def test_without_a_hint_what_to_relax_is_not_known(api: Api) -> None:
     listed(api)
     api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
     api.expect_any("POST", "/api/v0/bundles/", {"offers": None})
-    refuse("unavailable", "nothing was rented. What to relax is not known.")
+    refuse("unavailable", "nothing was rented. Which criterion to relax is not known.")
 
 
 @pytest.mark.parametrize(
@@ -1231,8 +1231,8 @@ def test_a_budget_is_read_and_held_before_anything_is_rented(api: Api) -> None:
     ("user", "says"),
     [
         ({"credit": 3.0, "balance": 1.0}, "4.00 US dollars of credit and balance, and budget.min_credit is 5"),
-        ({"credit": 30.0}, "does not tell both"),
-        ({"credit": "30", "balance": 0.0}, "does not tell both"),
+        ({"credit": 30.0}, "does not report both"),
+        ({"credit": "30", "balance": 0.0}, "does not report both"),
     ],
 )
 def test_credit_that_is_too_low_or_not_known_forbids_it(api: Api, user: dict[str, t.Any], says: str) -> None:
@@ -1258,7 +1258,7 @@ def test_what_would_cost_more_than_the_budget_is_not_rented(api: Api) -> None:
 def test_a_price_that_is_not_known_forbids_it(api: Api) -> None:
     listed(api)
     api.expect_listing(instance_row(8, dph_total=None))
-    refuse("budget", "these instances cost: 8", budget={"max_per_hour": 5})
+    refuse("budget", "these instances: 8", budget={"max_per_hour": 5})
 
 
 def test_volumes_that_cannot_be_read_are_warned_about(api: Api) -> None:
@@ -1276,7 +1276,7 @@ def test_volumes_that_cannot_be_read_are_warned_about(api: Api) -> None:
     listed(api, box())
     (warning,) = rent(budget={"max_per_hour": 5}).warnings
     assert warning.endswith(
-        "was not counted: Vast.ai answered 404 to GET https://vast.test" + SPENT + ": no such route."
+        "was not included: Vast.ai answered 404 to GET https://vast.test" + SPENT + ": no such route."
     )
 
 
@@ -1356,9 +1356,7 @@ def test_drift_is_told_by_name_and_warned_about_and_nothing_else_is_done(api: Ap
     result = rent(**OTHER)
     assert result["drift"] == [*NAMES, "disk"]
     assert result["changed"] is False
-    assert result.warnings == [
-        "instance 4711 (train-01) is not what the task says: " + ", ".join([*NAMES, "disk"]) + "."
-    ]
+    assert result.warnings == ["instance 4711 (train-01) differs from the task in " + ", ".join([*NAMES, "disk"]) + "."]
 
 
 def test_what_is_as_the_task_says_is_no_drift(api: Api) -> None:
@@ -1405,7 +1403,7 @@ def test_a_box_that_boots_is_not_recycled(api: Api) -> None:
     listed(api, loading(extra_env=STORED))
     result = rent(**OTHER, on_drift="recycle", wait=False)
     assert result["changed"] is False
-    assert any("gets a new container already" in warning for warning in result.warnings)
+    assert any("container is already being created" in warning for warning in result.warnings)
 
 
 def test_what_only_a_new_box_could_have_is_not_recycled(api: Api) -> None:
@@ -1432,7 +1430,7 @@ def bidding(**fields: t.Any) -> dict[str, t.Any]:
 
 def test_a_bid_is_not_changed_while_the_price_of_the_disk_is_not_told(api: Api) -> None:
     listed(api, bidding(storage_total_cost=None))
-    result = refuse("budget", "What the disk of instance 4711", "Nothing was changed", offer=BIDDING, bid=0.49)
+    result = refuse("budget", "price of the disk of instance 4711", "Nothing was changed", offer=BIDDING, bid=0.49)
     assert result["changed"] is False
 
 
@@ -1595,7 +1593,7 @@ def test_absent_does_not_take_a_listing_that_fails_for_absence(api: Api) -> None
     listed(api)
     for _look in range(LOOKS):
         api.expect("GET", "/api/v1/instances/", {"success": True}, query=list_query({"label": {"eq": LABEL}}))
-    fail_as("vast_instance", "protocol", "cannot be relied on", label=LABEL, state="absent")
+    fail_as("vast_instance", "protocol", "is not valid", label=LABEL, state="absent")
 
 
 def test_after_what_is_settled_absent_asks_once(api: Api) -> None:
@@ -1625,13 +1623,13 @@ def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"label": " train-01"}, "label must not begin or end with a blank"),
+        ({"label": " train-01"}, "label must not begin or end with a space"),
         ({"offer": {"gpu_name": ["H100"]}}, "max_price is required"),
         ({"disk": None}, "disk is required"),
         ({"image": None}, "image or template_hash_id"),
-        ({"id": 7}, "beside id"),
+        ({"id": 7}, "combined with id"),
         ({"state": "stopped"}, "state=running or state=present"),
-        ({"bid": 0.2}, "bid goes with"),
+        ({"bid": 0.2}, "bid requires"),
         ({"offer": BIDDING}, "needs bid"),
         ({"bid": 200.0, "offer": BIDDING}, "bid must be"),
         ({"attempts": 0}, "attempts must be"),
@@ -1646,9 +1644,9 @@ def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
         ({"on_unavailable": "replace", "offer": None}, "needs offer"),
         ({"on_unavailable": "replace", "state": "restarted", "accept_data_loss": True}, "state=running or"),
         ({"state": "absent"}, "state=running or"),
-        ({"accept_data_loss": True}, "accept_data_loss goes with"),
+        ({"accept_data_loss": True}, "accept_data_loss requires"),
         ({"secret_env": {"A": "abc"}}, "fewer than 4"),
-        ({"env": {"A": "abcd"}, "secret_env": {"A": "abcd"}}, "in env and in secret_env"),
+        ({"env": {"A": "abcd"}, "secret_env": {"A": "abcd"}}, "in both env and secret_env"),
         ({"ssh_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "must be one public key"),
         ({"budget": {"max_per_hour": -1}}, "budget.max_per_hour"),
         ({"budget": {}}, "budget must not be empty; omit it instead"),

@@ -112,7 +112,7 @@ def test_one_that_is_being_made_is_waited_for(api: Api, clock: FakeClock) -> Non
 def test_that_wait_has_an_end(api: Api) -> None:
     listed(api)
     volumes(api, volume(status="initialized"), times=11)
-    refuse("unavailable", "data is still being made, after 60 s", "Nothing was rented")
+    refuse("unavailable", "data is still being created after 60 s", "Nothing was rented")
 
 
 def test_one_that_does_not_exist(api: Api) -> None:
@@ -156,7 +156,7 @@ def test_a_machine_of_the_offer_tells_which_of_several_is_meant(api: Api) -> Non
 def test_a_machine_that_the_offer_forbids(api: Api, criterion: dict[str, t.Any], option: str) -> None:
     listed(api)
     volumes(api, volume())
-    refuse("invalid", f"{option} of offer forbids its machine", offer={**WISH["offer"], **criterion})
+    refuse("invalid", f"{option} of offer excludes its machine", offer={**WISH["offer"], **criterion})
 
 
 def test_volumes_on_two_machines(api: Api) -> None:
@@ -169,7 +169,7 @@ def test_volumes_on_two_machines(api: Api) -> None:
 def test_a_volume_without_a_machine(api: Api, machine: t.Any) -> None:
     listed(api)
     volumes(api, volume(machine_id=machine))
-    refuse("invalid", "does not tell the machine")
+    refuse("invalid", "does not report the machine")
 
 
 @pytest.mark.parametrize("rows", [None, [{"id": "x"}], [volume(), volume()]])
@@ -203,7 +203,7 @@ def test_a_create_whose_reply_is_lost_is_settled_as_ever(api: Api) -> None:
 def test_what_replaces_a_stopped_one_is_held_to_the_machine_too(api: Api) -> None:
     unavailable(api)
     volumes(api)
-    says = "was kept, since nothing could be rented in its place", "no volume data"
+    says = "was kept because nothing could be rented in its place", "no volume data"
     result = fail_as("vast_instance", "not_found", *says, **{**GIVEN, **REPLACING})
     assert result["instance"]["id"] == 4711
 
@@ -215,7 +215,7 @@ def test_paths_that_cannot_be(path: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a-b", "V.900", "x" * 65])
 def test_names_that_cannot_be(name: str) -> None:
-    refuse("invalid", "volumes: a name is", volumes=[{"name": name, "path": "/data"}])
+    refuse("invalid", "volumes: name must be", volumes=[{"name": name, "path": "/data"}])
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_names_that_cannot_be(name: str) -> None:
     [({"name": "models", "path": "/data/"}, "path /data"), ({"name": "data", "path": "/other"}, "name data")],
 )
 def test_what_stands_there_twice(second: dict[str, str], what: str) -> None:
-    refuse("invalid", f"the {what} stands there more than once", volumes=[*GIVEN["volumes"], second])
+    refuse("invalid", f"the {what} is listed more than once", volumes=[*GIVEN["volumes"], second])
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,13 @@ def test_what_the_api_returns_too_much_is_left_out_counted_and_told(api: Api) ->
     market(api, offer_row(1), offer_row(2, gpu_name="H100"), gpu_name={"in": ["RTX 4090"]})
     result = succeed("vast_offer_info", gpu_name=["RTX_4090"])
     assert (ids(result), result["dropped"]) == ([1], 1)
-    assert result.warnings == ["1 offers that Vast.ai returned do not meet the criteria and were left out."]
+    assert result.warnings == ["1 offers that Vast.ai returned do not meet the criteria and were removed."]
 
 
 def test_what_no_offer_shows_is_told(api: Api) -> None:
     market(api, offer_row(1), datacenter={"eq": True})
     result = succeed("vast_offer_info", datacenter=True)
-    assert result.warnings == ["datacenter: offers do not show this, so that it could not be checked."]
+    assert result.warnings == ["datacenter: offers do not show this value, so it could not be verified."]
 
 
 def test_there_may_be_more_when_as_many_came_as_were_asked_for(api: Api) -> None:
@@ -167,7 +167,7 @@ def test_a_used_up_quota_ends_the_search_for_what_to_relax(api: Api) -> None:
     result = succeed("vast_offer_info", max_price=0.1)
     assert result["relax"] == []
     (warning,) = result.warnings
-    assert "What to relax is not known" in warning
+    assert "Which criterion to relax is not known" in warning
 
 
 @pytest.mark.parametrize(("status", "reply"), [(500, {"msg": "boom"}), (403, {"msg": "no"}), (200, {"offers": 7})])
@@ -181,7 +181,7 @@ def test_a_failed_search_for_what_to_relax_only_loses_the_hint(api: Api, status:
     api.expect("POST", "/api/v0/bundles/", reply, status=status, body=body)
     result = succeed("vast_offer_info", max_price=0.1, retry_timeout=0)
     assert result["relax"] == [{"criterion": "disk", "offers": 0, "nearest": None}]
-    assert any("What to relax is not known" in warning for warning in result.warnings)
+    assert any("Which criterion to relax is not known" in warning for warning in result.warnings)
 
 
 def test_a_used_up_quota_fails_the_search_itself(api: Api) -> None:

@@ -224,7 +224,7 @@ def test_a_refusal_does_not_stop_the_others(api: Api) -> None:
 def test_what_cannot_be_read_again_is_not_decided(api: Api) -> None:
     listed(api, row())
     api.expect("GET", LIST, {"success": True})
-    result = fail_as(MODULE, "protocol", "could not be read again, so that nothing was sent", **GIVEN)
+    result = fail_as(MODULE, "protocol", "could not be read again, so nothing was sent", **GIVEN)
     assert result["changed"] is False
 
 
@@ -281,7 +281,7 @@ def test_the_time_of_a_task_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch
 
 def test_after_an_interruption_nothing_more_is_decided(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_client: t.Any, case: price_decisions.Case, _deadline: t.Any) -> None:
-        case.error = TaskInterrupted(f"Interrupted by SIGTERM: {case.increase.display_name} was on its way.")
+        case.error = TaskInterrupted(f"Interrupted by SIGTERM: {case.increase.display_name} was still changing.")
 
     monkeypatch.setattr(price_decisions, "_decide", interrupted)
     listed(api, row(), row(8))
@@ -305,7 +305,7 @@ def test_a_signal_before_the_next_decision_says_what_was_decided(
 )
 def test_nothing_is_concluded_from_what_is_no_listing(api: Api, rows: t.Any) -> None:
     api.expect("GET", LIST, {"success": True, "truncated": False, "pending_price_increases": rows})
-    fail_as(MODULE, "protocol", "cannot be relied on", **GIVEN)
+    fail_as(MODULE, "protocol", "is not valid", **GIVEN)
 
 
 @pytest.mark.parametrize(

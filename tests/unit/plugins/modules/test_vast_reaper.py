@@ -103,11 +103,11 @@ def test_what_falls_under_a_rule_is_destroyed_and_proven(api: Api) -> None:
     destroyed(api, old(1))
     result = succeed("vast_reaper", **OLD)
     assert victims(result) == [(1, "too old", "destroy")]
-    assert result["victims"][0]["why"] == "it is running for 24 hours"
+    assert result["victims"][0]["why"] == "it has been running for 24 hours"
     assert result["changed"] is True
     assert result["counts"] == {"selected": 2, "changed": 1, "failed": 0, "reported": 0, "skipped": 0}
     assert result["saves_per_hour"] == 0.42
-    assert result["actions"] == ["destroy instance 1 (train-01): its disk is lost, and it bills nothing any more"]
+    assert result["actions"] == ["destroy instance 1 (train-01): its disk is lost, and it no longer bills"]
     chosen(api, old(2, start_date=NOW - HOUR))
     assert succeed("vast_reaper", **OLD)["changed"] is False
 
@@ -152,19 +152,19 @@ def test_what_is_provisioned_has_the_status_null(api: Api) -> None:
 def test_stopped_for_counts_from_the_first_run_that_saw_it(api: Api, clock: FakeClock) -> None:
     options = rules({"stopped_for": "24h"})
     first = look(api, stopped_row(1), **options)
-    assert reasons(first) == {1: "rule 0: not known yet, since when it is stopped"}
+    assert reasons(first) == {1: "rule 0: how long it has been stopped is not known yet"}
     clock.seconds += 23 * HOUR
     assert victims(look(api, stopped_row(1), **options)) == []
     clock.seconds += HOUR
     assert victims(look(api, stopped_row(1), acts=True, **options)) == [(1, "rule 0", "destroy")]
     assert victims(look(api, old(1), **options)) == []
-    assert reasons(look(api, stopped_row(1), **options)) == {1: "rule 0: not known yet, since when it is stopped"}
+    assert reasons(look(api, stopped_row(1), **options)) == {1: "rule 0: how long it has been stopped is not known yet"}
 
 
 def test_running_for_counts_from_the_last_start_that_was_seen(api: Api, clock: FakeClock) -> None:
     look(api, stopped_row(1, start_date=NOW - 24 * HOUR), **OLD)
     clock.seconds += HOUR
-    assert reasons(look(api, old(1), **OLD)) == {1: "too old: not known yet, since when it is running"}
+    assert reasons(look(api, old(1), **OLD)) == {1: "too old: how long it has been running is not known yet"}
     clock.seconds += 5 * HOUR
     assert victims(look(api, old(1), **OLD)) == []
     clock.seconds += HOUR
@@ -172,7 +172,9 @@ def test_running_for_counts_from_the_last_start_that_was_seen(api: Api, clock: F
 
 
 def test_running_for_without_a_date_is_not_known(api: Api) -> None:
-    assert reasons(look(api, old(1, start_date=None), **OLD)) == {1: "too old: not known yet, since when it is running"}
+    assert reasons(look(api, old(1, start_date=None), **OLD)) == {
+        1: "too old: how long it has been running is not known yet"
+    }
 
 
 def test_not_running_for(api: Api, clock: FakeClock) -> None:
@@ -215,7 +217,7 @@ def test_cost_above_counts_from_the_charges(api: Api) -> None:
     api.expect_any("GET", "/api/v0/charges/", {"results": charged, "next_token": None})
     result = succeed("vast_reaper", **options)
     assert victims(result) == [(1, "rule 0", "report")]
-    assert reasons(result) == dict.fromkeys((2, 3), "rule 0: not known yet, what was charged for it is not known")
+    assert reasons(result) == dict.fromkeys((2, 3), "rule 0: what was charged for it is not known")
     chosen(api, *rows)
     api.expect_any("GET", "/api/v0/charges/", {"success": False, "msg": "Host users do not have instance charges"})
     assert victims(succeed("vast_reaper", **options)) == []
@@ -226,8 +228,8 @@ def test_a_price_or_an_end_that_is_not_known_fires_no_rule(api: Api) -> None:
     result = look(api, old(1, dph_total="x", end_date=None), **options)
     assert victims(result) == []
     assert [each["reason"] for each in result["skipped_resources"]] == [
-        "rule 0: not known yet, its price is not known",
-        "rule 1: not known yet, the end of its contract is not known",
+        "rule 0: its price is not known",
+        "rule 1: the end of its contract is not known",
     ]
 
 
@@ -310,7 +312,7 @@ def test_after_a_lost_reply_a_volume_that_is_gone_is_destroyed(api: Api, clock: 
 def test_a_volume_that_cannot_be_seen_once_more_is_left_alone(api: Api, clock: FakeClock) -> None:
     due(api, clock)
     api.expect("GET", "/api/v0/volumes/", {"volumes": None}, query={"owner": "me", "type": "all_volume"})
-    says = "volume 900 (models) could not be seen once more, so that nothing was sent"
+    says = "volume 900 (models) could not be checked again, so nothing was sent"
     assert fail_as("vast_reaper", "protocol", says, **LOOSE)["changed"] is False
 
 
@@ -459,12 +461,12 @@ def test_deadlines_in_labels(api: Api, label: str, due: bool | None) -> None:
 )
 def test_a_deadline_that_is_not_understood_counts_for_nothing(api: Api, label: str) -> None:
     result = look(api, old(1, label=label), select={"all": True}, use_deadlines=True)
-    assert (victims(result), "is not understood" in reasons(result)[1]) == ([], True)
+    assert (victims(result), "cannot be parsed" in reasons(result)[1]) == ([], True)
 
 
 def test_a_time_to_live_needs_its_beginning(api: Api) -> None:
     result = look(api, old(1, label="ttl=1h", start_date=None), select={"all": True}, use_deadlines=True)
-    assert reasons(result) == {1: "deadline: when it was rented is not known, for ttl=1h"}
+    assert reasons(result) == {1: "deadline: the rental time is not known, for ttl=1h"}
 
 
 def test_deadlines_count_only_when_asked_for(api: Api) -> None:
@@ -556,8 +558,8 @@ def test_the_fraction_is_of_what_is_not_protected_and_one_may_always_be_affected
     ("now", "says"),
     [
         ([old(1, label="mine")], "too old: its label is 'mine' now"),
-        ([stopped_row(1)], "too old: it does not fall under that rule any more"),
-        ([old(1, start_date=NOW - HOUR)], "too old: it does not fall under that rule any more"),
+        ([stopped_row(1)], "too old: it no longer matches that rule"),
+        ([old(1, start_date=NOW - HOUR)], "too old: it no longer matches that rule"),
         ([old(1, cur_state="unloaded")], "it no longer exists"),
         ([], "it no longer exists"),
     ],
@@ -585,7 +587,7 @@ def test_what_is_not_chosen_any_more_is_spared(api: Api, criteria: dict[str, t.A
     no_workers(api)
     seen_again(api, now)
     result = succeed("vast_reaper", **{**rules({"label_prefix": "ci-"}), **criteria, "missing": "ignore"})
-    assert reasons(result) == {1: "rule 0: it is not among what is chosen any more"}
+    assert reasons(result) == {1: "rule 0: it is no longer selected"}
     assert (result["changed"], result["victims"]) == (False, [])
 
 
@@ -598,7 +600,7 @@ def test_a_volume_that_is_not_chosen_any_more_is_spared(api: Api, clock: FakeClo
             volumes(api, volume(machine_id=8))
         result = succeed("vast_reaper", **options)
         clock.seconds += 25 * HOUR
-    assert reasons(result) == {900: "rule 0: it is not among what is chosen any more"}
+    assert reasons(result) == {900: "rule 0: it is no longer selected"}
 
 
 def test_many_are_seen_by_one_listing_and_destroyed_by_one_request(api: Api) -> None:
@@ -655,7 +657,7 @@ def test_what_cannot_be_seen_once_more_is_left_alone(api: Api) -> None:
     no_workers(api)
     query = list_query({"id": {"in": [1]}})
     api.expect("GET", "/api/v1/instances/", {"instances": None}, query=query)
-    result = fail_as("vast_reaper", "protocol", "could not be seen once more, so that nothing was sent", **OLD)
+    result = fail_as("vast_reaper", "protocol", "could not be checked again, so nothing was sent", **OLD)
     assert result["victims"][0]["changed"] is False
 
 
@@ -681,8 +683,8 @@ BAD_GATEWAY = {"success": False, "msg": "bad gateway"}
 @pytest.mark.parametrize(
     ("now", "says"),
     [
-        (old(1, start_date=NOW - HOUR), "too old: it does not fall under that rule any more"),
-        (old(1, machine_id=8), "too old: it is not among what is chosen any more"),
+        (old(1, start_date=NOW - HOUR), "too old: it no longer matches that rule"),
+        (old(1, machine_id=8), "too old: it is no longer selected"),
     ],
 )
 def test_a_request_is_not_repeated_for_what_does_not_fall_under_the_rule_any_more(
@@ -724,7 +726,7 @@ def test_a_request_is_repeated_for_what_still_falls_under_the_rule(api: Api) -> 
 @pytest.mark.parametrize(
     ("now", "why"),
     [
-        (old(1, dph_total=0.1), "it does not fall under that rule any more"),
+        (old(1, dph_total=0.1), "it no longer matches that rule"),
         (old(1, label="mine"), "its label is 'mine' now"),
     ],
 )
@@ -746,7 +748,7 @@ def test_the_destruction_of_a_volume_is_not_repeated_once_it_is_used(api: Api, c
     api.expect("DELETE", "/api/v0/volumes/", BAD_GATEWAY, status=502, body={"id": 900})
     for _poll in range(5):
         volumes(api, volume(instances=[7]))
-    says = "volume 900 (models) was left as it is: rule 0: it does not fall under that rule any more"
+    says = "volume 900 (models) was left as it is: rule 0: it no longer matches that rule"
     fail_as("vast_reaper", "invalid", says, **LOOSE)
 
 
@@ -787,7 +789,7 @@ def test_a_key_that_dies_before_the_destruction_destroys_nothing(api: Api) -> No
 def test_a_listing_that_is_incomplete_ends_the_task(api: Api, name: str) -> None:
     page = {**listing_of(old(1)), name: None}
     api.expect("GET", "/api/v1/instances/", page, query=list_query({}))
-    fail_as("vast_reaper", "protocol", "cannot be relied on", **OLD)
+    fail_as("vast_reaper", "protocol", "is not valid", **OLD)
 
 
 def test_the_state_file_is_private_and_has_a_part_for_each_account(api: Api, home: pathlib.Path) -> None:
@@ -810,7 +812,7 @@ def test_a_state_file_that_cannot_be_used_leaves_all_ages_unknown(api: Api, tmp_
     folder.mkdir()
     folder.chmod(0o755)
     result = look(api, old(1), **OLD, state_file=str(folder / "state.json"))
-    assert reasons(result) == {1: "too old: not known yet, since when it is running"}
+    assert reasons(result) == {1: "too old: how long it has been running is not known yet"}
     assert "cannot be used" in result.warnings[0]
 
 
@@ -865,11 +867,11 @@ def test_after_a_damaged_history_all_ages_count_from_now(api: Api, clock: FakeCl
     path.write_text("{")
     clock.seconds += 60
     result = look(api, old(1), **options)
-    assert reasons(result) == {1: "too old: not known yet, since when it is running"}
-    assert "The ages of all spans in rules count from now, running_for included. Deadlines" in result.warnings[0]
+    assert reasons(result) == {1: "too old: how long it has been running is not known yet"}
+    assert "All durations in rules count from now, including running_for. Deadlines" in result.warnings[0]
     clock.seconds += HOUR
     # What the damaged run did not see may have been in the file, too; what was rented since was not.
-    assert reasons(look(api, old(2), **options)) == {2: "too old: not known yet, since when it is running"}
+    assert reasons(look(api, old(2), **options)) == {2: "too old: how long it has been running is not known yet"}
     clock.seconds += 6 * HOUR
     assert victims(look(api, old(1), acts=True, **options)) == [(1, "too old", "destroy")]
     assert victims(look(api, old(3, start_date=NOW + 3700), acts=True, **options)) == [(3, "too old", "destroy")]
@@ -882,7 +884,7 @@ def test_after_a_damaged_history_a_time_to_live_still_counts(api: Api, tmp_path:
     options = {"select": {"all": True}, "use_deadlines": True, "state_file": str(path)}
     result = look(api, old(1, label="ttl=1h"), acts=True, **options)
     assert victims(result) == [(1, "deadline", "destroy")]
-    assert "Deadlines such as ttl=6h count from when an instance was rented, as before." in result.warnings[0]
+    assert "Deadlines such as ttl=6h still count from the rental." in result.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -896,7 +898,7 @@ def test_what_was_not_seen_for_14_days_is_forgotten(
     for _week in range(3):
         clock.seconds += 7 * DAY
         look(api, **rules(rule))
-    assert "since when it is" in reasons(look(api, row, **rules(rule)))[1]
+    assert "not known yet" in reasons(look(api, row, **rules(rule)))[1]
     clock.seconds += 60
     assert victims(look(api, row, **rules(rule))) == []
 
@@ -913,10 +915,10 @@ def test_a_clock_that_does_not_fit_the_last_run_decides_nothing(
     result = look(api, row, **options)
     assert [each["reason"] for each in result["skipped_resources"]] == [
         "deadline: the time is not known, for until=2026-01-01",
-        "rule 0: not known yet, since when it is stopped",
-        "rule 1: not known yet, the time is not known",
+        "rule 0: how long it has been stopped is not known yet",
+        "rule 1: the time is not known",
     ]
-    assert "Rules and deadlines that need the time do not fire in this run" in result.warnings[0]
+    assert "Rules and deadlines that depend on time do not apply in this run" in result.warnings[0]
     clock.seconds += 60
     after = look(api, row, acts=True, **options)
     assert (victims(after), after.warnings) == ([(1, "deadline", "destroy")], [])
@@ -929,7 +931,7 @@ def test_without_a_clock_no_age_counts(api: Api, clock: FakeClock) -> None:
     look(api, stopped_row(1), protect={"ids": [1]}, **options)
     clock.seconds -= HOUR
     result = look(api, stopped_row(1), **options)
-    assert reasons(result) == {1: "rule 0: not known yet, the time is not known"}
+    assert reasons(result) == {1: "rule 0: the time is not known"}
     assert "this run is 1 hour before the last one" in result.warnings[0]
 
 
@@ -946,10 +948,10 @@ def test_what_was_seen_before_it_was_rented_was_seen_by_a_wrong_clock(api: Api, 
     clock.seconds = REAL - 10 * DAY
     look(api, row, **options)
     clock.seconds = REAL
-    assert reasons(look(api, row, **options)) == {1: "rule 0: not known yet, since when it is stopped"}
+    assert reasons(look(api, row, **options)) == {1: "rule 0: how long it has been stopped is not known yet"}
     clock.seconds += 7 * DAY
     result = look(api, row, acts=True, **options)
-    assert result["victims"][0]["why"] == "it is stopped for 7 days"
+    assert result["victims"][0]["why"] == "it has been stopped for 7 days"
 
 
 def test_a_day_of_a_wrong_clock_is_tolerated(api: Api, clock: FakeClock) -> None:
@@ -978,9 +980,9 @@ def test_a_state_that_the_row_does_not_tell_fits_no_rule(api: Api, clock: FakeCl
         result = look(api, {**row, "gpu_util": 0.0}, **options)
         clock.seconds += HOUR
     assert [each["reason"] for each in result["skipped_resources"]] == [
-        "rule 0: not known yet, whether it is not running",
-        "rule 1: not known yet, whether it is running",
-        "rule 2: not known yet, whether it is below 3 % of its GPU",
+        "rule 0: whether it is not running is not known",
+        "rule 1: whether it is running is not known",
+        "rule 2: whether it is below 3 % GPU utilization is not known",
     ]
 
 
@@ -990,7 +992,7 @@ def test_without_a_field_that_tells_it_nothing_is_stopped(api: Api, clock: FakeC
     for _run in range(2):
         result = look(api, without(stopped_row(1), field), **options)
         clock.seconds += 2 * HOUR
-    assert reasons(result) == {1: "rule 0: not known yet, whether it is stopped"}
+    assert reasons(result) == {1: "rule 0: whether it is stopped is not known"}
     assert reasons(look(api, without(old(1), "next_state"), **options)) == {}
 
 
@@ -999,13 +1001,13 @@ def test_a_state_that_was_not_told_in_between_starts_anew(api: Api, clock: FakeC
     for row in (stopped_row(1), without(stopped_row(1), "cur_state"), stopped_row(1)):
         result = look(api, row, **options)
         clock.seconds += HOUR
-    assert reasons(result) == {1: "rule 0: not known yet, since when it is stopped"}
+    assert reasons(result) == {1: "rule 0: how long it has been stopped is not known yet"}
 
 
 @pytest.mark.parametrize("row", [without(old(1), "actual_status"), old(1, actual_status=""), old(1, actual_status=7)])
 def test_a_status_that_the_row_does_not_tell_is_not_null(api: Api, row: dict[str, t.Any]) -> None:
     result = look(api, row, **rules({"status": ["null", "loading"]}))
-    assert reasons(result) == {1: "rule 0: not known yet, its status is not known"}
+    assert reasons(result) == {1: "rule 0: its status is not known"}
 
 
 @pytest.mark.parametrize("use", [None, -1, "0", True])
@@ -1015,22 +1017,22 @@ def test_a_use_that_is_no_use_is_told(api: Api, clock: FakeClock, use: t.Any) ->
     look(api, old(1, gpu_util=use), **IDLE)
     clock.seconds += HOUR
     assert reasons(look(api, old(1, gpu_util=use), **IDLE)) == {
-        1: "rule 0: not known yet, whether it is below 3 % of its GPU"
+        1: "rule 0: whether it is below 3 % GPU utilization is not known"
     }
 
 
 @pytest.mark.parametrize("fields", [{"end_date": 0}, {"end_date": -5}, {"start_date": NOW, "end_date": NOW - 1}])
 def test_an_end_that_cannot_be_is_not_known(api: Api, fields: dict[str, t.Any]) -> None:
     result = look(api, old(1, **fields), **rules({"contract_left_below": "1d"}))
-    assert reasons(result) == {1: "rule 0: not known yet, the end of its contract is not known"}
+    assert reasons(result) == {1: "rule 0: the end of its contract is not known"}
 
 
 @pytest.mark.parametrize("start", [0, -1, True, "1"])
 def test_a_beginning_that_cannot_be_is_not_known(api: Api, start: t.Any) -> None:
     result = look(api, old(1, start_date=start, label="ttl=1h"), use_deadlines=True, **OLD)
     assert [each["reason"] for each in result["skipped_resources"]] == [
-        "deadline: when it was rented is not known, for ttl=1h",
-        "too old: not known yet, since when it is running",
+        "deadline: the rental time is not known, for ttl=1h",
+        "too old: how long it has been running is not known yet",
     ]
 
 
@@ -1050,7 +1052,7 @@ def test_a_beginning_that_cannot_be_is_not_known(api: Api, start: t.Any) -> None
 def test_what_may_be_spared_is_spared(api: Api, criteria: dict[str, t.Any], row: dict[str, t.Any], field: str) -> None:
     options = {**rules({"contract_left_below": "1d"}), **criteria, "missing": "ignore"}
     row = {**row, "end_date": NOW + HOUR}
-    assert reasons(look(api, row, **options)) == {1: f"rule 0: its {field} is not known, which may spare it"}
+    assert reasons(look(api, row, **options)) == {1: f"rule 0: its {field} is not known, so it may be protected"}
 
 
 def test_what_may_be_spared_counts_for_no_fraction(api: Api) -> None:
@@ -1063,7 +1065,7 @@ def test_what_may_be_spared_counts_for_no_fraction(api: Api) -> None:
 
 def test_without_a_status_no_price_counts(api: Api) -> None:
     result = look(api, without(old(1), "actual_status"), **rules({"price_above": 0.001}))
-    assert reasons(result) == {1: "rule 0: not known yet, its price is not known"}
+    assert reasons(result) == {1: "rule 0: its price is not known"}
 
 
 def test_a_clock_that_jumps_in_a_run_makes_nothing_older(
@@ -1089,7 +1091,7 @@ def test_what_tells_no_label_is_not_unlabelled(api: Api) -> None:
     no_workers(api)
     result = succeed("vast_reaper", check_mode=True, **options)
     assert victims(result) == [(2, "rule 0", "destroy")]
-    assert reasons(result) == {1: "rule 0: its label is not known, which may spare it"}
+    assert reasons(result) == {1: "rule 0: its label is not known, so it may be protected"}
 
 
 def test_what_tells_no_label_in_the_last_look_is_spared(api: Api) -> None:
@@ -1098,7 +1100,7 @@ def test_what_tells_no_label_in_the_last_look_is_spared(api: Api) -> None:
     no_workers(api)
     seen_again(api, without(first, "label"))
     result = succeed("vast_reaper", **OLD, protect={"label": ["prod"]})
-    assert reasons(result) == {1: "too old: its label is not known, which may spare it"}
+    assert reasons(result) == {1: "too old: its label is not known, so it may be protected"}
 
 
 def test_a_volume_that_may_be_excluded_is_spared(api: Api, clock: FakeClock) -> None:
@@ -1112,7 +1114,7 @@ def test_a_volume_that_may_be_excluded_is_spared(api: Api, clock: FakeClock) -> 
         volumes(api, volume(900), volume(901, machine_id=7))
         result = succeed("vast_reaper", check_mode=True, **options)
         clock.seconds += 25 * HOUR
-    assert reasons(result) == {900: "rule 0: its machine_id is not known, which may spare it"}
+    assert reasons(result) == {900: "rule 0: its machine_id is not known, so it may be protected"}
 
 
 @pytest.mark.parametrize(
@@ -1122,18 +1124,18 @@ def test_a_volume_that_may_be_excluded_is_spared(api: Api, clock: FakeClock) -> 
         (rules({}), "a rule needs at least one condition"),
         (rules({"running_for": "6"}), "rules[0].running_for must be a span of time"),
         (rules({"running_for": "6 fortnights"}), "rules[0].running_for must be a span of time"),
-        (rules({"gpu_util_below": 3}), "idle_for and gpu_util_below need each other"),
-        (rules({"idle_for": "1h"}), "idle_for and gpu_util_below need each other"),
+        (rules({"gpu_util_below": 3}), "idle_for and gpu_util_below must be used together"),
+        (rules({"idle_for": "1h"}), "idle_for and gpu_util_below must be used together"),
         (rules({"idle_for": "1h", "gpu_util_below": 0}), "gpu_util_below must be from 0.01 to 100"),
-        (rules({"running_for": "1h", "stopped_for": "1h"}), "running and not running at once"),
-        (rules({"running_for": "1h", "status": ["exited"]}), "what runs has the status running"),
-        (rules({"stopped_for": "1h", "action": "stop"}), "what is stopped cannot be stopped"),
-        (rules({"running_for": "1h", "action": "destroy_volume"}), "destroy_volume needs unattached_for"),
-        (rules({"unattached_for": "1h", "action": "stop"}), "is about volumes, which action=stop is not"),
-        (rules({"unattached_for": "1h"}), "is about volumes, which action=destroy is not"),
+        (rules({"running_for": "1h", "stopped_for": "1h"}), "running and not running at the same time"),
+        (rules({"running_for": "1h", "status": ["exited"]}), "a running instance has the status running"),
+        (rules({"stopped_for": "1h", "action": "stop"}), "a stopped instance cannot be stopped"),
+        (rules({"running_for": "1h", "action": "destroy_volume"}), "destroy_volume requires unattached_for"),
+        (rules({"unattached_for": "1h", "action": "stop"}), "applies to volumes, but action=stop does not"),
+        (rules({"unattached_for": "1h"}), "applies to volumes, but action=destroy does not"),
         (
             rules({"unattached_for": "1h", "action": "report", "running_for": "1h", "status": ["running"]}),
-            "and running_for, status about instances",
+            "but running_for, status to instances",
         ),
         (rules({"price_above": -1}), "rules[0].price_above must be from 0"),
         (rules({"status": []}), "rules[0].status must not be empty"),

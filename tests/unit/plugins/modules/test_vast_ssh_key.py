@@ -77,7 +77,7 @@ def test_a_key_is_added_and_proven(api: Api) -> None:
 def test_a_listing_that_cannot_be_relied_on_changes_nothing(api: Api, listed: t.Any, problem: str) -> None:
     api.expect("GET", PATH, listed)
     result = fail_as(MODULE, "protocol", public_key=KEY)
-    told = f"The listing of ssh keys cannot be relied on: {problem}. It was ignored; run the task again."
+    told = f"The listing of ssh keys is not valid: {problem}. It was ignored; run the task again."
     assert result["msg"] == told
     assert (result["method"], result["url"], result["status_code"]) == ("GET", f"{URL}{PATH}", 200)
 
@@ -370,4 +370,4 @@ def test_options_that_cannot_be(options: dict[str, t.Any]) -> None:
 
 @pytest.mark.parametrize("instances", [[""], ["train-01", " "]])
 def test_an_instance_without_a_name_is_refused_under_its_option(instances: list[str]) -> None:
-    fail_as(MODULE, "invalid", "instances must name an instance", public_key=KEY, instances=instances)
+    fail_as(MODULE, "invalid", "instances must be the id or the label", public_key=KEY, instances=instances)

@@ -58,7 +58,7 @@ def row(template_id: int = 8, **fields: t.Any) -> dict[str, t.Any]:
 
 
 def user(api: Api) -> None:
-    """Declare who the user is."""
+    """Declare did not report the user."""
     api.expect("GET", "/api/v0/users/current/", {"id": 5, "email": "me@example.com"})
 
 
@@ -293,7 +293,7 @@ def test_the_newest_counts_and_older_ones_of_ours_are_named(api: Api) -> None:
     start(api, row(7), row(8), row(6, desc="by hand"))
     result = succeed(MODULE, **GIVEN)
     assert (result["template"]["id"], len(result.warnings)) == (8, 1)
-    assert "still there: 7." in result.warnings[0]
+    assert "still exist: 7." in result.warnings[0]
 
 
 def test_all_of_the_name_are_deleted(api: Api) -> None:
@@ -337,7 +337,7 @@ def test_without_the_right_to_know_the_user_it_is_a_permission(api: Api) -> None
 @pytest.mark.parametrize("reply", [{}, {"id": True}, {"id": "5"}])
 def test_a_user_without_an_id(api: Api, reply: dict[str, t.Any]) -> None:
     api.expect("GET", "/api/v0/users/current/", reply)
-    fail_as(MODULE, "protocol", "who the user is", **GIVEN)
+    fail_as(MODULE, "protocol", "did not report the user", **GIVEN)
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_info_reads_a_last_page_without_any(api: Api) -> None:
 def test_info_does_not_turn_in_circles(api: Api, token: t.Any) -> None:
     page(api, None, [row(8)], next_token="t1")
     page(api, "t1", [row(9)], next_token=token)
-    assert "names no new page" in fail_as(INFO, "protocol")["msg"]
+    assert "does not name a new page" in fail_as(INFO, "protocol")["msg"]
 
 
 @pytest.mark.parametrize("second", [[row(8)], None, [{"id": None}]])

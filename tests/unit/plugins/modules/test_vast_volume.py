@@ -397,14 +397,14 @@ def test_by_criteria_nothing_fits(api: Api) -> None:
     listed(api)
     search_anywhere(api, fitting(inet_down=1.0), fitting(8, inet_down=1.0, geolocation="SE"))
     says = "meets size, min_inet_down, country, exclude_machine_id, verified, query", "min_inet_down (2), country (1)"
-    fail_as(MODULE, "unavailable", *says, "Of 2 that came", "Nothing was sent", **OFFERED)
+    fail_as(MODULE, "unavailable", *says, "Of 2 returned offers", "Nothing was sent", **OFFERED)
 
 
 def test_by_criteria_nothing_came(api: Api) -> None:
     listed(api)
     search_anywhere(api)
     result = fail_as(MODULE, "unavailable", "Relax offer", **OFFERED)
-    assert "that came" not in result["msg"]
+    assert "returned offers" not in result["msg"]
 
 
 def test_a_data_centre_cannot_be_checked(api: Api) -> None:
@@ -437,7 +437,7 @@ def test_a_volume_that_came_elsewhere_is_told(api: Api) -> None:
     [
         ({"query": {"gpu_name": {"eq": "RTX 4090"}}}, "does not know the field 'gpu_name'"),
         ({"query": {"disk_space": {"gte": 1}}}, "does not know the field"),
-        ({"query": {"inet_down": {"gte": 1}}, "min_inet_down": 5}, "asked for by an option already"),
+        ({"query": {"inet_down": {"gte": 1}}, "min_inet_down": 5}, "already set by another option"),
         ({"min_reliability": 98}, "min_reliability must be between"),
         ({"country": []}, "country must not be empty"),
     ],

@@ -45,11 +45,11 @@ def test_null_is_refused_whatever_the_type(name: str) -> None:
         ({"ids": [1, True]}, "ids[1] must be a number, not true"),
         ({"interval": True}, "interval must be a number, not true"),
         ({"select": {"ids": [True]}}, "select.ids[0] must be a number, not true"),
-        ({"name": ["a"]}, "name must be a text, not a list"),
-        ({"name": {"a": 1}}, "name must be a text, not a dictionary"),
-        ({"file": ["a"]}, "file must be a text, not a list"),
-        ({"names": [["a"]]}, "names[0] must be a text, not a list"),
-        ({"untyped": []}, "untyped must be a text, not a list"),
+        ({"name": ["a"]}, "name must be a string, not a list"),
+        ({"name": {"a": 1}}, "name must be a string, not a dictionary"),
+        ({"file": ["a"]}, "file must be a string, not a list"),
+        ({"names": [["a"]]}, "names[0] must be a string, not a list"),
+        ({"untyped": []}, "untyped must be a string, not a list"),
     ],
 )
 def test_what_would_be_something_else_is_refused_by_name(given: dict[str, t.Any], says: str) -> None:
@@ -76,7 +76,7 @@ def test_every_fault_is_told() -> None:
 
 @pytest.mark.parametrize("value", ["nonsense", "{a: b}", [1], 5, True])
 def test_what_is_no_dictionary_is_told_by_the_name_of_the_option_and_not_shown(value: t.Any) -> None:
-    assert told(select=value) == ["select must be a dictionary; what was given is none, and is not shown."]
+    assert told(select=value) == ["select must be a dictionary. The given value is not shown."]
 
 
 LOGIN: dict[str, t.Any] = {"login": {"type": "dict", "options": {"user": {}, "pass": {"no_log": True}}}}
@@ -87,7 +87,7 @@ LOGIN: dict[str, t.Any] = {"login": {"type": "dict", "options": {"user": {}, "pa
     [
         ({"user": "me", "password": "s3cr3t"}, "login has no option password; it has pass, user."),
         ("user=me password=s3cr3t", "login has no option password; it has pass, user."),
-        ("-u me -p s3cr3t", "login must be a dictionary; what was given is none, and is not shown."),
+        ("-u me -p s3cr3t", "login must be a dictionary. The given value is not shown."),
     ],
 )
 def test_a_login_in_another_form_is_refused_before_anything_shows_it(value: t.Any, says: str) -> None:

@@ -93,7 +93,7 @@ def test_the_value_of_a_misspelt_option_is_not_shown(monkeypatch: pytest.MonkeyP
         pytest.param({"id": NULL, "state": "stopped"}, "id must not be null; omit it instead", id="id-null"),
         pytest.param({"id": 4711, "label": NULL}, "label must not be null", id="label-null"),
         pytest.param({"label": "  ", "state": "stopped"}, "label must not be empty", id="label-blank"),
-        pytest.param({"id": 4711, "label": ["a"]}, "label must be a text, not a list", id="label-list"),
+        pytest.param({"id": 4711, "label": ["a"]}, "label must be a string, not a list", id="label-list"),
         pytest.param({"id": 4711, "state": NULL}, "state must not be null", id="state-null"),
         pytest.param({"id": 4711, "state": "stopped", "api_key": NULL}, "api_key must not be null", id="api-key-null"),
         pytest.param({"id": 4711, "state": "stopped", "api_url": NULL}, "api_url must not be null", id="api-url-null"),
@@ -122,7 +122,7 @@ def test_the_value_of_a_misspelt_option_is_not_shown(monkeypatch: pytest.MonkeyP
         pytest.param({"id": 4711, "state": "stopped", "ca_path": ""}, "ca_path must not be empty", id="ca-empty"),
         pytest.param(
             {"id": 4711, "state": "stopped", "api_url": "https://vast.test/api/v0/"},
-            "Write https://vast.test.",
+            "Use https://vast.test.",
             id="url-path",
         ),
         pytest.param({"id": 4711, "state": "stopped", "api_url": "console.vast.ai"}, "api_url", id="url-no-scheme"),

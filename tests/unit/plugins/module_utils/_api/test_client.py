@@ -629,10 +629,7 @@ def test_whoever_waits_long_for_a_turn_is_told_once_why_and_how_long(
     for _call in range(3):
         expect(api, slow)
         call(connect(), slow)
-    assert (
-        warnings
-        == [f"GET {URL}/api/v0/things/ has to keep to the rate limit of Vast.ai. Waiting for at most 120 s."] * 2
-    )
+    assert warnings == [f"GET {URL}/api/v0/things/ is waiting for the rate limit of Vast.ai, for at most 120 s."] * 2
 
 
 @pytest.mark.parametrize("pause", [4.0, 5.0])

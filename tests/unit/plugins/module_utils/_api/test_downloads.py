@@ -129,7 +129,7 @@ def test_a_redirect_of_a_result_file_is_refused(api: Api, connect: Connect, stat
     with pytest.raises(VastError) as failed:
         fetch_result(connect(), RESULT)
     assert failed.value.error_class == "protocol"
-    assert failed.value.msg == f"The result at {RESULT} redirects elsewhere, which is not followed."
+    assert failed.value.msg == f"The result at {RESULT} redirects to another address; the redirect was not followed."
     assert failed.value.exchange == Exchange("GET", RESULT, status)
 
 
@@ -180,7 +180,7 @@ def test_the_refused_address_of_a_result_file_is_shown_without_its_secrets(
 ) -> None:
     with pytest.raises(VastError) as failed:
         fetch_result(connect(), url)
-    assert failed.value.msg == f"The result is said to be at {shown}, which is not https; it was not fetched."
+    assert failed.value.msg == f"Vast.ai reports the result at {shown}, which is not https; it was not fetched."
     assert failed.value.exchange == Exchange("GET", shown)
 
 
@@ -276,7 +276,9 @@ def test_an_odd_address_is_not_asked_for(connect: Connect, url: str) -> None:
 def test_an_odd_address_is_told_as_it_may_be_shown(connect: Connect, url: str, shown: str) -> None:
     with pytest.raises(VastError) as failed:
         fetch_result(connect(), url)
-    assert failed.value.msg == f"The result is said to be at {shown}, which is not a plain address; it was not fetched."
+    assert (
+        failed.value.msg == f"Vast.ai reports the result at {shown}, which is not a plain address; it was not fetched."
+    )
     assert failed.value.exchange == Exchange("GET", shown)
 
 
@@ -297,7 +299,7 @@ def test_an_address_that_requests_reads_differently_is_not_asked_for(
         request.url = "https://elsewhere.test/a.log"
 
     monkeypatch.setattr(requests.PreparedRequest, "prepare_url", prepare_url)
-    with pytest.raises(VastError, match="would be asked for elsewhere") as failed:
+    with pytest.raises(VastError, match="has an ambiguous address") as failed:
         fetch_result(connect(), RESULT)
     assert failed.value.exchange == Exchange("GET", RESULT)
 

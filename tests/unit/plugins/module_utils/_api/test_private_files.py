@@ -67,7 +67,7 @@ def test_folder_and_file_are_private(file: PrivateFile, folder: pathlib.Path) ->
 
 
 def test_without_a_folder_there_is_no_file() -> None:
-    with pytest.raises(OSError, match="no folder"), PrivateFile(None, "name.json").locked():
+    with pytest.raises(OSError, match="not a directory"), PrivateFile(None, "name.json").locked():
         pytest.fail("entered")
 
 
@@ -167,7 +167,7 @@ def test_a_file_that_is_replaced_again_and_again_is_given_up(
     opened = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(private_files, "MAX_LOCK_WAIT", 0.02)
     monkeypatch.setattr(private_files, "_is_current", lambda *_file: False)
-    with pytest.raises(BlockingIOError, match="again and again"), file.locked():
+    with pytest.raises(BlockingIOError, match="replaced repeatedly"), file.locked():
         pytest.fail("entered")
     assert len(os.listdir("/proc/self/fd")) == opened
 

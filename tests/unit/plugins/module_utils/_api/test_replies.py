@@ -377,8 +377,9 @@ def test_what_something_in_between_says_of_a_write_leaves_it_open(status: int) -
     assert found.__class__ is ServerError
     assert not found.repeatable
     assert found.msg == (
-        f"Something between here and Vast.ai answered {status} to PUT https://vast.test/: an HTML page titled 'Sorry'. "
-        "It tells nothing of what was asked for. Check api_url. It may have been carried out."
+        f"A proxy or gateway in front of Vast.ai answered {status} to PUT https://vast.test/: an HTML page "
+        "titled 'Sorry'. "
+        "This says nothing about the requested resource. Check api_url. It may have been carried out."
     )
 
 
@@ -411,7 +412,7 @@ def test_a_2xx_that_does_not_say_clearly_whether_it_succeeded_leaves_it_open(suc
     assert refused(answer).__class__ is ProtocolError
     assert refused(answer).failure()["status_code"] == 200
     assert refused(answer, safe=False).__class__ is UnknownOutcome
-    assert "the text. It does not say clearly whether it succeeded." in refused(answer, safe=False).msg
+    assert "the text. The reply does not show clearly whether the request succeeded." in refused(answer, safe=False).msg
 
 
 @pytest.mark.parametrize(

@@ -519,7 +519,7 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
     assert (found.sent, found.final) == (False, True)
     assert found.reason == (
         "the certificate of the server is not trusted (CERTIFICATE_VERIFY_FAILED: self-signed). "
-        "Name the file of the authority that signed it in ca_path"
+        "Set ca_path to the certificate file of its CA"
     )
 
 

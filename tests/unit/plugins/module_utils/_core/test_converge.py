@@ -257,7 +257,7 @@ def test_what_cannot_be_proven_to_be_undone_is_told() -> None:
     work(api, item)
     assert item.error is not None
     assert item.error.msg.endswith(
-        "That the change of lamp 1 is cancelled could NOT be confirmed: lost. It may come about later."
+        "Cancelling the change of lamp 1 could NOT be confirmed: lost. It may take effect later."
     )
     assert [body["light"] for _number, body in api.sent] == ["on", "on", "off", "off", "off"]
     assert item.changed is True
@@ -300,7 +300,7 @@ def test_a_task_that_nobody_listens_to_any_more_is_undone(monkeypatch: pytest.Mo
     monkeypatch.setattr(engine, "is_abandoned", lambda: True)
     work(api, item)
     assert item.error is not None
-    assert "Interrupted by the end of whoever ran it: lamp 1 was on its way" in item.error.msg
+    assert "Interrupted by the end of the Ansible task: lamp 1 was still changing" in item.error.msg
 
 
 def test_the_deadline_bounds_all_of_it(clock: t.Any) -> None:
@@ -335,7 +335,7 @@ def test_a_batch_whose_turn_comes_after_the_deadline_is_not_sent() -> None:
     rolling(t.cast(Client, api), Lamps(), items, WAITS, Deadline(api.clock, 3.0), 1)
     assert [number for number, _body in api.sent] == [1]
     assert items[1].error is not None
-    assert items[1].error.msg == "wait_timeout was used up before the turn of lamp 2; nothing was sent to it."
+    assert items[1].error.msg == "wait_timeout expired before the turn of lamp 2; nothing was sent to it."
     assert items[2].note == "Skipped: lamp 2 failed."
 
 
@@ -345,7 +345,7 @@ def test_of_a_batch_that_there_is_no_time_for_one_fails_and_the_others_are_skipp
     rolling(t.cast(Client, api), Lamps(), items, WAITS, Deadline(api.clock, 3.0), 2)
     assert [number for number, _body in api.sent] == ["many"]
     assert items[2].error is not None
-    assert items[2].error.msg == "wait_timeout was used up before the turn of lamp 3; nothing was sent to it."
+    assert items[2].error.msg == "wait_timeout expired before the turn of lamp 3; nothing was sent to it."
     assert (items[3].error, items[3].note, items[3].follow) == (None, "Skipped: lamp 3 failed.", False)
 
 
@@ -524,4 +524,4 @@ def test_who_is_interrupted_before_its_turn_hears_that_nothing_was_sent(monkeypa
     monkeypatch.setattr(engine, "is_abandoned", lambda: True)
     work(api, item)
     assert item.error is not None
-    assert "lamp 1 was on its way; nothing had been sent to it. Last seen: light off." in item.error.msg
+    assert "lamp 1 was still changing; nothing had been sent to it. Last seen: light off." in item.error.msg

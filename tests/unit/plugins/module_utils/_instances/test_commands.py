@@ -154,7 +154,7 @@ def test_the_text_of_ls_tells_whether_a_path_exists(api: Api, path: str, text: s
 )
 def test_any_other_text_of_ls_is_never_taken_for_absence_or_presence(api: Api, path: str, text: str) -> None:
     expect_command(api, existence_command(path), text)
-    with pytest.raises(ProtocolError, match=rf"ls on instance 4711 \(train-01\) does not tell whether {path} exists"):
+    with pytest.raises(ProtocolError, match=rf"ls on instance 4711 \(train-01\) does not show whether {path} exists"):
         path_exists(make_client(), INSTANCE, path, 60)
 
 

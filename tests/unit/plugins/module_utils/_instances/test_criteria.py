@@ -113,14 +113,14 @@ def test_order(order: str, sent: list[str]) -> None:
         pytest.param({"num_gpus": 0}, "num_gpus", id="no-gpu"),
         pytest.param({"gpu_name": []}, "gpu_name must not be empty", id="empty"),
         pytest.param({"gpu_name": ["RTX 4090", ""]}, "gpu_name must not be empty", id="empty-item"),
-        pytest.param({"country": ["Norway"]}, "two letters", id="country"),
-        pytest.param({"country": ["1A"]}, "two letters", id="no-letters"),
+        pytest.param({"country": ["Norway"]}, "two-letter codes", id="country"),
+        pytest.param({"country": ["1A"]}, "two-letter codes", id="no-letters"),
         pytest.param({"machine_id": []}, "machine_id", id="no-machine"),
         pytest.param({"exclude_host_id": [0]}, "exclude_host_id", id="host-0"),
         pytest.param({"machine_id": [2**63]}, "machine_id", id="huge"),
-        pytest.param({"limit": 0}, "limit must be between 1 and 64", id="limit-0"),
-        pytest.param({"limit": 65}, "limit must be between 1 and 64", id="limit-65"),
-        pytest.param({"prefer": "gpu_name"}, "prefer=gpu_name needs gpu_name", id="prefer"),
+        pytest.param({"limit": 0}, "limit must be from 1 to 64", id="limit-0"),
+        pytest.param({"limit": 65}, "limit must be from 1 to 64", id="limit-65"),
+        pytest.param({"prefer": "gpu_name"}, "prefer=gpu_name requires gpu_name", id="prefer"),
         pytest.param(
             {"query": {"gpu_nam": {"eq": "x"}}}, "'gpu_nam'. Did you mean 'gpu_name' or 'gpu_ram'?", id="near-field"
         ),
@@ -138,7 +138,7 @@ def test_order(order: str, sent: list[str]) -> None:
         pytest.param({"query": {"pci_gen": {"gt": float("nan")}}}, "needs a number for gt, not nan", id="nan"),
         pytest.param(
             {"min_inet_up": 1, "query": {"inet_up": {"gte": 4}}},
-            "inet_up is asked for by an option already",
+            "inet_up is already set by another option",
             id="twice",
         ),
     ],

@@ -125,7 +125,7 @@ def test_what_is_still_listed_in_the_end_is_leaked(api: Api, reply: t.Any, statu
     error = remove_one()
     assert error is not None
     assert error.error_class == "leaked"
-    assert f"{NAME} was to be destroyed, but it is still listed and bills 0.42 $/h." in error.msg
+    assert f"{NAME} was not destroyed: it is still listed and bills 0.42 $/h." in error.msg
     assert "Last seen: actual_status running, intended_status running, cur_state running" in error.msg
     assert says in error.msg
 

@@ -97,28 +97,26 @@ def test_an_empty_listing_has_no_instances(api: Api) -> None:
             for total in NO_TOTALS
         ),
         ({"success": True, "instances": []}, "it does not say in total_instances how many instances there are"),
-        (listing(success=None), "page 1 does not say that it succeeded"),
-        (listing(error="database"), "page 1 does not say that it succeeded"),
-        (listing(error_msg="database"), "page 1 does not say that it succeeded"),
+        (listing(success=None), "page 1 does not report success"),
+        (listing(error="database"), "page 1 does not report success"),
+        (listing(error_msg="database"), "page 1 does not report success"),
         (listing(*map(instance_row, range(1, 27))), "page 1 has 26 rows where 25 is the most"),
-        (listing(next_token=5), "page 1 names no new page"),
-        (listing(next_token=["a"]), "page 1 names no new page"),
+        (listing(next_token=5), "page 1 does not name a new page"),
+        (listing(next_token=["a"]), "page 1 does not name a new page"),
     ],
 )
 def test_nothing_is_concluded_from_a_malformed_page(api: Api, page: t.Any, says: str) -> None:
     expect_page(api, page)
     with pytest.raises(ProtocolError) as raised:
         read(make_client(), BY_LABEL)
-    assert raised.value.msg == (
-        f"The listing of instances cannot be relied on: {says}. It was ignored; run the task again."
-    )
+    assert raised.value.msg == (f"The listing of instances is not valid: {says}. It was ignored; run the task again.")
     assert raised.value.exchange == Exchange("GET", "https://vast.test/api/v1/instances/", 200)
 
 
 @pytest.mark.parametrize(
     ("page", "says"),
     [
-        (listing(instance_row(2), next_token="a"), "page 2 names no new page"),
+        (listing(instance_row(2), next_token="a"), "page 2 does not name a new page"),
         (listing(instance_row(1)), "page 2 lists instance 1 a second time"),
         (listing(instance_row(2), total_instances=3), "it announces 3 instances and shows 2"),
         ({"success": True}, "page 2 has no list of instances"),

@@ -372,7 +372,7 @@ def test_what_is_named_and_not_found_fails_and_names_what_comes_near(api: Api, o
     assert failed.value.msg.startswith(f"{says} (by a complete listing).")
     near = {"label": "Did you mean 'train-01'?", "gpu_name": "Did you mean 'RTX 4090'?"}
     assert near.get(next(iter(options)), "") in failed.value.msg
-    assert failed.value.msg.endswith("Nothing was changed. Set missing to warn or ignore if that is as it should be.")
+    assert failed.value.msg.endswith("Nothing was changed. Set missing to warn or ignore to allow this.")
 
 
 @pytest.mark.parametrize(("options", "says"), NAMED)

@@ -127,7 +127,7 @@ def test_a_memory_that_is_full_says_what_it_lets_go(monkeypatch: pytest.MonkeyPa
     memory = Memory(make_client(warnings.append))
     memory.remember(PROD)
     memory.remember(TEST)
-    assert warnings == [f"{found(home)} is full; it no longer remembers the workers of endpoint 77 (llama-prod)."]
+    assert warnings == [f"{found(home)} is full and no longer contains the workers of endpoint 77 (llama-prod)."]
     assert memory.concerning(77, None) == []
 
 
@@ -137,8 +137,8 @@ def test_more_than_the_file_takes_is_told_and_keeps_what_it_has(memory: Memory, 
     full = Memory(make_client(warnings.append))
     full.remember(TEST._replace(name="x" * 70000))
     assert len(warnings) == 1
-    assert f"cannot be remembered in {found(home)}: " in warnings[0]
-    assert "name them in the option workers of later tasks" in warnings[0]
+    assert f"cannot be recorded in {found(home)}: " in warnings[0]
+    assert "list them in the option workers of later tasks" in warnings[0]
     assert memory.concerning(77, None) == [PROD]
 
 
@@ -159,8 +159,8 @@ def test_a_file_that_cannot_be_read_says_why_and_what_to_do(
     assert Memory(make_client(warnings.append)).concerning(77, None) == []
     (warning,) = warnings
     assert warning == (
-        f"Which workers earlier tasks could not prove gone is not known: {found(home)} cannot be used: {reason}. "
-        "Check the instances of the account, and name leftover ones in the option workers."
+        f"The leftover workers of earlier tasks are not known: {found(home)} cannot be used: {reason}. "
+        "Check the instances of the account, and list leftover workers in the option workers."
     )
 
 
@@ -173,9 +173,9 @@ def test_without_a_home_what_cannot_be_remembered_is_told(
     warnings: list[str] = []
     Memory(make_client(warnings.append)).remember(PROD)
     (warning,) = warnings
-    assert warning.startswith("What is not proven gone cannot be remembered in endpoints-")
+    assert warning.startswith("Workers that may still exist cannot be recorded in endpoints-")
     assert warning.endswith(
-        ".json: [Errno 2] no folder of this user. Note the ids of the workers, and name them in the option workers of "
+        ".json: [Errno 2] not a directory of this user. Note their ids, and list them in the option workers of "
         "later tasks."
     )
     assert list(tmp_path.iterdir()) == []

@@ -52,7 +52,7 @@ def want(**options: t.Any) -> WantedGroup:
         ({"target_queue_time": 31, "max_queue_time": 30}, r"target_queue_time \(31\) must not be above"),
         ({"workergroups": []}, "workergroups must not be empty"),
         ({"workergroups": [], "purge_workergroups": True}, "workergroups must not be empty"),
-        ({"purge_workergroups": True}, "purge_workergroups needs workergroups"),
+        ({"purge_workergroups": True}, "purge_workergroups requires workergroups"),
         ({"wait_for_workers": 3, "max_workers": 2}, r"wait_for_workers \(3\) must not be above"),
         ({"wait_for_workers": 1, "endpoint_state": "stopped"}, "endpoint_state=stopped"),
         ({"wait_for_workers": -1}, "wait_for_workers"),

@@ -55,10 +55,10 @@ def test_a_list_is_told_whole_and_without_secrets(api: Api, wrap: t.Callable[[t.
     ("reply", "ids", "reason"),
     [
         ({"error_msg": "no workers are ready"}, (), "no workers are ready"),
-        ({"error_msg": None}, (), "it gave no list of workers"),
-        ({}, (), "it gave no list of workers"),
-        ({"workers": None}, (), "it gave no list of workers"),
-        ({"workers": {"1001": {}}}, (), "it gave no list of workers"),
+        ({"error_msg": None}, (), "it returned no list of workers"),
+        ({}, (), "it returned no list of workers"),
+        ({"workers": None}, (), "it returned no list of workers"),
+        ({"workers": {"1001": {}}}, (), "it returned no list of workers"),
         ([{"id": 1001}, None], (1001,), "its list of workers has entries that are no workers"),
     ],
 )
