@@ -395,7 +395,7 @@ def described(group: Endpoint, told: workers.Workers | None) -> dict[str, t.Any]
     """The workers of one group, and how many are in which state."""
     if told is None or told.rows is None:
         return {"workers": None, "counts": None}
-    return {"workers": told.results(group.id), "counts": workers.counts(told.rows)}
+    return {"workers": told.results(group.id), "counts": monitoring.counts(told.rows)}
 
 
 def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Workers]) -> dict[int, float | None]:

@@ -47,7 +47,9 @@ def _is_attached(client: Client, instance: Instance, key: str) -> bool:
         return False
     if not isinstance(rows, list):
         return False
-    known = [str(row.get("public_key") or row.get("ssh_key") or "") for row in rows if isinstance(row, dict)]
+    # A key that was taken off again may stay listed with the time of that.
+    living = [row for row in rows if isinstance(row, dict) and not row.get("deleted_at")]
+    known = [str(row.get("public_key") or row.get("ssh_key") or "") for row in living]
     return any(each.split()[:2] == key.split()[:2] for each in known)
 
 

@@ -14,6 +14,7 @@ from .._api.downloads import fetch_result
 from .._api.errors import NotFound, ProtocolError, VastError, WaitTimeout
 from .._api.redact import Redactor
 from .._core.arguments import check_number
+from .contents import LEAST_SECRET, stored_flags
 from .instance import Instance
 
 LOGS = Route("PUT", "/api/v0/instances/request_logs/{id}/", 1.0, reads=True)
@@ -117,12 +118,8 @@ def _explained(instance: Instance, error: VastError) -> str:
 
 def _secrets(client: Client, instance: Instance) -> c.Iterator[str]:
     """Values of its row whose names say that they are secret: what runs in a box likes to print its environment."""
-    row = instance.row
-    pairs: list[t.Any] = [("jupyter_token", row.get("jupyter_token"))]
-    env = row.get("extra_env")
-    pairs += env.items() if isinstance(env, dict) else env if isinstance(env, list) else []
-    for pair in pairs:
-        if isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(each, str) for each in pair):
-            name, value = pair
-            if len(value) >= 4 and client.redactor.clean({name: value})[name] != value:
-                yield value
+    token = instance.row.get("jupyter_token")
+    named = {**stored_flags(instance), "jupyter_token": token if isinstance(token, str) else ""}
+    for name, value in named.items():
+        if len(value) >= LEAST_SECRET and client.redactor.clean({name: value})[name] != value:
+            yield value

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE: for the plugins of this collection only; it changes without notice.
-"""What is told of endpoint groups beside their workers: how their logs end, and what they spend (F4.3)."""
+"""What is told of endpoint groups beside which workers they have: in which states, how logs end, the cost (F4.3)."""
 
 from __future__ import annotations
 
 import collections.abc as c
+import typing as t
 
 from .._api.client import Client, Route
 from .._api.clock import Deadline
@@ -19,6 +20,19 @@ LOGS = Route("POST", "/get_endpoint_logs/", 1.0, engine=True, reads=True)
 SPEND = Route("GET", "/api/v0/serverless/endpoints/spend/", 2.0)
 LEVELS = ("logs", "info0", "info1")
 """Under which keys a log may come, in the order in which the first one that holds text counts (F4.3)."""
+
+
+def states(rows: c.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """The states of workers, in small letters."""
+    return [str(row.get("status") or "unknown").strip().lower() for row in rows]
+
+
+def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    """How many workers are in which state."""
+    found: dict[str, int] = {}
+    for state in states(rows):
+        found[state] = found.get(state, 0) + 1
+    return dict(sorted(found.items()))
 
 
 def log(client: Client, endpoint: Endpoint, lines: int) -> list[str]:

@@ -12,7 +12,7 @@ from .._api.clock import Deadline, Waits, rounds
 from .._api.errors import RateLimited, ServerError, TransportError, UnknownOutcome, VastError, WaitTimeout
 from . import workers as engine
 from .endpoints import Endpoint
-from .monitoring import log
+from .monitoring import counts, log, states
 from .wanted import Group
 
 UPDATE = Route("POST", "/update_workers/", 1.0, engine=True)
@@ -79,7 +79,7 @@ class _Updates:
         self.last = _tolerant(lambda: engine.ask_workergroup(self.client, self.group.id, self.deadline))
         if self.last.rows is None:
             return
-        updating = any(UPDATING in state for state in engine.states(self.last.rows))
+        updating = any(UPDATING in state for state in states(self.last.rows))
         self.seen = self.seen or updating
         self.quiet = 0 if updating else self.quiet + 1
 
@@ -118,7 +118,7 @@ def await_ready(client: Client, endpoint: Endpoint, count: int, waits: Waits, de
     while True:
         last = _tolerant(lambda: engine.ask(client, endpoint, deadline))
         if last.rows is not None:
-            ready = sum(state in READY for state in engine.states(last.rows))
+            ready = sum(state in READY for state in states(last.rows))
             if ready >= count:
                 return
         if deadline.expired:
@@ -143,7 +143,7 @@ def told(workers: engine.Workers) -> str:
     """How many workers are in which state, for a message."""
     if workers.rows is None:
         return f"the engine did not list the workers: {workers.reason.rstrip('.')}"
-    return ", ".join(f"{number} {state}" for state, number in engine.counts(workers.rows).items()) or "no worker"
+    return ", ".join(f"{number} {state}" for state, number in counts(workers.rows).items()) or "no worker"
 
 
 def _log_end(client: Client, endpoint: Endpoint) -> str:

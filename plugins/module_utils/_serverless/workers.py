@@ -142,16 +142,3 @@ def owners_of_all(client: Client, deadline: Deadline | None = None) -> Owners:
         client.warn(f"The endpoints of this account could not be listed: {error.msg}")
         return UNKNOWN
     return owners(client, groups)
-
-
-def states(rows: c.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
-    """The states of workers, in small letters."""
-    return [str(row.get("status") or "unknown").strip().lower() for row in rows]
-
-
-def counts(rows: c.Iterable[t.Mapping[str, t.Any]]) -> dict[str, int]:
-    """How many workers are in which state."""
-    found: dict[str, int] = {}
-    for state in states(rows):
-        found[state] = found.get(state, 0) + 1
-    return dict(sorted(found.items()))

@@ -86,6 +86,8 @@ def test_secrets_of_the_instance_and_the_key_are_masked(api: Api) -> None:
     text = "SECRET-jupyter-token and SECRET-env-value, llama-3-70b 1\n"
     expect_log(api, None, text, row=instance_row(extra_env=[*map(list, env.items()), "odd"]))
     assert logs()["stdout"] == "******** and ********, llama-3-70b 1"
+    expect_log(api, None, text, row=instance_row(extra_env=[f"{name}={value}" for name, value in env.items()]))
+    assert logs()["stdout"] == "******** and ********, llama-3-70b 1"
     expect_log(api, None, text, row=instance_row(extra_env=env))
     assert logs()["stdout"] == "******** and ********, llama-3-70b 1"
     expect_log(api, None, "nothing known", row=instance_row(extra_env=None, jupyter_token=None))

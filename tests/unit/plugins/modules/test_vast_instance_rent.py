@@ -1311,6 +1311,7 @@ def test_keys_are_attached_to_the_new_box(api: Api, reply: dict[str, t.Any]) -> 
     [
         ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 AAAAC3Nz other comment"}])}, False),
         ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 BBBB"}])}, True),
+        ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 AAAAC3Nz me", "deleted_at": 1.5}])}, True),
         ({"ssh_keys": "no list"}, True),
         ({"ssh_keys": "3"}, True),
         ([{"public_key": "ssh-ed25519 AAAAC3Nz"}], False),
