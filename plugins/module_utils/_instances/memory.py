@@ -82,7 +82,10 @@ class Memory:
 
 
 def is_in_doubt(client: Client, label: str) -> bool:
-    """Whether a create for this label may still show up, or is being sent; by the file, if there is one."""
+    """Whether a create for this label may still show up, or is being sent; by the file, if there is one.
+
+    A file that cannot be used is told with a warning.
+    """
     directory, name = shared_directory(os.environ), file_name(client, "rent", label)
     if directory is None or not os.path.lexists(os.path.join(directory, name)):
         return False
@@ -91,7 +94,11 @@ def is_in_doubt(client: Client, label: str) -> bool:
             last = Memory(client, content, label, waited=False).last
     except BlockingIOError:
         return True
-    except OSError:
+    except OSError as error:
+        client.warn(
+            f"Whether an earlier task may have rented an instance as {label!r} is not known: {error}. Look once more "
+            "in some minutes."
+        )
         return False
     return last is not None and last.is_doubtful
 

@@ -8,21 +8,18 @@ from __future__ import annotations
 import collections.abc as c
 import contextlib
 import json
-import re
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.clock import Deadline, Waits, rounds
-from .._api.errors import Ambiguous, NotFound, ServerError, UnknownOutcome, VastError
+from .._api.clock import Deadline, Waits
+from .._api.errors import Ambiguous, NotFound, VastError
 from .._api.redact import MASK
 from .._core.converge import converge
 from .._core.interrupts import TaskInterrupted, failing_at_signals
-from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
-from .._core.rows import is_id
 from . import workergroups
-from .editing import SHOWN_WITHIN, Endpoints
+from .editing import Endpoints, Groups
 from .endpoints import Endpoint, find, known
 from .endpoints import read as read_endpoints
 from .leaks import Memory
@@ -37,21 +34,12 @@ from .wanted import (
     match,
     plan_endpoint,
     plan_group,
-    shows,
     update_body,
 )
 
-CREATE = Route("POST", "/api/v0/endptjobs/", 4.0)
 TEMPLATES = Route("GET", "/api/v0/template/", 3.0)
-POLL = 3.2
-"""Seconds between two polls: the interval of the listing of endpoints (F2.4), and a little."""
-DUPLICATE_TEXT = r"\bexists\b|already exist|duplicate|already in use"
-"""How a name is refused that is taken (F4.1)."""
 RENEWING = ("template_hash", "template_id", "launch_args")
 """What workers have from their creation, so that those that run keep the old one (F4.2)."""
-AGAIN = "Run the task again: it continues from what exists."
-
-T = t.TypeVar("T")
 
 
 class Situation(t.NamedTuple):
@@ -179,44 +167,6 @@ def plan_present(situation: Situation) -> Plan:
     return Plan(subject, tuple(changes))
 
 
-class Groups(Kind[Group]):
-    """Workergroups of one endpoint that change; the whole of one is sent (F4.2)."""
-
-    want = "changed"
-    queues = False
-    shown_within = SHOWN_WITHIN
-
-    def __init__(self, endpoint_id: int, route: Route) -> None:
-        self.endpoint_id = endpoint_id
-        self.route = route
-
-    def read(self, client: Client, items: c.Sequence[Item[Group]]) -> dict[Ref, Group]:
-        """Those of them that the listing contains."""
-        listed = {group.id: group for group in groups_of(workergroups.read(client), self.endpoint_id)}
-        return {item.ref: listed[item.before.id] for item in items if item.before.id in listed}
-
-    def writes(self, items: c.Sequence[Item[Group]], *, alone: bool) -> c.Iterator[tuple[Write, list[Item[Group]]]]:
-        """One request for each."""
-        del alone
-        for item in items:
-            yield (
-                Write(self.route, update_body(item.memory, item.before, self.endpoint_id), {"id": item.before.id}),
-                [item],
-            )
-
-    def missing(self, item: Item[Group]) -> tuple[Change, ...]:
-        """The fields that the listing does not show as wanted."""
-        return tuple(change for change in item.plan.changes if not shows(item.seen, change))
-
-    def differs(self, item: Item[Group]) -> bool:
-        """Whether the row is another than before."""
-        return item.seen.row != item.before.row
-
-    def judge(self, _item: Item[Group], _now: float) -> bool:
-        """There is nothing to wait for: its workers are another matter."""
-        return True
-
-
 class Outcome(t.NamedTuple):
     """What a task did: the endpoint and its workergroups as they are now, and whether anything was changed.
 
@@ -230,14 +180,6 @@ class Outcome(t.NamedTuple):
     plan: Plan
     situation: Situation
     changed: bool
-
-
-class Created(t.NamedTuple):
-    """An endpoint that did not exist before the task, by the reply or by a listing; `own`: this task created it."""
-
-    endpoint: Endpoint
-    own: bool
-    listed: bool
 
 
 def bring(client: Client, situation: Situation, memory: Memory, waits: Waits, deadline: Deadline) -> Outcome:
@@ -311,6 +253,8 @@ class _Run:
         """Create it, or change what differs."""
         wanted = self.situation.wanted
         if self.endpoint is None:
+            from .creation import create, proven_endpoint
+
             self.pending = f"creation of endpoint {wanted.name!r}"
             made = create(self.client, wanted, self.situation.groups, self.deadline)
             self.endpoint, self.changed, self.created = made.endpoint, made.own, made.own
@@ -342,6 +286,10 @@ class _Run:
 
     def create_groups(self) -> None:
         """Create the new ones, each once, and see them all."""
+        if not self.situation.pairs.new:
+            return
+        from .creation import create_group, proven_groups
+
         ids = {group.id for group in self.there}
         for one in self.situation.pairs.new:
             template = " ".join(f"{name} {value}" for name, value in one.template.items())
@@ -350,9 +298,8 @@ class _Run:
             ids.add(number)
             self.made.append(f"workergroup {number}")
             self.changed, self.pending = True, ""
-        if self.situation.pairs.new:
-            self.there = proven_groups(self.client, self.found, ids)
-            self.warn_of_twins(ids)
+        self.there = proven_groups(self.client, self.found, ids)
+        self.warn_of_twins(ids)
 
     def warn_of_twins(self, ids: c.Set[int]) -> None:
         """Tell of workergroups that came about meanwhile, and are like those that this task created."""
@@ -392,6 +339,8 @@ class _Run:
 
     def told(self, error: VastError) -> VastError:
         """The failure with what there is now, and what to do."""
+        from .creation import AGAIN
+
         changed = self.changed or bool(error.result.get("changed"))
         more: dict[str, t.Any] = {} if self.endpoint is None else {"endpoint": self.endpoint.result()}
         sentences = [error.msg]
@@ -417,106 +366,3 @@ class _Run:
 
 def _has(item: Item[Group], *fields: str) -> bool:
     return any(change.field in fields for change in item.plan.changes)
-
-
-def create(client: Client, wanted: Wanted, before: c.Sequence[Endpoint], deadline: Deadline) -> Created:
-    """Create the endpoint by one request; after a doubt listings decide, and nothing is sent again.
-
-    A refused name is adopted when exactly one of that name is listed. Raises what was in doubt when none is listed.
-    """
-    sent = wanted.creation()
-    try:
-        reply = client.call(CREATE, body=sent, deadline=deadline)
-    except (UnknownOutcome, ServerError) as error:
-        doubt: VastError = error
-    except VastError as error:
-        taken = re.search(DUPLICATE_TEXT, error.msg.lower()) and find(read_endpoints(client), None, wanted.name)
-        if not taken:
-            raise
-        return Created(taken, own=False, listed=True)
-    else:
-        number = next((reply[key] for key in ("result", "id") if is_id(reply.get(key))), None)
-        if number is not None:
-            return Created(Endpoint(number, {"id": number, **sent}), own=True, listed=False)
-        doubt = UnknownOutcome(f"{CREATE.name} returned a reply without the id of the new endpoint.")
-    known_ids = {group.id for group in before}
-
-    def look(limit: Deadline) -> Endpoint | None:
-        return find((each for each in read_endpoints(client, limit) if each.id not in known_ids), None, wanted.name)
-
-    return Created(_settled(client, look, doubt, f"endpoint named {wanted.name!r}"), own=True, listed=True)
-
-
-def _settled(client: Client, look: c.Callable[[Deadline], T | None], doubt: VastError, what: str) -> T:
-    """What listings show of a create that is in doubt. Raises the doubt when they show nothing for long enough."""
-    limit = Deadline(client.clock, SHOWN_WITHIN)
-    failed = ""
-    for _elapsed in rounds(client.clock, first=POLL, interval=POLL, timeout=limit):
-        try:
-            found = look(limit)
-        except Ambiguous:
-            raise
-        except VastError as error:
-            # A poll that fails tells nothing; the next one may.
-            failed = f" The last poll failed: {error.msg}"
-            continue
-        if found is not None:
-            return found
-    raise doubt.with_context(
-        f"{doubt.msg} No new {what} was listed for {SHOWN_WITHIN:g} s; nothing was sent again.{failed} {AGAIN}"
-    )
-
-
-def create_group(
-    client: Client, one: WantedGroup, endpoint: Endpoint, path: str, known_ids: c.Set[int], deadline: Deadline
-) -> int:
-    """Create one workergroup by one request, and its id; after a doubt listings decide, and nothing is sent again."""
-    try:
-        sent = {"endpoint_id": endpoint.id, **one.creation()}
-        reply = client.call(Route("POST", path, 4.0), body=sent, deadline=deadline)
-    except (UnknownOutcome, ServerError) as error:
-        doubt: VastError = error
-    else:
-        if is_id(reply.get("id")):
-            return t.cast("int", reply["id"])
-        doubt = UnknownOutcome(f"POST {path} returned a reply without the id of the new workergroup.")
-
-    def look(limit: Deadline) -> Group | None:
-        listed = groups_of(workergroups.listed(client, limit).rows, endpoint.id)
-        return next((each for each in listed if each.id not in known_ids and one.is_like(each, by_template=True)), None)
-
-    return _settled(client, look, doubt, f"workergroup of {endpoint.display_name}").id
-
-
-def proven_groups(client: Client, endpoint: Endpoint, ids: c.Set[int]) -> list[Group]:
-    """The workergroups of an endpoint, once these are among them. Raises ServerError when they do not show."""
-
-    def look(limit: Deadline) -> list[Group] | None:
-        listed = groups_of(workergroups.listed(client, limit).rows, endpoint.id)
-        return listed if ids <= {group.id for group in listed} else None
-
-    named = ", ".join(str(each) for each in sorted(ids))
-    doubt = ServerError(f"Vast.ai accepted the workergroups {named} of {endpoint.display_name}.")
-    return _settled(client, look, doubt, f"workergroups {named}")
-
-
-def proven_endpoint(client: Client, endpoint: Endpoint) -> Endpoint:
-    """A new endpoint, as the listing shows it.
-
-    Raises ServerError when it does not show, and Ambiguous when another one has its name.
-    """
-
-    def look(limit: Deadline) -> Endpoint | None:
-        listed = read_endpoints(client, limit)
-        found = find(listed, endpoint.id, None)
-        same = [each.id for each in listed if each.endpoint_name == endpoint.endpoint_name]
-        if found is not None and len(same) > 1:
-            raise Ambiguous(
-                f"{len(same)} endpoints are named {endpoint.endpoint_name!r} now: {', '.join(map(str, same))}. This "
-                f"task has created {endpoint.id}, without a workergroup, and another one the same at that time. "
-                "Delete one of them by its id with state=absent, then run the task again."
-            )
-        return found
-
-    doubt = ServerError(f"Vast.ai accepted the creation of {endpoint.display_name}.")
-    return _settled(client, look, doubt, endpoint.display_name)

@@ -38,7 +38,6 @@ class Case:
     """What is to be deleted with its workers, an endpoint group or a workergroup, and what becomes of it.
 
     `found` is the endpoint group that is there, and None for a workergroup; `leaks` are what earlier tasks left over.
-
     `groups` are all of the account, `named` the ids that the user calls leftover workers. `destroys`: what is left over
     is destroyed as instances. `drain`: for how many seconds running workers may end before the deletion; `drained` is
     what was changed for that. `sent`: the deletion may have been carried out. `verdict` says for messages what became

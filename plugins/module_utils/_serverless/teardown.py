@@ -126,6 +126,38 @@ def _cargo(suspects: Suspects, *, groups: bool = True) -> str:
     return f"{its} {named(suspects.workers)} ({cost_of(suspects.last_seen(suspects.workers))})"
 
 
+class Record:
+    """What is kept of the workers of one endpoint until they are proven gone, for whoever comes after an interruption.
+
+    `older`: it may have unknown workers of before, too.
+    """
+
+    def __init__(self, memory: Memory, endpoint: Endpoint, suspects: Suspects, *, older: bool = False) -> None:
+        self.memory = memory
+        self.endpoint = endpoint
+        self.suspects = suspects
+        self.older = older
+
+    def keep(self) -> None:
+        """Remember what has to be proven."""
+        workers, failed = frozenset(self.suspects.workers), frozenset(self.suspects.workers & self.suspects.failed)
+        unknown = bool(self.suspects.gap) or self.older
+        self.memory.remember(Leak(self.endpoint.id, self.endpoint.endpoint_name, workers, failed, unknown))
+
+    def note(self, deletion: Deletion) -> None:
+        """Add what the reply says of the workers, and remember it. What it does not say, the engine may have said."""
+        suspects = self.suspects
+        suspects.workers |= set(deletion.named)
+        suspects.endpoints |= dict.fromkeys(deletion.named, self.endpoint.id)
+        suspects.owed |= set(deletion.failed_workers)
+        suspects.failed |= set(deletion.failed_workers)
+        if suspects.gap and not deletion.gap:
+            suspects.gap = ""
+        elif suspects.gap and deletion.gap not in suspects.gap:
+            suspects.gap = f"{suspects.gap} {deletion.gap}"
+        self.keep()
+
+
 def purge(client: Client, wanted: Purge, memory: Memory, waits: Waits, deadline: Deadline) -> None:
     """Delete one workergroup of an endpoint that stays, and prove its workers gone.
 
@@ -134,18 +166,15 @@ def purge(client: Client, wanted: Purge, memory: Memory, waits: Waits, deadline:
     parent, doomed, case = wanted
     # What is learned of this workergroup says nothing of those before it.
     older = any(leak.unknown for leak in memory.concerning(parent.id, None))
-    remember(memory, parent, case.suspects, older=older)
-
-    def on_reply(deletion: Deletion) -> None:
-        note(memory, parent, case.suspects, deletion, older=older)
-
+    record = Record(memory, parent, case.suspects, older=older)
+    record.keep()
     try:
-        case.deletion = delete(client, doomed, on_reply, deadline)
+        case.deletion = delete(client, doomed, record.note, deadline)
     except VastError as error:
         told = {**error.result, "workers": case.suspects.results()}
         raise error.with_context(error.msg + _may_bill(case.suspects, told), **told) from error
     if case.deletion.gap:
-        on_reply(case.deletion)
+        record.note(case.deletion)
     prove(client, case, waits, deadline)
     memory.forget({parent.id}, case.suspects.ids if waits.wait else case.suspects.owed, unknown=True)
 
@@ -158,23 +187,22 @@ def tear_down(client: Client, case: Case, memory: Memory, waits: Waits, deadline
     still exist, and UnknownOutcome when it is not known which ones there were.
     """
     if case.found is not None:
-        _delete_endpoint(client, case, case.found, memory, waits, deadline)
+        _delete_endpoint(client, case, Record(memory, case.found, case.suspects), waits, deadline)
     prove(client, case, waits, deadline)
     settled = {leak.id for leak in case.leaks} | ({case.found.id} if case.found is not None else set())
     if settled:
         memory.forget(settled, case.suspects.ids if waits.wait else case.suspects.owed)
 
 
-def _delete_endpoint(
-    client: Client, case: Case, group: Endpoint, memory: Memory, waits: Waits, deadline: Deadline
-) -> None:
+def _delete_endpoint(client: Client, case: Case, record: Record, waits: Waits, deadline: Deadline) -> None:
     """Drain it where that is asked for, delete it, and see it gone; what that tells of its workers is remembered."""
-    remember(memory, group, case.suspects)
+    record.keep()
 
     def on_reply(deletion: Deletion) -> None:
         case.deletion = deletion
-        note(memory, group, case.suspects, deletion)
+        record.note(deletion)
 
+    group = record.endpoint
     doomed = Doomed(group.id, group.display_name, DELETE, lambda limit: [each.id for each in read(client, limit)])
     try:
         with failing_at_signals():
@@ -189,7 +217,7 @@ def _delete_endpoint(
     except VastError as error:
         raise _not_deleted(client, case, group, waits, error) from error
     if case.deletion.gap:
-        note(memory, group, case.suspects, case.deletion)
+        record.note(case.deletion)
 
 
 def _not_deleted(client: Client, case: Case, group: Endpoint, waits: Waits, error: VastError) -> VastError:
@@ -261,25 +289,3 @@ def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
         return ""
     cost = cost_of(suspects.last_seen(suspects.ids))
     return f" Its workers {named(suspects.ids)} may go on billing ({cost}); the next task for it looks for them."
-
-
-def remember(memory: Memory, group: Endpoint, suspects: Suspects, *, older: bool = False) -> None:
-    """Keep what has to be proven of a group, for whoever comes after an interruption.
-
-    `older`: it may have unknown workers of before, too.
-    """
-    workers, failed = frozenset(suspects.workers), frozenset(suspects.workers & suspects.failed)
-    memory.remember(Leak(group.id, group.endpoint_name, workers, failed, bool(suspects.gap) or older))
-
-
-def note(memory: Memory, group: Endpoint, suspects: Suspects, deletion: Deletion, *, older: bool = False) -> None:
-    """Add what the reply says of the workers, and remember it. What it does not say, the engine may have said."""
-    suspects.workers |= set(deletion.named)
-    suspects.endpoints |= dict.fromkeys(deletion.named, group.id)
-    suspects.owed |= set(deletion.failed_workers)
-    suspects.failed |= set(deletion.failed_workers)
-    if suspects.gap and not deletion.gap:
-        suspects.gap = ""
-    elif suspects.gap and deletion.gap not in suspects.gap:
-        suspects.gap = f"{suspects.gap} {deletion.gap}"
-    remember(memory, group, suspects, older=older)

@@ -38,10 +38,6 @@ class Workers(t.NamedTuple):
         return [{**{field: row.get(field) for field in RESULT_FIELDS}, "worker_of": endpoint_id} for row in self.rows]
 
 
-NONE = Workers(())
-"""The workers of an endpoint group that does not exist."""
-
-
 class Owners(t.NamedTuple):
     """Which endpoint group each worker belongs to, by ids; incomplete while the engine does not tell of all groups."""
 

@@ -183,10 +183,10 @@ def test_a_second_run_of_a_rented_instance_imports_nothing_that_only_renting_nee
     assert names & set(RENTING_ONLY) == set()
 
 
-def test_a_second_run_of_a_deployed_endpoint_imports_no_lock() -> None:
+def test_a_second_run_of_a_deployed_endpoint_imports_nothing_that_creates_or_drains() -> None:
     names = {path.name for path in imported_at_once(PLUGINS / "module_utils" / "_serverless" / "present.py")}
     assert {"converge.py", "wanted.py"} <= names
-    assert "lock.py" not in names
+    assert names & {"lock.py", "creation.py", "drain.py"} == set()
 
 
 def test_each_integration_target_is_in_a_group_that_is_played() -> None:

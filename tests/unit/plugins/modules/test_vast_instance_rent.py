@@ -1597,6 +1597,16 @@ def test_absent_does_not_take_a_listing_that_fails_for_absence(api: Api) -> None
     fail_as("vast_instance", "protocol", "is not valid", label=LABEL, state="absent")
 
 
+def test_absent_says_so_when_it_cannot_know_of_a_doubt(api: Api, home: pathlib.Path) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    next((home / ".cache" / "ansible-vastai-cloud").glob("rent-*.json")).chmod(0o644)
+    listed(api)
+    api.expect_listing()
+    (warning,) = gone().warnings
+    assert warning.startswith("Whether an earlier task may have rented an instance as 'train-01' is not known: ")
+    assert "not private to this user" in warning
+
+
 def test_after_what_is_settled_absent_asks_once(api: Api) -> None:
     with_box(api)
     rent()
