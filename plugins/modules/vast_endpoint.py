@@ -347,12 +347,13 @@ options:
       - Whether to wait for the workers. With O(state=present), the task waits until the workers of a changed template
         are replaced (O(update_workers)) and until O(wait_for_workers) workers are ready. With V(false), the task only
         starts the replacement. It always verifies that the endpoint and its workergroups show the change.
-      - With O(state=absent), and for O(purge_workergroups), until no worker exists any more. Otherwise their removal is
-        not verified by this task, but by the next one, and nothing is destroyed.
+      - With O(state=absent) and O(purge_workergroups), the task waits until no worker exists. With V(false), it does
+        not verify that the workers are gone and destroys no leftover worker. The next task for this endpoint verifies
+        it.
   wait_timeout:
     description:
-      - How many seconds the whole task may take, at most 604800 (a week). Proving that the workers are gone takes up to
-        60 seconds more.
+      - Maximum number of seconds for the whole task, at most 604800 (one week). Verifying that the workers are gone may
+        take up to 60 seconds longer.
 attributes:
   check_mode:
     support: full

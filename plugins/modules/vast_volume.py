@@ -362,7 +362,7 @@ def machine_of(client: Client, ref: Ref) -> int:
     instance = find(client, ref)
     number = instance.row.get("machine_id")
     if not is_id(number):
-        raise Invalid(f"Vast.ai does not tell the machine of {instance.display_name}. Give machine_id.")
+        raise Invalid(f"Vast.ai does not report the machine of {instance.display_name}. Give machine_id.")
     return number
 
 

@@ -43,7 +43,7 @@ class ApiKeys(Crud):
         """All keys of the account. Raises ProtocolError for a listing without names."""
         rows = read(client)
         if not all("name" in row for row in rows):
-            raise malformed(client, LIST, self.noun, "it holds keys without names")
+            raise malformed(client, LIST, self.noun, "it contains keys without names")
         return rows
 
     def unknown(self, rows: c.Iterable[Row]) -> list[Row]:

@@ -70,7 +70,7 @@ def charges(client: Client, start: float, end: float) -> Charges:
         reply = client.call(CHARGES, params=params)
         results = reply.get("results")
         if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
-            raise malformed(client, CHARGES, "charge", "it holds no list of charges")
+            raise malformed(client, CHARGES, "charge", "it contains no list of charges")
         rows += len(results)
         for row in results:
             source = str(row.get("source"))

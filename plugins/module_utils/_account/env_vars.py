@@ -72,7 +72,7 @@ def read(client: Client) -> list[str]:
     """The names of all variables. Raises ProtocolError for a listing without names."""
     names = client.call(LIST).get("secrets")
     if not isinstance(names, dict):
-        raise malformed(client, LIST, EnvVars.noun, "it holds no names")
+        raise malformed(client, LIST, EnvVars.noun, "it contains no names")
     return [str(name) for name in names]
 
 

@@ -241,9 +241,9 @@ def _decide(client: Client, case: Case, deadline: Deadline) -> None:
     if now is None and pending.truncated:
         case.spare("leave", "the list is truncated and no longer shows it")
     elif now is None:
-        case.spare("gone", "it was decided or withdrawn meanwhile")
+        case.spare("gone", "it was decided or withdrawn in the meantime")
     elif now.terms != case.increase.terms:
-        case.spare("leave", f"its prices changed meanwhile, it is {now.described} now")
+        case.spare("leave", f"its prices changed in the meantime, it is {now.described} now")
     else:
         _send(t.cast("Client", _Fresh(client, read_at)), case, now, deadline)
 
@@ -261,7 +261,7 @@ def _send(client: Client, case: Case, now: Increase, deadline: Deadline) -> None
             f"sent again. Last seen: {item.seen.described}."
         )
     elif item.error is None and not item.wrote:
-        case.spare("gone", "it was decided or withdrawn meanwhile")
+        case.spare("gone", "it was decided or withdrawn in the meantime")
     elif item.error is None and not item.gone:
         case.warning = f"After {item.name} was {DONE[case.decision]}, its host asked again: {item.seen.described}."
 
@@ -321,7 +321,7 @@ def _not_shown(item: Item[Increase]) -> Increase:
         return item.seen
     doubt = f"{item.doubt.msg} " if item.doubt else ""
     raise UnknownOutcome(
-        f"{doubt}The list of price increases is truncated, so that it proves nothing that {item.name} is not in it.",
+        f"{doubt}The list of price increases is truncated, so it does not show whether {item.name} was decided.",
         item.doubt.exchange if item.doubt else None,
     )
 

@@ -28,7 +28,7 @@ def read(client: Client, deadline: Deadline | None = None) -> Pending:
     rows = reply.get("pending_price_increases")
     problem = ""
     if not isinstance(rows, list) or not all(isinstance(row, dict) and is_whole(row.get(ID)) for row in rows):
-        problem = "it holds no list of them with ids"
+        problem = "it contains no list of them with ids"
     elif len({row[ID] for row in rows}) < len(rows):
         problem = "it lists one of them twice"
     if problem:

@@ -134,8 +134,8 @@ def to_have(client: Client, kind: Volumes, max_price: float | None) -> Move:
     elif kind.size is not None and amount((entry.row or {}).get("disk_space")) != kind.size:
         raise Invalid(
             f"{entry.display_name} ({entry.id}) has {(entry.row or {}).get('disk_space')} GB, not {kind.size}, and a "
-            "volume cannot be resized. Nothing was sent. Delete it and create it anew, which loses its data, or give "
-            "its size.",
+            "volume cannot be resized. Nothing was sent. Delete and recreate it, which loses its data, or set "
+            "its current size.",
             volume=shown(entry.row),
         )
     return to_bring(entry, changes, Ref(id=entry.id, label=kind.name))

@@ -59,7 +59,7 @@ def _faults(rules: t.Mapping[str, t.Any], value: t.Any, name: str) -> c.Iterator
         from .._api.private_keys import holds_private_key
 
         if holds_private_key(str(value)):
-            yield "public_key holds a private key. Nothing was sent. Give the public key, usually a file named *.pub."
+            yield "public_key contains a private key. Nothing was sent. Give the public key, usually a *.pub file."
 
 
 def _number_faults(value: t.Any, name: str) -> c.Iterator[str]:

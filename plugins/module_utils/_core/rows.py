@@ -20,7 +20,7 @@ def checked_rows(client: Client, route: Route, rows: t.Any, noun: str) -> list[R
     """The rows of a listing that comes whole. Raises ProtocolError unless all of them have an id of their own."""
     problem = ""
     if not isinstance(rows, list) or not all(isinstance(row, dict) and is_id(row.get("id")) for row in rows):
-        problem = f"it holds no list of {noun}s with ids"
+        problem = f"it contains no list of {noun}s with ids"
     elif len({row["id"] for row in rows}) < len(rows):
         problem = "it lists a row twice"
     if problem:

@@ -135,8 +135,8 @@ class Lease:
 
         if is_in_doubt(client, wish.label):
             client.warn(
-                f"Another task is renting, or may have rented, an instance as {wish.label!r}. A run looks for it for "
-                f"up to {SETTLE_WITHIN:g} s before it rents."
+                f"Another task is renting, or may have rented, an instance as {wish.label!r}. A run polls the "
+                f"listing for it for up to {SETTLE_WITHIN:g} s before it rents."
             )
         offer = quote(client, wish)
         plan = Plan(f"the instance {wish.label}", (_renting(offer.result(), wish.price_of(offer), wish),))

@@ -59,6 +59,6 @@ def _check_unchanged(client: Client, seen: Instance) -> None:
     now = find(client, Ref(seen.id))
     if now.label != seen.label or now.wants_running or now.has_gpu:
         raise Unavailable(
-            f"{seen.display_name} was changed by someone else meanwhile, so it was kept. "
+            f"{seen.display_name} was changed by someone else in the meantime, so it was kept. "
             f"Last seen: label {now.label!r}, {now.described}."
         )

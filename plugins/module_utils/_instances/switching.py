@@ -109,8 +109,8 @@ class Switch(Kind[Instance]):
     def undone(self, item: Move) -> str:
         """That its start is cancelled."""
         return (
-            f"The {_start(item)} was cancelled (state=stopped), so that it does not start and bill later. "
-            "Try again later, or have vastai.cloud.vast_instance wait for the GPU with on_unavailable=wait."
+            f"The {_start(item)} was cancelled (state=stopped), so it will not start and bill later. Try again "
+            "later, or use vastai.cloud.vast_instance with on_unavailable=wait to wait for the GPU."
         )
 
     def not_undone(self, item: Move, reason: str) -> str:

@@ -157,21 +157,21 @@ def load(data: bytes) -> Memory:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(content, dict) or content.keys() != {"last", "lost", "accounts"}:
-        raise ValueError("it holds no accounts")
+        raise ValueError("it contains no accounts")
     rows, times = content["accounts"], (content["last"], content["lost"])
     if not isinstance(rows, dict) or not all(isinstance(known, dict) for known in rows.values()):
-        raise ValueError("it holds no accounts")
+        raise ValueError("it contains no accounts")
     if any(value is not None and number(value) is None for value in times):
-        raise ValueError("it holds times that are no numbers")
+        raise ValueError("it contains times that are not numbers")
     return Memory({account: {key: _seen(row) for key, row in known.items()} for account, known in rows.items()}, *times)
 
 
 def _seen(row: t.Any) -> Seen:
     if not isinstance(row, list) or len(row) != 7 or not isinstance(row[5], bool) or not isinstance(row[6], dict):
-        raise ValueError("it holds something else than ages")
+        raise ValueError("it contains something other than ages")
     times = [*row[:5], *row[6].values()]
     if number(row[0]) is None or any(value is not None and number(value) is None for value in times):
-        raise ValueError("it holds ages that are no numbers")
+        raise ValueError("it contains ages that are not numbers")
     if None in row[6].values() or not all(key.replace(".", "", 1).isdecimal() for key in row[6]):
-        raise ValueError("it holds limits that are no numbers")
+        raise ValueError("it contains limits that are not numbers")
     return Seen(*row)

@@ -135,15 +135,15 @@ def load(text: bytes) -> list[Leak]:
         raise ValueError("it is nested too deeply") from error
     if isinstance(rows, list):
         return [_leak(row) for row in rows]
-    raise ValueError("it holds no list")
+    raise ValueError("it contains no list")
 
 
 def _leak(row: t.Any) -> Leak:
     if not isinstance(row, dict) or not is_id(row.get("id")) or not isinstance(row.get("name"), str):
-        raise ValueError("it holds something else than endpoint groups")
+        raise ValueError("it contains something other than endpoint groups")
     lists = [row.get("workers"), row.get("failed")]
     if not all(isinstance(ids, list) and all(is_id(worker) for worker in ids) for ids in lists):
-        raise ValueError("it holds workers without ids")
+        raise ValueError("it contains workers without ids")
     workers, failed = (frozenset(t.cast("list[int]", ids)) for ids in lists)
     return Leak(row["id"], row["name"], workers, failed, row.get("unknown") is True)
 

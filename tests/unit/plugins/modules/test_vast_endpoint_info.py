@@ -384,7 +384,7 @@ def test_nothing_is_concluded_from_a_malformed_listing_of_workergroups(api: Api,
     api.expect("GET", path, {"success": True, "results": results})
     result = failure("protocol")
     assert result["msg"] == (
-        "The listing of workergroups is not valid: it holds no list of workergroups with ids. It was ignored; "
+        "The listing of workergroups is not valid: it contains no list of workergroups with ids. It was ignored; "
         "run the task again."
     )
     assert (result["method"], result["url"], result["status_code"]) == ("GET", URL + path, 200)

@@ -1548,7 +1548,7 @@ def test_one_that_somebody_else_has_a_use_for_meanwhile_is_not_replaced(api: Api
     unavailable(api)
     market(api, offer_row(9002))
     api.expect_listing({**STOPPED, **now}, id=4711)
-    result = refuse("unavailable", "was changed by someone else meanwhile, so it was kept", **REPLACING)
+    result = refuse("unavailable", "was changed by someone else in the meantime, so it was kept", **REPLACING)
     assert (result["instance"]["id"], result["changed"]) == (4711, False)
 
 

@@ -157,7 +157,7 @@ def test_one_that_has_changed_meanwhile_is_left(api: Api, now: dict[str, t.Any])
     listed(api, row(**now))
     result = succeed(MODULE, **GIVEN)
     assert (result["changed"], decisions(result)) == (False, [("leave", False)])
-    assert "changed meanwhile" in result.warnings[0]
+    assert "changed in the meantime" in result.warnings[0]
 
 
 def test_one_that_is_gone_before_the_decision_is_told(api: Api) -> None:
@@ -165,7 +165,7 @@ def test_one_that_is_gone_before_the_decision_is_told(api: Api) -> None:
     listed(api)
     result = succeed(MODULE, **GIVEN)
     assert (result["changed"], decisions(result), result["actions"]) == (False, [("gone", False)], [])
-    assert "meanwhile" in result.warnings[0]
+    assert "in the meantime" in result.warnings[0]
 
 
 @pytest.mark.parametrize(("status", "polls"), [(404, 1), (409, 2)])
@@ -175,7 +175,7 @@ def test_one_that_somebody_else_decided_is_told(api: Api, status: int, polls: in
     listed(api, times=polls)
     result = succeed(MODULE, **GIVEN)
     assert (result["changed"], decisions(result), result["counts"]["gone"]) == (False, [("gone", False)], 1)
-    assert "meanwhile" in result.warnings[0]
+    assert "in the meantime" in result.warnings[0]
 
 
 def test_after_a_lost_reply_one_that_is_gone_is_decided(api: Api) -> None:

@@ -68,9 +68,9 @@ def test_a_key_is_added_and_proven(api: Api) -> None:
 @pytest.mark.parametrize(
     ("listed", "problem"),
     [
-        ({"msg": "no keys"}, "it holds no list of ssh keys with ids"),
-        ([row(), "9"], "it holds no list of ssh keys with ids"),
-        ([row(), row(True)], "it holds no list of ssh keys with ids"),
+        ({"msg": "no keys"}, "it contains no list of ssh keys with ids"),
+        ([row(), "9"], "it contains no list of ssh keys with ids"),
+        ([row(), row(True)], "it contains no list of ssh keys with ids"),
         ([row(), row()], "it lists a row twice"),
     ],
 )

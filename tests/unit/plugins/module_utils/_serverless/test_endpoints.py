@@ -176,7 +176,7 @@ def test_nothing_is_concluded_from_a_malformed_listing(api: Api, reply: dict[str
     with pytest.raises(ProtocolError) as raised:
         read(make_client())
     assert raised.value.msg == (
-        "The listing of endpoint groups is not valid: it holds no list of endpoint groups with ids. "
+        "The listing of endpoint groups is not valid: it contains no list of endpoint groups with ids. "
         "It was ignored; run the task again."
     )
     assert raised.value.exchange == Exchange("GET", "https://vast.test/api/v0/endptjobs/", 200)

@@ -145,8 +145,8 @@ def test_more_than_the_file_takes_is_told_and_keeps_what_it_has(memory: Memory, 
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (b'[{"id": 1, "name": "x", "workers": ["5"], "failed": []}]', "it holds workers without ids"),
-        (b"{}", "it holds no list"),
+        (b'[{"id": 1, "name": "x", "workers": ["5"], "failed": []}]', "it contains workers without ids"),
+        (b"{}", "it contains no list"),
         (b"too large".ljust(private_files.MAX_BYTES + 1), "Expecting value: line 1 column 1 (char 0)"),
     ],
 )
