@@ -451,9 +451,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return names
 
     def _compose(self, *args: t.Any, **options: t.Any) -> t.Any:
-        """A number names a group by its digits; by itself Ansible takes only texts."""
+        """A number names a group by its digits, which Ansible does not do. Variables are as those of the API."""
         value = super()._compose(*args, **options)
-        return str(value) if self._names_groups and isinstance(value, (int, float)) else value
+        if not self._names_groups:
+            return untrusted(value)
+        return str(value) if isinstance(value, (int, float)) else value
 
     def _variables(self, instance: Instance) -> dict[str, t.Any]:
         prefix = self.get_option("hostvars_prefix")

@@ -268,6 +268,8 @@ def test_hosts_are_composed_and_grouped(api: Api, source: Source) -> None:
     ).read()
     assert hosts["a"]["ansible_user"] == "me"
     assert hosts["a"]["where"] == "203.0.113.7:20022"
+    # A text that is not rendered, `ansible-inventory --list` shows as an object.
+    assert [*renderable([hosts["a"]["ansible_user"], hosts["a"]["where"]])] == ["me", "203.0.113.7:20022"]
     assert hosts.groups["expensive"] == ["a"]
     assert hosts.groups["gpu_RTX_4090"] == ["a"]
     assert hosts.groups["gpu_H100_SXM"] == ["b"]
