@@ -941,7 +941,7 @@ def absent(module: VastModule) -> dict[str, t.Any]:
         destroys=waits.wait and module.params["on_leftover"] == "destroy",
         drain=module.params["drain"],
     )
-    survey(module.client, case, deadline)
+    survey(module.client, case, deadline, None if module.check_mode else memory)
     plan = plan_absent(case)
     if case.found is None and name and (near := near_miss(groups, name)):
         module.warn(f"There is no endpoint group named {name!r}.{near}")

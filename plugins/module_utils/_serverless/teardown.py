@@ -28,13 +28,17 @@ from .workers import owners
 DELETE = Route("DELETE", "/api/v0/endptjobs/{id}/", 3.0)
 
 
-def survey(client: Client, case: Case, deadline: Deadline) -> None:
+def survey(client: Client, case: Case, deadline: Deadline, memory: Memory | None) -> None:
     """Learn which workers have to go before anything is deleted: by the engine, the memory, the option `workers`.
 
-    Raises Invalid for named ones that cannot be leftover workers.
+    What the engine said is added to `memory`, unless that is None as in check mode. Raises Invalid for named ones that
+    cannot be leftover workers.
     """
     found = case.found
     suspects = case.suspects = Suspects() if found is None else of_endpoint(client, found, deadline)
+    if found is not None and memory is not None:
+        # The task may fail before it deletes, and somebody else delete the group before the next one.
+        Record(memory, found, suspects).keep()
     suspects.owed |= case.named
     for leak in case.leaks:
         suspects.owed |= leak.workers | leak.failed

@@ -256,3 +256,12 @@ def test_two_tasks_at_once_rent_one_volume(world: World) -> None:
     run = played(world, Step(task, meanwhile=(Meanwhile(task, 2),)))
     assert not run.result.failed
     assert sum(row["machine_id"] == 102 for row in run.kept["volumes"].values()) == 1
+
+
+def test_workers_that_a_failed_task_was_told_of_are_looked_for_once_somebody_deletes_their_endpoint(
+    world: World,
+) -> None:
+    """Seed 200011."""
+    impatient = {"wait_timeout": 40, "wait_interval": 5.0, "retry_timeout": 0, "api_pacing": False}
+    deleted = Event("endpoint_deleted", 41, at=3), Event("endpoint_deleted", 40, at=3)
+    play(world, [Step(absent("leaky")), Step(absent(**impatient), events=deleted)])

@@ -674,8 +674,9 @@ def teardown_of_77() -> None:
     client = make_client()
     case = Case("endpoint 77", (groups := endpoints.read(client)), groups[0])
     deadline = Deadline(client.clock, 60.0)
-    teardown.survey(client, case, deadline)
-    teardown.tear_down(client, case, Memory(client), Waits(True, 60.0, 5.0), deadline)
+    memory = Memory(client)
+    teardown.survey(client, case, deadline, memory)
+    teardown.tear_down(client, case, memory, Waits(True, 60.0, 5.0), deadline)
 
 
 def test_what_is_to_be_proven_is_remembered_before_the_deletion(api: Api, home: pathlib.Path) -> None:
@@ -684,6 +685,25 @@ def test_what_is_to_be_proven_is_remembered_before_the_deletion(api: Api, home: 
     with mock.patch.object(teardown, "delete", side_effect=SystemExit), pytest.raises(SystemExit):
         teardown_of_77()
     assert memory(home) == [leak(1001, 1002)]
+
+    expect_groups(api)
+    for _look in range(2):
+        expect_rows(api, worker(1001))
+    failure("leaked", "1001", id=77, wait=False)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_the_workers_of_a_group_that_somebody_else_deletes_after_a_failed_task_are_told(
+    api: Api, home: pathlib.Path, check_mode: bool
+) -> None:
+    """The task fails after it asked for the workers and before it deletes anything; check mode remembers nothing."""
+    expect_groups(api, endpoint_row())
+    expect_engine(api, [1001, 1002])
+    api.expect("GET", INSTANCES, {"msg": "boom"}, status=500, query=list_query({"id": {"in": WORKERS}}))
+    failure("server", "boom", id=77, check_mode=check_mode)
+    assert memory(home) == ([] if check_mode else [leak(1001, 1002)])
+    if check_mode:
+        return
 
     expect_groups(api)
     for _look in range(2):
@@ -1106,14 +1126,6 @@ def test_workers_that_cannot_be_looked_for_are_not_proven_gone(
     assert result["changed"] is True
     assert result["deleted_workers"] == WORKERS
     assert memory(home) == [leak(1001, 1002)]
-
-
-def test_an_account_whose_instances_cannot_be_listed_keeps_its_endpoint(api: Api, home: pathlib.Path) -> None:
-    expect_groups(api, endpoint_row())
-    expect_engine(api, WORKERS)
-    api.expect("GET", INSTANCES, {"msg": "boom"}, status=500, query=list_query({"id": {"in": WORKERS}}))
-    failure("server", "boom", id=77)
-    assert memory(home) == []
 
 
 def test_an_engine_that_is_down_holds_up_the_deletion_for_half_a_minute_at_most(
