@@ -262,6 +262,6 @@ def test_workers_that_a_failed_task_was_told_of_are_looked_for_once_somebody_del
     world: World,
 ) -> None:
     """Seed 200011."""
-    impatient = {"wait_timeout": 40, "wait_interval": 5.0, "retry_timeout": 0, "api_pacing": False}
+    impatient: dict[str, t.Any] = {"wait_timeout": 40, "wait_interval": 5.0, "retry_timeout": 0, "api_pacing": False}
     deleted = Event("endpoint_deleted", 41, at=3), Event("endpoint_deleted", 40, at=3)
     play(world, [Step(absent("leaky")), Step(absent(**impatient), events=deleted)])
