@@ -771,8 +771,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Dea
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import as_query, conditions
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.criteria import as_query, conditions
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.options import OFFER_OPTIONS
 from ansible_collections.vastai.cloud.plugins.module_utils._serverless.endpoints import (
     Endpoint,
     find,

@@ -975,8 +975,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._core.resource import outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import TARGET_OPTIONS, Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import Instance
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import RENT_OPTIONS, rents
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.switch import switch, to_switch
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.options import RENT_OPTIONS, rents
 
 OPTIONS = {
     **TARGET_OPTIONS,
@@ -1042,7 +1042,7 @@ def wait_timeout(params: dict[str, t.Any]) -> int:
 def lease(module: VastModule, target: Ref, waits: Waits) -> dict[str, t.Any]:
     """The same for a task that may rent, or says what the instance runs."""
     # What other tasks do not need.
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.lease import Lease
+    from ansible_collections.vastai.cloud.plugins.module_utils._renting.lease import Lease
 
     wanted = Lease(module.params, target, waits, volumes_of)
     module.connect(secrets=wanted.secrets)
@@ -1088,7 +1088,7 @@ def warn_of_near(module: VastModule, target: Ref) -> None:
 
 def awaited(module: VastModule, target: Ref) -> Instance | None:
     """What another task may have rented under the label a moment ago, and no listing showed yet."""
-    from ansible_collections.vastai.cloud.plugins.module_utils._instances.memory import await_doubtful, is_in_doubt
+    from ansible_collections.vastai.cloud.plugins.module_utils._renting.memory import await_doubtful, is_in_doubt
 
     if target.id is not None or not is_in_doubt(module.client, str(target.label)):
         return None

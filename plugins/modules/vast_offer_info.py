@@ -317,9 +317,9 @@ response:
 import typing as t
 
 from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module import VastModule, run_module
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import Criteria
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.offers import relax, search
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.criteria import Criteria
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.offers import relax, search
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.options import OFFER_OPTIONS
 
 OPTIONS = {**OFFER_OPTIONS, "disk": {"type": "float", "default": 10}}
 

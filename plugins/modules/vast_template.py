@@ -413,8 +413,8 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._account import templates
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, outcome
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import as_query, conditions
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.criteria import as_query, conditions
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.options import OFFER_OPTIONS
 
 OF_A_SEARCH = ("interruptible", "order", "prefer", "limit")
 """Options of vast_offer_info that say how to search, not for what."""

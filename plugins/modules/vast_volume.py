@@ -279,11 +279,11 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import In
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import MAX_ID, check_id, check_number
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, outcome
 from ansible_collections.vastai.cloud.plugins.module_utils._core.rows import is_id
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import as_query, conditions
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.look import look
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.named import named
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.criteria import as_query, conditions
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.options import OFFER_OPTIONS
 
 OF_A_VOLUME = (
     "min_inet_down",

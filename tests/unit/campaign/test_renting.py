@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import mounts
+from ansible_collections.vastai.cloud.plugins.module_utils._renting import mounts
 
 from .campaign import Broken, a_world, play
 from .registry import SUBJECTS

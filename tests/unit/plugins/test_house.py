@@ -21,10 +21,11 @@ BELOW: dict[str, set[str]] = {
     "_core": {"_api"},
     "_ansible": {"_api"},
     "_instances": {"_core", "_api"},
+    "_renting": {"_instances", "_core", "_api"},
     "_serverless": {"_core", "_api"},
     "_account": {"_core", "_api"},
     "_reaper": {"_instances", "_serverless", "_account", "_core", "_api"},
-    "modules": {"_ansible", "_reaper", "_instances", "_serverless", "_account", "_core", "_api"},
+    "modules": {"_ansible", "_reaper", "_renting", "_instances", "_serverless", "_account", "_core", "_api"},
     "plugin_utils": {"_instances", "_serverless", "_account", "_core", "_api"},
     "inventory": {"plugin_utils", "_instances", "_serverless", "_account", "_core", "_api"},
     "action": {"plugin_utils", "_api"},
@@ -177,8 +178,8 @@ RENTING_ONLY = (
 
 
 def test_a_second_run_of_a_rented_instance_imports_nothing_that_only_renting_needs() -> None:
-    instances = PLUGINS / "module_utils" / "_instances"
-    names = {path.name for file in ("lease.py", "wish.py") for path in imported_at_once(instances / file)}
+    renting = PLUGINS / "module_utils" / "_renting"
+    names = {path.name for file in ("lease.py", "wish.py") for path in imported_at_once(renting / file)}
     assert {"criteria.py", "contents.py", "switch.py", "client.py"} <= names
     assert names & set(RENTING_ONLY) == set()
 

@@ -14,7 +14,7 @@ import requests
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import private_files
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import reach
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import rent as renting
+from ansible_collections.vastai.cloud.plugins.module_utils._renting import rent as renting
 
 from ..harness import (
     Api,

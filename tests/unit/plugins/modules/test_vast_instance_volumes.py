@@ -9,7 +9,7 @@ import typing as t
 import pytest
 import requests
 
-from ansible_collections.vastai.cloud.plugins.module_utils._instances import mounts
+from ansible_collections.vastai.cloud.plugins.module_utils._renting import mounts
 
 from ..harness import Api, FakeClock, Result, fail_as, offer_row, succeed
 from .test_vast_instance_rent import LOOKS, REPLACING, SEARCH, WISH, box, create, listed, unavailable

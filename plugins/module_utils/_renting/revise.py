@@ -12,10 +12,10 @@ from .._api.clock import Deadline
 from .._core.kind import Kind, Write
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
-from .contents import Contents, Drift
-from .cost import price
-from .instance import Instance
-from .look import reread
+from .._instances.contents import Contents, Drift
+from .._instances.cost import price
+from .._instances.instance import Instance
+from .._instances.look import reread
 
 BID = Route("PUT", "/api/v0/instances/bid_price/{id}/", 5.5)
 UPDATE = Route("PUT", "/api/v0/instances/update_template/{id}/", 2.0)

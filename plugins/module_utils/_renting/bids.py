@@ -11,8 +11,8 @@ from .._api.client import Client
 from .._api.clock import Deadline
 from .._api.errors import BudgetExceeded, VastError
 from .._core.resource import Item, Ref, outcome
-from .cost import price
-from .instance import Instance
+from .._instances.cost import price
+from .._instances.instance import Instance
 from .revise import BID, Stored, plan_bid, revise, shows_bid
 
 if t.TYPE_CHECKING:

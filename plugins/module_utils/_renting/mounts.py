@@ -16,9 +16,9 @@ from .._api.client import Client
 from .._api.clock import Deadline, rounds
 from .._api.errors import Ambiguous, Invalid, NotFound, Unavailable
 from .._api.replies import is_whole
-from .contents import stored_flags
+from .._instances.contents import stored_flags
+from .._instances.instance import Instance
 from .criteria import Criteria, Criterion, holds
-from .instance import Instance
 
 if t.TYPE_CHECKING:
     from .wish import Wish

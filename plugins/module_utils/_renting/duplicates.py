@@ -11,8 +11,8 @@ from .._api.client import Client
 from .._api.clock import Deadline
 from .._api.errors import VastError
 from .._core.amounts import number
-from .destroy import destroy_one
-from .instance import Instance
+from .._instances.destroy import destroy_one
+from .._instances.instance import Instance
 
 BEYOND = 120.0
 """Seconds beyond `wait_timeout` in which a box that must not go on billing is destroyed."""

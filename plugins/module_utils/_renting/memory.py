@@ -17,8 +17,8 @@ from .._api.clock import Deadline, rounds
 from .._api.errors import VastError
 from .._api.private_files import Content, PrivateFile, shared_directory
 from .._core.lock import exclusive, file_name
-from .find import carriers, one_of
-from .instance import Instance
+from .._instances.find import carriers, one_of
+from .._instances.instance import Instance
 
 FIRST_LOOK = 1.06
 """As for every write: the listing's own minimum interval (F2.4), and just over its margin."""

@@ -11,8 +11,8 @@ from .._api.client import Client, Route
 from .._api.errors import BudgetExceeded, Invalid, NotFound, PermissionDenied, ServerError
 from .._core.amounts import number, total
 from .._core.arguments import check_number
-from .cost import cost
-from .instance import read
+from .._instances.cost import cost
+from .._instances.instance import read
 from .options import BUDGET_OPTIONS
 
 if t.TYPE_CHECKING:

@@ -11,13 +11,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.amounts import number
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.criteria import (
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.criteria import (
     Criteria,
     country,
     price,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.offers import search_body
-from ansible_collections.vastai.cloud.plugins.module_utils._instances.options import OFFER_OPTIONS
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.offers import search_body
+from ansible_collections.vastai.cloud.plugins.module_utils._renting.options import OFFER_OPTIONS
 
 from ...harness import offer_row
 

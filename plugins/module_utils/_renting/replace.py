@@ -13,10 +13,10 @@ from .._api.clock import Deadline
 from .._api.errors import Unavailable, VastError
 from .._core.interrupts import failing_at_signals
 from .._core.resource import Item
-from .destroy import destroy_one, plan_destroy
+from .._instances.destroy import destroy_one, plan_destroy
+from .._instances.find import Ref, find
+from .._instances.instance import Instance
 from .duplicates import BEYOND
-from .find import Ref, find
-from .instance import Instance
 from .quote import quote
 
 if t.TYPE_CHECKING:

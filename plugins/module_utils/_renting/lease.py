@@ -20,10 +20,10 @@ from .._core.amounts import number
 from .._core.arguments import check_number
 from .._core.plan import Change, Plan
 from .._core.resource import Item, outcome
-from .contents import DISK_MARGIN, LEAST_SECRET, Contents, Drift
-from .find import Ref, carriers, find, one_of
-from .instance import Instance
-from .switch import switch, to_switch
+from .._instances.contents import DISK_MARGIN, LEAST_SECRET, Contents, Drift
+from .._instances.find import Ref, carriers, find, one_of
+from .._instances.instance import Instance
+from .._instances.switch import switch, to_switch
 
 if t.TYPE_CHECKING:
     from .mounts import Listing
@@ -108,7 +108,7 @@ class Lease:
 
     def oldest(self, client: Client, found: list[Instance], *, planned: bool) -> Instance:
         """The oldest of several; the younger ones are destroyed."""
-        from .destroy import plan_destroy
+        from .._instances.destroy import plan_destroy
         from .duplicates import destroy_all, oldest_of
 
         oldest = oldest_of(found)
@@ -250,7 +250,7 @@ class Lease:
     def await_ssh(self, client: Client, found: Instance, deadline: Deadline) -> dict[str, t.Any]:
         """Wait until an SSH server answers, and show the instance as it is then. Raises the leaves of VastError."""
         from .._core.converge import converge
-        from .reach import Answer
+        from .._instances.reach import Answer
 
         item: Leased = Item(Ref(found.id), found, Plan(found.display_name))
         limit = deadline.bounded(self.options["boot_timeout"])

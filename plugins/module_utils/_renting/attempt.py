@@ -10,10 +10,10 @@ import typing as t
 
 from .._api.errors import VastError
 from .._core.amounts import number
-from .contents import DISK_MARGIN
-from .cost import price
+from .._instances.contents import DISK_MARGIN
+from .._instances.cost import price
+from .._instances.instance import Instance
 from .criteria import gpu
-from .instance import Instance
 from .offers import Offer
 from .wish import ROUNDING, Wish
 

@@ -9,14 +9,14 @@ import typing as t
 
 from .._api.errors import Invalid
 from .._core.arguments import check_id
+from .._instances.contents import Contents
+from .._instances.cost import price
+from .._instances.find import Ref
 from .budget import Budget
-from .contents import Contents
-from .cost import price
 from .criteria import Criteria
-from .find import Ref
 
 if t.TYPE_CHECKING:
-    from .instance import Instance
+    from .._instances.instance import Instance
     from .mounts import Mount
     from .offers import Offer
 

@@ -11,9 +11,9 @@ import typing as t
 from .._api.client import Client
 from .._api.clock import Deadline
 from .._core.resource import Item, Ref, outcome
-from .contents import Drift
-from .instance import Instance
-from .renew import recycle, to_recycle
+from .._instances.contents import Drift
+from .._instances.instance import Instance
+from .._instances.renew import recycle, to_recycle
 from .revise import SETTABLE, UPDATE, Stored, plan_contents, revise
 
 if t.TYPE_CHECKING:

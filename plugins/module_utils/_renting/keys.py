@@ -10,7 +10,7 @@ import json
 from .._api.client import Client, Route
 from .._api.clock import Deadline
 from .._api.errors import Invalid, ServerError, UnknownOutcome, VastError
-from .instance import Instance
+from .._instances.instance import Instance
 
 ATTACH = Route("POST", "/api/v0/instances/{id}/ssh/", 2.0)
 KEYS = Route("GET", "/api/v0/instances/{id}/ssh/", 2.0)

@@ -27,17 +27,17 @@ from .._api.errors import (
 )
 from .._api.replies import is_whole, says_no
 from .._core.interrupts import TaskInterrupted, failing_at_signals
+from .._instances.cost import price
+from .._instances.destroy import destroy_one
+from .._instances.find import carriers, one_of
+from .._instances.instance import Instance, read
+from .._instances.switch import switch, to_switch
+from .._instances.watch import Watch
 from .attempt import Attempt, differences
-from .cost import price
-from .destroy import destroy_one
 from .duplicates import BEYOND, destroy_all, oldest_of
-from .find import carriers, one_of
-from .instance import Instance, read
 from .memory import FIRST_LOOK, SETTLE_WITHIN, Memory, late, remembering
 from .offers import Offer
 from .quote import affordable
-from .switch import switch, to_switch
-from .watch import Watch
 from .wish import Wish
 
 CREATE = Route("PUT", "/api/v0/asks/{id}/", 4.5)
@@ -395,7 +395,7 @@ class Rental:
             raise _Dud("failed", error.msg) from error
         if self.wish.wait_for != "ssh":
             return True
-        from .reach import reachable
+        from .._instances.reach import reachable
 
         return reachable(seen) is not None
 
@@ -442,7 +442,7 @@ class Rental:
 
     def daemon_log(self, attempt: Attempt) -> str | None:
         """The end of what the host's daemon says of the box, where there is something."""
-        from .logs import tail_of
+        from .._instances.logs import tail_of
 
         return tail_of(self.client, attempt.seen, LOG_LINES, daemon=True) if attempt.seen else None
 
