@@ -871,9 +871,8 @@ def judged(module: VastModule, task: Task, found: Found) -> tuple[list[Victim], 
 
 
 def warn_of_mistyped(module: VastModule, task: Task, found: Found, doomed: list[str]) -> None:
-    """Warn of a protected label that nothing carries, and that is nearly one of those that are to go."""
+    """Warn of a protected label that is nearly one of those that are to go."""
     for label in sorted(task.labels - {each.label for each in found.things}) if doomed else ():
-        # Rarely needed.
         from ansible_collections.vastai.cloud.plugins.module_utils._instances.misses import near_to
 
         if near := near_to(doomed, label):

@@ -28,7 +28,7 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
-from .interrupts import Interrupted, TaskInterrupted, interruptible, is_abandoned
+from .interrupts import Interrupted, TaskInterrupted, interruptible, listen
 from .kind import Kind, Write
 from .plan import Change
 from .resource import Item, T
@@ -108,7 +108,7 @@ def _look_again(client: Client, kind: Kind[T], group: c.Sequence[Item[T]], deadl
 
 
 class _Engine(t.Generic[T]):
-    """One run. `tolerant`: a poll that fails does not end it."""
+    """One run. `tolerant`: neither a poll that fails ends it, nor that nobody waits for it any more."""
 
     def __init__(self, client: Client, kind: Kind[T], deadline: Deadline, *, tolerant: bool = False) -> None:
         self.client = client
@@ -151,6 +151,8 @@ class _Engine(t.Generic[T]):
 
     def request(self, write: Write, group: list[Item[T]]) -> None:
         """One request, and what its answer says of those it is for."""
+        if not self.tolerant:
+            listen()
         wrote = {item for item in group if item.wrote}
         for item in group:
             item.sent = item.wrote = True
@@ -226,6 +228,8 @@ class _Engine(t.Generic[T]):
 
     def poll(self, items: c.Sequence[Item[T]]) -> None:
         """See all of them again, or note in each that this failed."""
+        if not self.tolerant:
+            listen()
         try:
             found = self.kind.read(self.client, items)
         except VastError as error:
@@ -293,8 +297,6 @@ class _Engine(t.Generic[T]):
         if not waiting:
             return
         for _elapsed in rounds(self.client.clock, first=waits.interval, interval=waits.interval, timeout=self.deadline):
-            if is_abandoned():
-                raise Interrupted("the end of whoever ran it")
             self.poll(waiting)
             waiting = [item for item in waiting if self.is_on_its_way(item)]
             if not waiting:

@@ -27,7 +27,7 @@ from .._api.errors import (
 )
 from .._api.replies import says_no
 from .._core.amounts import number
-from .._core.interrupts import Interrupted, TaskInterrupted, interruptible
+from .._core.interrupts import Interrupted, TaskInterrupted, interruptible, listen
 from .budget import allowance
 from .cost import price
 from .criteria import Criteria, gpu
@@ -227,6 +227,7 @@ class Rental:
 
     def acquire(self, failure: VastError | None) -> Attempt:
         """A box that listings show. Raises what forbids it, or Unavailable when no offer is left."""
+        listen()
         if self.deadline.expired:
             raise WaitTimeout("wait_timeout was used up. Nothing was rented.")
         with self.kept_to_budget():
@@ -416,6 +417,7 @@ class Rental:
 
     def look(self, attempt: Attempt) -> Instance | None:
         """The box as a complete listing shows it, by its label or else by its id; races are settled on the way."""
+        listen()
         found = self.carriers()
         own = next((each for each in found if each.id == attempt.id), None)
         attempt.labelled = attempt.labelled or own is not None
