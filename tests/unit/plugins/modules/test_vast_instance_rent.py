@@ -399,6 +399,21 @@ def test_after_a_minute_without_it_the_next_run_rents(api: Api) -> None:
     assert outcomes(rent()) == [("rented", 4711)]
 
 
+def test_after_a_minute_without_it_no_later_run_looks_again(api: Api, home: pathlib.Path) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    for _look in range(LOOKS):
+        listed(api)
+    market(api)
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
+    refuse("unavailable", "nothing was rented")
+    assert note(home)["settled"] is True
+    start(api, offer_row(9002))
+    create(api, 9002)
+    listed(api, box())
+    assert outcomes(rent()) == [("rented", 4711)]
+
+
 def test_after_ten_minutes_a_doubt_is_none(api: Api, clock: FakeClock) -> None:
     test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
     clock.sleep(600)
