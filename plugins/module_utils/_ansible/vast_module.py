@@ -87,14 +87,14 @@ class VastModule(AnsibleModule):
             given[name] = given[name] if name.startswith("_ansible_") else MASK
 
     def _log_invocation(self) -> None:
-        """Log to the system what it was called with, as results show it."""
+        """Log the options as results show them."""
         given, self.params = self.params, self.redactor.clean(self.params)
         super()._log_invocation()
         self.params = given
 
     @property
     def _invocation(self) -> dict[str, t.Any]:
-        """The options, which -vvv and registered results show: by name, an environment is as secret as in a result."""
+        """The options, which -vvv and registered results show."""
         return {"invocation": {"module_args": self.redactor.clean(self.params)}}
 
     @property

@@ -28,7 +28,7 @@ from .._api.errors import (
     VastError,
     WaitTimeout,
 )
-from .interrupts import Interrupted, TaskInterrupted, interruptible, is_abandoned
+from .interrupts import Interrupted, TaskInterrupted, interruptible, listen
 from .kind import Kind, Write
 from .plan import Change
 from .resource import Item, T
@@ -110,7 +110,7 @@ def _look_again(client: Client, kind: Kind[T], group: c.Sequence[Item[T]], deadl
 
 
 class _Engine(t.Generic[T]):
-    """One run. `tolerant`: a poll that fails does not end it."""
+    """One run. `tolerant`: neither a poll that fails ends it, nor that nobody waits for it any more."""
 
     def __init__(self, client: Client, kind: Kind[T], deadline: Deadline, *, tolerant: bool = False) -> None:
         self.client = client
@@ -153,6 +153,8 @@ class _Engine(t.Generic[T]):
 
     def request(self, write: Write, group: list[Item[T]]) -> None:
         """One request, and what its answer says of those it is for."""
+        if not self.tolerant:
+            listen()
         wrote = {item for item in group if item.wrote}
         for item in group:
             item.sent = item.wrote = True
@@ -228,6 +230,8 @@ class _Engine(t.Generic[T]):
 
     def poll(self, items: c.Sequence[Item[T]]) -> None:
         """See all of them again, or note in each that this failed."""
+        if not self.tolerant:
+            listen()
         try:
             found = self.kind.read(self.client, items)
         except VastError as error:
@@ -295,8 +299,6 @@ class _Engine(t.Generic[T]):
         if not waiting:
             return
         for _elapsed in rounds(self.client.clock, first=waits.interval, interval=waits.interval, timeout=self.deadline):
-            if is_abandoned():
-                raise Interrupted("the end of the Ansible task")
             self.poll(waiting)
             waiting = [item for item in waiting if self.is_on_its_way(item)]
             if not waiting:
@@ -447,10 +449,10 @@ def _blind(item: Item[T], error: VastError) -> VastError:
 def _interrupted(item: Item[T], name: str) -> VastError:
     done = "a change had been sent to it" if item.sent else "nothing had been sent to it"
     return TaskInterrupted(
-        f"Interrupted by {name}: {item.name} was still changing; {done}. Last seen: {item.seen.described}."
+        f"Interrupted by {name}: {item.name} was not finished; {done}. Last seen: {item.seen.described}."
     )
 
 
 def _unexpected(item: Item[T], reason: str) -> VastError:
-    sent = f" A change was sent to {item.name}. {MAY_HAVE_BEEN}" if item.wrote else f" {item.name} was still changing."
+    sent = f" A change was sent to {item.name}. {MAY_HAVE_BEEN}" if item.wrote else f" {item.name} was not finished."
     return UnknownOutcome(f"The task stopped at an unexpected error, {reason}.{sent}")

@@ -39,6 +39,12 @@ def is_abandoned(descriptor: int = 1) -> bool:
     return False
 
 
+def listen() -> None:
+    """Raises Interrupted once nobody waits for the task."""
+    if is_abandoned():
+        raise Interrupted("the end of the Ansible task")
+
+
 @contextlib.contextmanager
 def interruptible() -> c.Iterator[t.Callable[[], contextlib.AbstractContextManager[None]]]:
     """Take the signals over; gives what marks the part that they interrupt. Outside it they are ignored.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, vastai.cloud contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # PRIVATE: for the plugins of this collection only; it changes without notice.
-"""Labels of the account that are nearly one that nothing carries: a courtesy of messages, which may fail."""
+"""Labels that are nearly one that nothing carries: a courtesy of messages, which may fail."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def near_prefixes(labels: c.Iterable[str], prefix: str) -> str:
 
 
 def near_to(labels: c.Iterable[str], label: str) -> str:
-    """A question that names those of the labels that are nearly this one; numbers do not count. Empty without any."""
+    """The same for these labels; numbers do not count."""
     return did_you_mean(sorted({each for each in labels if _lettered(each) != _lettered(label)}), label)
 
 

@@ -105,9 +105,8 @@ def _without_workers(judgement: Judgement, owned: workers.Owners) -> Judgement:
 
 
 def warn_of_mistyped(client: Client, task: Task, found: Found, doomed: list[str]) -> None:
-    """Warn of a protected label that nothing carries, and that is nearly one of those that are to go."""
+    """Warn of a protected label that is nearly one of those that are to go."""
     for label in sorted(task.labels - {each.label for each in found.things}) if doomed else ():
-        # Rarely needed.
         from .._instances.misses import near_to
 
         if near := near_to(doomed, label):

@@ -26,7 +26,7 @@ from .._api.errors import (
     WaitTimeout,
 )
 from .._api.replies import is_whole, says_no
-from .._core.interrupts import TaskInterrupted, failing_at_signals
+from .._core.interrupts import TaskInterrupted, failing_at_signals, listen
 from .._instances.cost import price
 from .._instances.destroy import destroy_one
 from .._instances.find import carriers, one_of
@@ -159,6 +159,7 @@ class Rental:
 
     def acquire(self, failure: VastError | None) -> Attempt:
         """A box that listings show. Raises what forbids it, or Unavailable when no offer is left."""
+        listen()
         if self.deadline.expired:
             raise WaitTimeout("wait_timeout was used up. Nothing was rented.")
         with self.kept_to_budget():
@@ -290,6 +291,7 @@ class Rental:
 
     def look(self, attempt: Attempt) -> Instance | None:
         """The box as a complete listing shows it, by its label or else by its id; races are settled on the way."""
+        listen()
         found = self.carriers()
         own = next((each for each in found if each.id == attempt.id), None)
         attempt.labelled = attempt.labelled or own is not None

@@ -1243,7 +1243,7 @@ def test_a_signal_between_two_batches_says_what_was_done_and_sends_nothing_more(
     api.expect_listing(up(1), up(2), up(3))
     expect_recycle(api, 1)
     expect_look(api, [1], renewed(1))
-    says = f"Interrupted by SIGTERM: {name(2)} was still changing; nothing had been sent to it."
+    says = f"Interrupted by SIGTERM: {name(2)} was not finished; nothing had been sent to it."
     result = failure("timeout", says, state="recycled")
     assert changed(result) == [1]
     assert messages(result)[3] == f"Skipped: {name(2)} failed."

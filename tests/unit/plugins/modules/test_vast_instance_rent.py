@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import private_files
+from ansible_collections.vastai.cloud.plugins.module_utils._core import interrupts
 from ansible_collections.vastai.cloud.plugins.module_utils._instances import reach
 from ansible_collections.vastai.cloud.plugins.module_utils._renting import rent as renting
 
@@ -393,6 +394,21 @@ def test_after_a_minute_without_it_the_next_run_rents(api: Api) -> None:
     for _look in range(LOOKS):
         listed(api)
     market(api, offer_row(9002))
+    create(api, 9002)
+    listed(api, box())
+    assert outcomes(rent()) == [("rented", 4711)]
+
+
+def test_after_a_minute_without_it_no_later_run_looks_again(api: Api, home: pathlib.Path) -> None:
+    test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api)
+    listed(api)
+    for _look in range(LOOKS):
+        listed(api)
+    market(api)
+    api.expect_any("POST", "/api/v0/bundles/", {"offers": []})
+    refuse("unavailable", "nothing was rented")
+    assert note(home)["settled"] is True
+    start(api, offer_row(9002))
     create(api, 9002)
     listed(api, box())
     assert outcomes(rent()) == [("rented", 4711)]
@@ -1018,6 +1034,36 @@ def test_an_interrupted_task_leaves_the_box_and_says_so(
     listed(api, loading())
     result = refuse("timeout", "Interrupted by SIGTERM", "Instance 4711", "bills", "Run the task again")
     assert (result["instance_id"], result["instance"]["id"], result["changed"]) == (4711, 4711, True)
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_task_that_nobody_waits_for_any_more_leaves_the_box_and_rents_nothing_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """After the task keyword `timeout` the module lives on."""
+    asked = iter([*[False] * looks, *[True] * 99])
+    monkeypatch.setattr(interrupts, "is_abandoned", lambda: next(asked))
+    listed(api)
+    if looks:
+        market(api, offer_row())
+        create(api)
+    if looks > 1:
+        listed(api, loading())
+    result = refuse("timeout", "Interrupted by the end of the Ansible task", attempts=2)
+    assert (result.values.get("instance_id"), result["changed"]) == ((4711, True) if looks else (None, False))
+
+
+def test_after_a_dud_a_task_that_nobody_waits_for_any_more_rents_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[bool] = []
+    monkeypatch.setattr(interrupts, "is_abandoned", lambda: bool(gone))
+    monkeypatch.setattr(renting.Rental, "daemon_log", lambda *_arguments: gone.append(True))
+    start(api)
+    create(api)
+    for _poll in range(13):
+        listed(api, loading())
+    refuse("timeout", "Interrupted by the end of the Ansible task", boot_timeout=60, attempts=2)
 
 
 def test_a_task_that_is_interrupted_while_ssh_is_waited_for_names_the_box(

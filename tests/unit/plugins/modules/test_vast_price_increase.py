@@ -281,7 +281,7 @@ def test_the_time_of_a_task_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch
 
 def test_after_an_interruption_nothing_more_is_decided(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_client: t.Any, case: price_decisions.Case, _deadline: t.Any) -> None:
-        case.error = TaskInterrupted(f"Interrupted by SIGTERM: {case.increase.display_name} was still changing.")
+        case.error = TaskInterrupted(f"Interrupted by SIGTERM: {case.increase.display_name} was not finished.")
 
     monkeypatch.setattr(price_decisions, "_decide", interrupted)
     listed(api, row(), row(8))

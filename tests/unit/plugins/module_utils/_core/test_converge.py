@@ -22,7 +22,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import (
     VastError,
     WaitTimeout,
 )
-from ansible_collections.vastai.cloud.plugins.module_utils._core import converge as engine
+from ansible_collections.vastai.cloud.plugins.module_utils._core import interrupts
 from ansible_collections.vastai.cloud.plugins.module_utils._core.converge import converge, rolling
 from ansible_collections.vastai.cloud.plugins.module_utils._core.kind import Kind, Write
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
@@ -294,13 +294,39 @@ def test_what_can_no_longer_get_there_fails_for_its_own_reason() -> None:
     assert items[1].error is None
 
 
+def abandon(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Let nobody listen any more once the task has asked for that so often."""
+    asked = iter([*[False] * after, *[True] * 99])
+    monkeypatch.setattr(interrupts, "is_abandoned", lambda: next(asked))
+
+
 def test_a_task_that_nobody_listens_to_any_more_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     api, item = Api([], [on(1), on(1), off(1)]), lamp(scarce=True)
     monkeypatch.setattr(Lamps, "judge", lambda *_arguments: False)
-    monkeypatch.setattr(engine, "is_abandoned", lambda: True)
+    abandon(monkeypatch, 2)
     work(api, item)
     assert item.error is not None
-    assert "Interrupted by the end of the Ansible task: lamp 1 was still changing" in item.error.msg
+    assert "Interrupted by the end of the Ansible task: lamp 1 was not finished" in item.error.msg
+
+
+def test_a_task_that_nobody_listens_to_any_more_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, item = Api([], []), lamp(scarce=True)
+    abandon(monkeypatch, 0)
+    work(api, item)
+    assert item.error is not None
+    assert "lamp 1 was not finished; nothing had been sent to it" in item.error.msg
+    assert api.sent == []
+
+
+def test_a_task_that_nobody_listens_to_any_more_sends_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not even wait until what it sent shows, and cancels that."""
+    api, item = Api([], [off(1), off(1), off(1), off(1)]), lamp(scarce=True)
+    abandon(monkeypatch, 2)
+    work(api, item)
+    assert item.error is not None
+    assert "Interrupted by the end of the Ansible task: lamp 1 was not finished" in item.error.msg
+    first, *others = [body.get("light") for _number, body in api.sent]
+    assert (first, "on" in others) == ("on", False)
 
 
 def test_the_deadline_bounds_all_of_it(clock: t.Any) -> None:
@@ -521,7 +547,7 @@ def test_whatever_goes_wrong_ends_in_a_failure_that_says_what_was_sent() -> None
 
 def test_who_is_interrupted_before_its_turn_hears_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     api, item = Api([], [off(1)]), lamp(changes=False)
-    monkeypatch.setattr(engine, "is_abandoned", lambda: True)
+    monkeypatch.setattr(interrupts, "is_abandoned", lambda: True)
     work(api, item)
     assert item.error is not None
-    assert "lamp 1 was still changing; nothing had been sent to it. Last seen: light off." in item.error.msg
+    assert "lamp 1 was not finished; nothing had been sent to it. Last seen: light off." in item.error.msg
