@@ -595,6 +595,16 @@ def test_a_lost_create_of_a_workergroup_is_looked_up_and_not_sent_again(api: Api
     assert present(id=77, workergroups=[GROUP, second])["changed"] is True
 
 
+def test_a_workergroup_without_an_id_that_does_not_show_is_not_known(api: Api) -> None:
+    expect_nothing(api)
+    expect_created(api)
+    expect_create_group(api, {"success": True})
+    for _poll in range(10):
+        expect_groups(api)
+    says = "answered without the id of the new workergroup", f"No new workergroup of {NAME} was listed"
+    assert failure("unknown_outcome", *says, **NEW)["endpoint"]["id"] == 77
+
+
 def test_workergroups_that_do_not_show_are_a_failure(api: Api) -> None:
     expect_nothing(api)
     expect_created(api)
