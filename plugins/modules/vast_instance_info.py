@@ -386,7 +386,10 @@ cost:
   contains:
     # shared: cost
     running:
-      description: US dollars per hour of the instances that hold their GPU, storage included.
+      description: >-
+        US dollars per hour of the instances that hold their GPU, storage included. An instance that is loading, or
+        whose host is offline, counts with its full price although it bills less for now.
+        M(vastai.cloud.vast_cost_info) shows what bills at this moment.
       returned: always
       type: float
     if_started:
@@ -399,7 +402,7 @@ cost:
       returned: always
       type: float
     per_hour:
-      description: US dollars per hour of all instances now, which is the sum of C(running) and C(storage).
+      description: US dollars per hour of all instances, which is the sum of C(running) and C(storage).
       returned: always
       type: float
     unknown:

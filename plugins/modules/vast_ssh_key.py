@@ -165,6 +165,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._account import ssh_keys
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid
 from ansible_collections.vastai.cloud.plugins.module_utils._core.crud import ANSWERS_WITHIN, Move, bring, outcome
+from ansible_collections.vastai.cloud.plugins.module_utils._core.public_keys import MAX_KEY, PublicKey, parse
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.find import Ref, find
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.instance import read
 from ansible_collections.vastai.cloud.plugins.module_utils._instances.named import named
@@ -177,18 +178,18 @@ OPTIONS: Spec = {
 }
 
 
-def given_key(module: VastModule) -> ssh_keys.PublicKey:
+def given_key(module: VastModule) -> PublicKey:
     """The key of the task. Raises Invalid for what is no public key, without showing it."""
     path = module.params["file"]
     if path is None:
-        return ssh_keys.parse(module.params["public_key"])
+        return parse(module.params["public_key"])
     try:
         # A FIFO in its place is not waited for.
         with open(path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            text = file.read(ssh_keys.MAX_KEY + 1)
+            text = file.read(MAX_KEY + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"file cannot be read: {error}.") from error
-    return ssh_keys.parse(text)
+    return parse(text)
 
 
 def given_refs(module: VastModule) -> list[Ref] | None:
@@ -220,7 +221,7 @@ def run(module: VastModule) -> dict[str, t.Any]:
     return outcome(items, shown, planned=module.check_mode)
 
 
-def carry_out(module: VastModule, key: ssh_keys.PublicKey, own: list[Move], attached: list[Move]) -> None:
+def carry_out(module: VastModule, key: PublicKey, own: list[Move], attached: list[Move]) -> None:
     """The account first, to add; the instances first, to delete. After a failure the rest is left alone."""
     parts: list[tuple[ssh_keys.Keys | ssh_keys.Attachments, list[Move]]] = [
         (ssh_keys.Keys(key), own),

@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import collections.abc as c
 import json
 import re
 import typing as t
 
 from .._api.client import Client, Route
-from .._api.errors import Invalid, NotFound
-from .._api.private_keys import holds_private_key
+from .._api.errors import NotFound
 from .._core.crud import Crud, Entry, Move, plan_presence, to_bring
 from .._core.kind import Write
 from .._core.plan import Change
+from .._core.public_keys import PublicKey
 from .._core.resource import Ref
 from .._core.rows import Row, checked_rows
 
@@ -28,58 +26,8 @@ LIST_ATTACHED = Route("GET", "/api/v0/instances/{id}/ssh/", 2.0)
 ATTACH = Route("POST", "/api/v0/instances/{id}/ssh/", 2.0)
 DETACH = Route("DELETE", "/api/v0/instances/{id}/ssh/{key}/", 2.0)
 
-MAX_KEY = 16_384
-"""Characters; no public key is longer."""
 EMPTY_TEXT = r"\bno ssh[ _]keys?\b"
 """What an account without keys answers with a 404."""
-TYPE = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]{3,60}")
-
-
-class PublicKey(t.NamedTuple):
-    """A public key as OpenSSH writes it."""
-
-    type: str
-    base64: str
-    comment: str = ""
-
-    @property
-    def text(self) -> str:
-        """In one line."""
-        return " ".join(filter(None, self))
-
-    @property
-    def name(self) -> str:
-        """How messages call it: short, and by what tells it apart."""
-        return f"{self.type} ...{self.base64[-12:]}" + (f" ({self.comment})" if self.comment else "")
-
-    def is_same(self, text: t.Any) -> bool:
-        """Whether a row's text is this key, whatever its comment."""
-        return isinstance(text, str) and text.split()[:2] == [self.type, self.base64]
-
-
-def parse(text: str) -> PublicKey:
-    """A public key from its line. Raises Invalid for anything else, without showing it."""
-    if holds_private_key(text):
-        raise Invalid("This is a private key. Nothing was sent. Give the public key, usually the file with .pub.")
-    lines = [line.strip() for line in text[:MAX_KEY].splitlines() if line.strip() and not line.startswith("#")]
-    if len(lines) != 1 or len(text) > MAX_KEY:
-        raise Invalid(f"public_key must be one line with one public key; it has {len(lines)}.")
-    kind, coded, comment = (*lines[0].split(None, 2), "", "")[:3]
-    if not TYPE.fullmatch(kind) or not _holds(coded, kind):
-        raise Invalid(
-            "public_key must be a public key as OpenSSH writes it, such as ssh-ed25519 AAAA... you@example.com, "
-            "without options before it."
-        )
-    return PublicKey(kind, coded, comment)
-
-
-def _holds(coded: str, kind: str) -> bool:
-    """Whether the base64 is of a key of that type: the type is the first text in it."""
-    try:
-        raw = base64.b64decode(coded, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return raw[4 : 4 + int.from_bytes(raw[:4], "big")] == kind.encode() and len(raw) > 4 + len(kind)
 
 
 class Keys(Crud):

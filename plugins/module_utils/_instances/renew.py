@@ -35,8 +35,8 @@ def is_under_way(instance: Instance, only_if_status: c.Collection[str]) -> bool:
     return making and not only_if_status and not instance.cannot_boot
 
 
-def plan_recycle(current: Instance, only_if_status: c.Collection[str]) -> Plan:
-    """Whether to recycle; an empty `only_if_status` means in any status. Pure.
+def plan_recycle(current: Instance, only_if_status: c.Collection[str], image: str | None = None) -> Plan:
+    """Whether to recycle; an empty `only_if_status` means in any status. `image`: what it will have by then. Pure.
 
     An instance without its GPU is never recycled: a stopped one shows `exited` like a crashed one, and recycling might
     start its billing. Raises Invalid when that is asked for outright.
@@ -54,14 +54,14 @@ def plan_recycle(current: Instance, only_if_status: c.Collection[str]) -> Plan:
             "first (vastai.cloud.vast_instance with state=running).",
             instance=current.result(),
         )
-    image = current.text("image_uuid") or "its image"
+    image = image or current.text("image_uuid") or "its image"
     action = f"recycle {name}: a new container from a fresh pull of {image}; its file system is lost"
     return Plan(name, (Change("container", "present", "new", action, sends={}),))
 
 
-def to_recycle(current: Instance, only_if_status: c.Collection[str]) -> Renewal:
+def to_recycle(current: Instance, only_if_status: c.Collection[str], image: str | None = None) -> Renewal:
     """The item that is to get a new container. Raises Invalid as plan_recycle does."""
-    plan = plan_recycle(current, only_if_status)
+    plan = plan_recycle(current, only_if_status, image)
     return Item(Ref(current.id), current, plan, follow=plan.changed or is_under_way(current, only_if_status))
 
 

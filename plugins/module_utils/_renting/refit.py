@@ -33,7 +33,7 @@ def refit(
     wanted = plan_contents(found, lease.contents, drift)
     if not wanted.changed or (planned and lease.state == "running" and found.is_stopped):
         return
-    renewal = to_recycle(found, ())
+    renewal = to_recycle(found, (), lease.contents.image)
     if not renewal.plan.changed:
         client.warn(f"{found.display_name} is not recycled because its container is already being created.")
         return

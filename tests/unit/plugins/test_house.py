@@ -37,7 +37,7 @@ OF_THE_TEARDOWN = tuple(SERVERLESS / name for name in ("suspects.py", "proof.py"
 """The only files of a domain that may import another domain, the instances: a worker is one."""
 MAX_SHIPPED = 216 * 1024
 """Without the documentation of the module: more of that must not cost any code."""
-MAX_SHIPPED_TO_RENT = 364 * 1024
+MAX_SHIPPED_TO_RENT = 368 * 1024
 """For the modules that create and destroy; what only that needs is shipped, and imported when it is needed."""
 MAX_IMPORTED = 128 * 1024
 MAX_FILES = 22

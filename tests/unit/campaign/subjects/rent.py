@@ -19,7 +19,7 @@ from ..world import ASKS, Run
 MAX_PRICE = 1.0
 BID = 0.6
 GPU = "1 x RTX 4090"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa me@here"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD me@here"
 VOLUME, ITS_MACHINE = "data", 101
 SETTLING = 300.0
 """Seconds beyond `wait_timeout` for a doubt, and for each dud."""

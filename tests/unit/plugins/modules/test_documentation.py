@@ -235,7 +235,7 @@ def test_what_is_shared_is_copied_from_the_fragments() -> None:
     assert tool.stale() == {}, "run python3 tools/returns.py"
     stale = "  # shared: cost\n  running: {}\n  # end\n"
     assert tool.fresh(stale) != stale
-    assert tool.fresh(stale).startswith("  # shared: cost\n  running:\n    description: US dollars")
+    assert tool.fresh(stale).startswith("  # shared: cost\n  running:\n    description: >-\n      US dollars")
 
 
 def test_the_action_group_holds_every_module() -> None:

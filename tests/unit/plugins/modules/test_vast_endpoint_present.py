@@ -601,7 +601,7 @@ def test_a_workergroup_without_an_id_that_does_not_show_is_not_known(api: Api) -
     expect_create_group(api, {"success": True})
     for _poll in range(10):
         expect_groups(api)
-    says = "answered without the id of the new workergroup", f"No new workergroup of {NAME} was listed"
+    says = "returned a reply without the id of the new workergroup", f"No new workergroup of {NAME} was listed"
     assert failure("unknown_outcome", *says, **NEW)["endpoint"]["id"] == 77
 
 

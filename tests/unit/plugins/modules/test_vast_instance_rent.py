@@ -1333,7 +1333,8 @@ def test_check_mode_holds_the_budget_too(api: Api) -> None:
     refuse("budget", f"Renting {LABEL!r}: ", "leaves 0.3", budget={"max_per_hour": 1.2}, check_mode=True)
 
 
-KEY = "ssh-ed25519 AAAAC3Nz me@laptop"
+CODED = "AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
+KEY = f"ssh-ed25519 {CODED} me@laptop"
 KEYS = "/api/v0/instances/4711/ssh/"
 ATTACHED = {"success": False, "error": "add_ssh_to_instance", "msg": "SSH key already associated with instance."}
 
@@ -1355,12 +1356,12 @@ def test_keys_are_attached_to_the_new_box(api: Api, reply: dict[str, t.Any]) -> 
 @pytest.mark.parametrize(
     ("known", "again"),
     [
-        ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 AAAAC3Nz other comment"}])}, False),
+        ({"ssh_keys": json.dumps([{"public_key": f"ssh-ed25519 {CODED} other comment"}])}, False),
         ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 BBBB"}])}, True),
-        ({"ssh_keys": json.dumps([{"public_key": "ssh-ed25519 AAAAC3Nz me", "deleted_at": 1.5}])}, True),
+        ({"ssh_keys": json.dumps([{"public_key": f"ssh-ed25519 {CODED} me", "deleted_at": 1.5}])}, True),
         ({"ssh_keys": "no list"}, True),
         ({"ssh_keys": "3"}, True),
-        ([{"public_key": "ssh-ed25519 AAAAC3Nz"}], False),
+        ([{"public_key": f"ssh-ed25519 {CODED}"}], False),
     ],
 )
 def test_a_lost_reply_to_a_key_is_looked_up(api: Api, known: t.Any, again: bool) -> None:
@@ -1380,9 +1381,9 @@ def test_a_key_that_cannot_be_attached_names_the_box_which_is_kept(api: Api) -> 
     market(api, offer_row())
     create(api)
     listed(api, box())
-    api.expect("POST", KEYS, LOST, body={"ssh_key": "ssh-rsa AAAA"})
+    api.expect("POST", KEYS, LOST, body={"ssh_key": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB"})
     api.expect("GET", KEYS, {"success": False, "msg": "no"}, status=403)
-    refuse("permission", "'ssh-rsa'", "was lost", "Instance 4711", ssh_keys=["ssh-rsa AAAA"])
+    refuse("permission", "'ssh-rsa'", "was lost", "Instance 4711", ssh_keys=["ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB"])
 
 
 UPDATE = "/api/v0/instances/update_template/4711/"
@@ -1437,6 +1438,7 @@ def test_check_mode_tells_the_recycle_and_sends_nothing(api: Api) -> None:
     result = rent(**OTHER, on_drift="recycle", check_mode=True)
     assert result["changed"] is True
     assert result["diff"]["before"]["container"] == "present"
+    assert "a fresh pull of pytorch/pytorch:2.6;" in result["actions"][-1]
     listed(api, stopped_row(machine_id=501))
     assert rent(**OTHER, on_drift="recycle", check_mode=True)["actions"] == ["start instance 4711 (train-01)"]
 
@@ -1704,7 +1706,8 @@ def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
         ({"accept_data_loss": True}, "accept_data_loss requires"),
         ({"secret_env": {"A": "abc"}}, "fewer than 4"),
         ({"env": {"A": "abcd"}, "secret_env": {"A": "abcd"}}, "in both env and secret_env"),
-        ({"ssh_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "must be one public key"),
+        ({"ssh_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "ssh_keys[0] is a private key"),
+        ({"ssh_keys": [KEY, KEY[:-14]]}, "ssh_keys[1] must be a public key as OpenSSH writes it"),
         ({"budget": {"max_per_hour": -1}}, "budget.max_per_hour"),
         ({"budget": {}}, "budget must not be empty; omit it instead"),
         ({"offer": {"max_price": 1, "query": {}}}, "query must not be empty; omit it instead"),

@@ -338,6 +338,8 @@ def test_a_private_key_is_refused_and_never_shown(api: Api, tmp_path: pathlib.Pa
         (f'command="x" {KEY}', "as OpenSSH writes it"),
         (f"ssh-rsa {KEY.split()[1]}", "as OpenSSH writes it"),
         ("ssh-ed25519 !!! me", "as OpenSSH writes it"),
+        (f"{' '.join(KEY.split()[:2])[:-4]} cut off", "as OpenSSH writes it"),
+        (f"{KEY.split()[0]} {KEY.split()[1]}AAAA too long", "as OpenSSH writes it"),
         (KEY + "x" * 20_000, "one line"),
     ],
 )
@@ -348,6 +350,14 @@ def test_what_is_no_public_key_is_refused_before_anything_is_sent(text: str, say
 @pytest.mark.parametrize("kind", ["ssh-rsa", "ecdsa-sha2-nistp256", "sk-ssh-ed25519@openssh.com"])
 def test_keys_of_other_types(api: Api, kind: str) -> None:
     text = line(3, "", kind)
+    keys(api, row(text=text))
+    assert succeed(MODULE, public_key=text)["changed"] is False
+
+
+def test_a_certificate_holds_numbers_between_its_texts(api: Api) -> None:
+    kind = "ssh-ed25519-cert-v01@openssh.com"
+    raw = len(kind).to_bytes(4, "big") + kind.encode() + b"\0\0\0 " + bytes(32) + (7).to_bytes(8, "big")
+    text = f"{kind} {base64.b64encode(raw).decode()}"
     keys(api, row(text=text))
     assert succeed(MODULE, public_key=text)["changed"] is False
 
