@@ -498,7 +498,7 @@ def gather(module: VastModule, now: float, since: float) -> Costs:
 
 
 def volume_item(row: t.Mapping[str, t.Any]) -> Item:
-    """A volume as one of the things that bill; its price is US dollars an hour, as that of the disk of an instance."""
+    """A volume as one of the things that bill; its price is US dollars per hour, as that of the disk of an instance."""
     label, status = row.get("label"), row.get("status")
     return Item(
         kind="volume",

@@ -399,7 +399,7 @@ def described(group: Endpoint, told: workers.Workers | None) -> dict[str, t.Any]
 
 
 def costs(module: VastModule, groups: list[Endpoint], told: dict[int, workers.Workers]) -> dict[int, float | None]:
-    """US dollars an hour by group: of the instances of its workers, or where a price is missing by the API's count."""
+    """US dollars per hour by group: of the instances of its workers, or where a price is missing by the API's count."""
     from ansible_collections.vastai.cloud.plugins.module_utils._instances.look import look
 
     ids = {worker for each in told.values() for worker in each.ids}

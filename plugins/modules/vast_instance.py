@@ -399,6 +399,7 @@ options:
     description:
       - Limits that are checked before anything is rented. When one is exceeded, the task fails with RV(error_class)
         V(budget). A value that cannot be read counts as exceeded.
+      - A task without O(offer) rents nothing and does not check them. It warns when it starts an instance.
     type: dict
     version_added: 0.3.0
     suboptions:
@@ -1000,6 +1001,8 @@ def run(module: VastModule) -> dict[str, t.Any]:
     target, waits = Ref.from_options(params), module.waits()
     state, queues = params["state"], params["on_unavailable"] == "wait"
     check(target, waits, state, queues=queues)
+    if params["budget"] is not None and params["offer"] is None and state in ("running", "restarted"):
+        module.warn("budget limits what is rented; without offer nothing is rented, and budget is not checked.")
     if rents(params):
         return lease(module, target, waits)
     module.connect()
@@ -1083,7 +1086,7 @@ def warn_of_near(module: VastModule, target: Ref) -> None:
     from ansible_collections.vastai.cloud.plugins.module_utils._instances.misses import near_labels
 
     if target.id is None and (near := near_labels(module.client, str(target.label), numbered=False)):
-        module.warn(f"No instance carries the label {target.label!r}, so nothing was destroyed.{near}")
+        module.warn(f"No instance has the label {target.label!r}, so nothing was destroyed.{near}")
 
 
 def awaited(module: VastModule, target: Ref) -> Instance | None:

@@ -66,7 +66,7 @@ class Machine:
 
     @property
     def gpu_price(self) -> float:
-        """US dollars an hour for each GPU."""
+        """US dollars per hour for each GPU."""
         return GPUS[self.gpu_name][1] if self.price is None else self.price
 
     @property
@@ -89,7 +89,7 @@ class Machine:
             self.turns += 1
 
     def shown_floor(self, account: Account) -> float:
-        """US dollars an hour for each GPU."""
+        """US dollars per hour for each GPU."""
         bids = [box.row["dph_base"] / box.row["num_gpus"] for box in self.boxes(account) if box.row["is_bid"]]
         return max(bids) if self.own_bid and bids else self.lowest_bid
 

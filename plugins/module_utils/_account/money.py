@@ -61,7 +61,7 @@ class Item(t.NamedTuple):
 
 
 class Burn(t.NamedTuple):
-    """US dollars an hour by part, and in all; None: not known. What is in no part is still in the total."""
+    """US dollars per hour by part, and in all; None: not known. What is in no part is still in the total."""
 
     parts: t.Mapping[str, float | None]
     total: float | None
@@ -72,7 +72,7 @@ class Burn(t.NamedTuple):
 
 
 class Limits(t.NamedTuple):
-    """What may not be exceeded, US dollars an hour; `hours_left`: the least that the credit has to last."""
+    """What may not be exceeded, US dollars per hour; `hours_left`: the least that the credit has to last."""
 
     per_hour: float | None = None
     hours_left: float | None = None

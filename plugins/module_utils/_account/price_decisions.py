@@ -42,7 +42,7 @@ ROUNDING = 1 + 1e-9
 
 
 class Limits(t.NamedTuple):
-    """Up to what is accepted: per cent, and US dollars an hour. All that are given have to hold."""
+    """Up to what is accepted: per cent, and US dollars per hour. All that are given have to hold."""
 
     max_increase: float | None = None
     max_price: float | None = None
@@ -89,7 +89,7 @@ class Increase(t.NamedTuple):
         return amount(self.row.get(f"{age}_{name}"))
 
     def per_hour(self, age: str) -> float | None:
-        """GPU and disk together in US dollars an hour; None where one of them is not known."""
+        """GPU and disk together in US dollars per hour; None where one of them is not known."""
         gpu, disk = (self.price(age, name) for name in PER_HOUR)
         return None if gpu is None or disk is None else number((gpu + disk) * SECONDS_AN_HOUR)
 

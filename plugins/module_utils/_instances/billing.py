@@ -22,7 +22,7 @@ ENDS_SOON = 86400.0
 
 
 class Bill(t.NamedTuple):
-    """Which part of the burn it belongs to, what of it bills, and US dollars an hour; None: not known."""
+    """Which part of the burn it belongs to, what of it bills, and US dollars per hour; None: not known."""
 
     part: str
     pays: str

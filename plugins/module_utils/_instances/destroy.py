@@ -39,11 +39,11 @@ def plan_destroy(current: Instance) -> Plan:
 def find_to_destroy(client: Client, target: find.Ref) -> Instance | None:
     """The instance that is meant, or None when a complete listing has none; a label beside an id is a guard.
 
-    Raises Ambiguous when several carry the label, and Invalid when the instance does not carry that of the guard.
+    Raises Ambiguous when several have the label, and Invalid when the instance does not carry that of the guard.
     """
     found = find.the_one(target, find.matching(client, target))
     if found is not None and target.label is not None and found.label != target.label:
-        carries = f"carries the label {found.label!r}" if found.label else "carries no label"
+        carries = f"has the label {found.label!r}" if found.label else "has no label"
         raise Invalid(
             f"instance {found.id} {carries}, not {target.label!r}, so nothing was destroyed. With state=absent, "
             "id and label must both match.",
@@ -115,7 +115,7 @@ class Destroy(Kind[Instance]):
         """One that somebody labelled anew meanwhile is not what was meant any more."""
         if item.seen.label == item.before.label:
             return None
-        carries = f"carries the label {item.seen.label!r}" if item.seen.label else "carries no label"
+        carries = f"has the label {item.seen.label!r}" if item.seen.label else "has no label"
         return Invalid(f"{item.name} {carries} now, set by someone else, so the request was not repeated.")
 
     def differs(self, item: Removal) -> bool:

@@ -17,7 +17,7 @@ TARGET_OPTIONS: dict[str, dict[str, t.Any]] = {
     "id": {"type": "int"},
     "label": {"type": "str"},
 }
-TOO_MANY = "All of them bill. Destroy what is too much, or set on_duplicate=destroy_younger."
+TOO_MANY = "All of them bill. Destroy those that you do not need, or set on_duplicate=destroy_younger."
 
 
 class Ref(resource.Ref):
@@ -49,7 +49,7 @@ class Ref(resource.Ref):
 
 
 def find(client: Client, target: Ref) -> Instance:
-    """The instance that is meant. Raises NotFound, and Ambiguous when several carry the label.
+    """The instance that is meant. Raises NotFound, and Ambiguous when several have the label.
 
     One whose contract is released does not count: it cannot come back, and may lend its label to its successor.
     """
@@ -62,7 +62,7 @@ def find(client: Client, target: Ref) -> Instance:
     # What only a label that nothing carries needs.
     from .misses import near_labels
 
-    what = f"No instance of this account carries the label {target.label!r} (by a complete listing)."
+    what = f"No instance of this account has the label {target.label!r} (by a complete listing)."
     raise NotFound(what + _gone(listed) + near_labels(client, str(target.label)))
 
 
@@ -77,7 +77,7 @@ def the_one(target: Ref, listed: list[Instance]) -> Instance | None:
 
 
 def carriers(client: Client, label: str) -> list[Instance]:
-    """All that carry the label and still exist, by a complete listing. Raises the leaves of VastError."""
+    """All that have the label and still exist, by a complete listing. Raises the leaves of VastError."""
     return [each for each in matching(client, Ref(label=label)) if not each.is_unloaded]
 
 
@@ -85,7 +85,7 @@ def one_of(found: list[Instance], label: str | None, advice: str = TOO_MANY) -> 
     """The one instance that there is, or None. Raises Ambiguous with that advice."""
     if len(found) > 1:
         ids = ", ".join(str(each.id) for each in found)
-        raise Ambiguous(f"{len(found)} instances carry the label {label!r}: {ids}. {advice}")
+        raise Ambiguous(f"{len(found)} instances have the label {label!r}: {ids}. {advice}")
     return found[0] if found else None
 
 

@@ -278,7 +278,7 @@ VALUES: dict[str, c.Callable[[Instance], t.Any]] = {
 }
 SENTENCES = {
     "ids": "There is no instance {} in this account",
-    "label": "No instance of this account carries the label {}",
+    "label": "No instance of this account has the label {}",
     "gpu_name": "No instance of this account has the GPU {}",
     "machine_id": "No instance of this account is on machine {}",
 }

@@ -110,7 +110,7 @@ def warn_of_mistyped(client: Client, task: Task, found: Found, doomed: list[str]
         from .._instances.misses import near_to
 
         if near := near_to(doomed, label):
-            client.warn(f"protect.label: nothing that was chosen carries the label {label!r}.{near}")
+            client.warn(f"protect.label: nothing that was chosen has the label {label!r}.{near}")
 
 
 def verdict_of(task: Task, found: Found, thing: Thing) -> Verdict:

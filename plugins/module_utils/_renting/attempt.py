@@ -72,12 +72,12 @@ def differences(
 ) -> c.Iterator[tuple[str, str]]:
     """In what a box differs from what was asked; with `final` what it does not tell counts, too. Pure.
 
-    `left`: what the budget left for it, in US dollars an hour.
+    `left`: what the budget left for it, in US dollars per hour.
     """
     wanted = gpu(str(offer.row.get("gpu_name") or ""))
     have = gpu(seen.text("gpu_name") or "")
     if have != wanted and (have or final):
-        yield "gpu", f"the GPU is {have or 'not told'}, not {wanted}"
+        yield "gpu", f"the GPU is {have or 'unknown'}, not {wanted}"
     count, wants = number(seen.row.get("num_gpus")), number(offer.row.get("num_gpus"))
     if count != wants and (count is not None or final):
         yield "gpu", f"it has {_shown(count)} GPUs, not {_shown(wants)}"
@@ -86,9 +86,9 @@ def differences(
         yield "disk", f"its disk has {_shown(disk)} GB, not {wish.disk:g}"
     paid = price(seen, "dph_total")
     if (paid is None and final) or (paid is not None and paid > wish.max_price + ROUNDING):
-        yield "price", f"it costs {_shown(paid)} US dollars an hour, and offer.max_price is {wish.max_price:g}"
+        yield "price", f"it costs {_shown(paid)} US dollars per hour, and offer.max_price is {wish.max_price:g}"
     elif left is not None and paid is not None and paid > left + ROUNDING:
-        yield "price", f"it costs {paid:g} US dollars an hour, and budget.max_per_hour left {left:g}"
+        yield "price", f"it costs {paid:g} US dollars per hour, and budget.max_per_hour left {left:g}"
 
 
 def _shown(value: float | None) -> str:

@@ -59,7 +59,7 @@ def _check_budget(client: Client, found: Instance, cost: float, wish: Wish) -> N
     more = cost - (price(found, "dph_total" if found.has_gpu else "storage_total_cost") or 0.0)
     if left is not None and more > left:
         raise BudgetExceeded(
-            f"{found.display_name} would cost {more:g} US dollars an hour more, and budget.max_per_hour leaves "
+            f"{found.display_name} would cost {more:g} US dollars per hour more, and budget.max_per_hour leaves "
             f"{left:g}. Nothing was changed.",
             instance=found.result(),
         )
@@ -68,6 +68,6 @@ def _check_budget(client: Client, found: Instance, cost: float, wish: Wish) -> N
 def maybe_outbid(error: VastError, found: Instance) -> VastError:
     """The failure of one that may have been outbid."""
     return error.with_context(
-        f"{error.msg} It is interruptible, with a bid of {found.row.get('dph_base')} US dollars an hour: "
+        f"{error.msg} It is interruptible, with a bid of {found.row.get('dph_base')} US dollars per hour: "
         "someone else may have bid more. A higher bid may start it."
     )

@@ -47,7 +47,7 @@ class Budget(t.NamedTuple):
 
 
 def allowance(client: Client, budget: Budget, pending: Sent | None = None) -> float | None:
-    """How many US dollars an hour may be added; None for any number.
+    """How many US dollars per hour may be added; None for any number.
 
     `pending`: what another task may have rented and no listing shows yet counts, too.
     Raises BudgetExceeded when the credit is too low or something is not known, and the leaves of VastError.
@@ -95,7 +95,7 @@ def _check_credit(client: Client, least: float) -> None:
 
 
 def _volumes(client: Client) -> float:
-    """US dollars an hour for volumes; a warning where they cannot be read."""
+    """US dollars per hour for volumes; a warning where they cannot be read."""
     try:
         told = number(client.call(SPENT).get("volume_storage_cost_per_hour"))
         reason = "The reply does not contain it."

@@ -269,7 +269,7 @@ def _conditions(options: t.Mapping[str, t.Any]) -> c.Iterator[Criterion]:
     if options.get("verified"):
         yield Criterion("verified", "verified", "eq", True)
     if (most := options.get("max_price")) is not None:
-        yield Criterion("max_price", "dph_total", "lte", _bounded("max_price", most, 0, 100_000, "US dollars an hour"))
+        yield Criterion("max_price", "dph_total", "lte", _bounded("max_price", most, 0, 100_000, "US dollars per hour"))
 
 
 def _places(options: t.Mapping[str, t.Any]) -> c.Iterator[Criterion]:

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from .wish import Wish
 
 LEAST_BID, HIGHEST_BID = 0.001, 128.0
-"""What the API takes as a bid, in US dollars an hour (F3.5)."""
+"""What the API takes as a bid, in US dollars per hour (F3.5)."""
 MOST_ATTEMPTS = 20
 MOST_BOOT = 86_400
 MOST_DISK = 1_000_000
@@ -103,7 +103,7 @@ class Lease:
         if len(found) > 1 and self.options["on_duplicate"] == "destroy_younger":
             return self.oldest(client, found, planned=planned)
         if not found and self.wish is None:
-            raise NotFound(f"No instance of this account carries the label {label!r} (by a complete listing).")
+            raise NotFound(f"No instance of this account has the label {label!r} (by a complete listing).")
         return one_of(found, label)
 
     def oldest(self, client: Client, found: list[Instance], *, planned: bool) -> Instance:
@@ -115,7 +115,7 @@ class Lease:
         if oldest is None:
             ids = ", ".join(str(each.id) for each in found)
             raise Ambiguous(
-                f"{len(found)} instances carry the label {self.target.label!r}: {ids}. Vast.ai does not report "
+                f"{len(found)} instances have the label {self.target.label!r}: {ids}. Vast.ai does not report "
                 "when each was rented, so none was destroyed as the younger one. Destroy those that you do not "
                 "need by id."
             )
@@ -288,7 +288,7 @@ def _renting(offer: t.Mapping[str, t.Any], price: float | None, wish: Wish) -> C
     }
     action = (
         f"rent offer {offer['id']} ({offer['num_gpus']} x {offer['gpu_name']}, machine {offer['machine_id']}) for "
-        f"{price:g} US dollars an hour as {wish.label}"
+        f"{price:g} US dollars per hour as {wish.label}"
     )
     if wish.mounts:
         shown["volumes"] = {mount.name: mount.path for mount in wish.mounts}

@@ -31,7 +31,7 @@ DOUBT_LASTS = 600.0
 class Sent(t.NamedTuple):
     """The last create under a lock: which offer, when (seconds since 1970), and whether its outcome is known.
 
-    `name`, `price`: the label of the instance, and what it costs in US dollars an hour; only a budget needs them.
+    `name`, `price`: the label of the instance, and what it costs in US dollars per hour; only a budget needs them.
     """
 
     offer_id: int
@@ -96,8 +96,8 @@ def is_in_doubt(client: Client, label: str) -> bool:
         return True
     except OSError as error:
         client.warn(
-            f"Whether an earlier task may have rented an instance as {label!r} is not known: {error}. Look once more "
-            "in some minutes."
+            f"Whether an earlier task may have rented an instance as {label!r} is not known: {error}. Check again "
+            "in a few minutes."
         )
         return False
     return last is not None and last.is_doubtful
@@ -147,11 +147,11 @@ def await_doubtful(client: Client, label: str, deadline: Deadline) -> Instance |
             return None
         if last.is_doubtful:
             client.warn(
-                f"An earlier task sent a create for offer {last.offer_id} as {label!r} and never learned what became "
-                f"of it. Looking for up to {SETTLE_WITHIN:g} s."
+                f"An earlier task sent a rental request for offer {last.offer_id} as {label!r}, and its outcome is not "
+                f"known. Polling the listing for up to {SETTLE_WITHIN:g} s."
             )
             found = one_of(late(client, lambda: carriers(client, label)), label)
             if found is None:
-                client.warn(f"No listing of {SETTLE_WITHIN:g} s showed it. Look once more in some minutes.")
+                client.warn(f"No listing of {SETTLE_WITHIN:g} s showed it. Check again in a few minutes.")
             return found
         return one_of(carriers(client, label), label)

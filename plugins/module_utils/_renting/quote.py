@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 
 class Affordable(t.NamedTuple):
-    """The offers that may be rented, best first; `left`: US dollars an hour that the budget leaves, None for any."""
+    """The offers that may be rented, best first; `left`: US dollars per hour that the budget leaves, None for any."""
 
     offers: list[Offer]
     left: float | None
@@ -86,7 +86,7 @@ def _above_floor(wish: Wish, offers: list[Offer]) -> list[Offer]:
     if taking:
         return taking
     least = f"the lowest bid taken is {min(floors):g}" if floors else "no offer tells its lowest bid"
-    raise Invalid(f"bid is {wish.bid:g} US dollars an hour, and {least}. Nothing was rented.")
+    raise Invalid(f"bid is {wish.bid:g} US dollars per hour, and {least}. Nothing was rented.")
 
 
 def _floor(offer: Offer) -> float | None:
@@ -104,7 +104,7 @@ def _fits(wish: Wish, offer: Offer, left: float | None) -> bool:
 def _too_dear(wish: Wish, offers: list[Offer], left: float | None) -> BudgetExceeded:
     """What the cheapest offer costs, and what forbids it."""
     cheapest = min((cost for offer in offers if (cost := wish.price_of(offer)) is not None), default=None)
-    shown = "a price that is not known" if cheapest is None else f"{cheapest:g} US dollars an hour"
+    shown = "a price that is not known" if cheapest is None else f"{cheapest:g} US dollars per hour"
     costs = f"The cheapest offer costs {shown} with a disk of {wish.disk:g} GB"
     if left is not None and cheapest is not None and cheapest <= wish.max_price:
         return BudgetExceeded(

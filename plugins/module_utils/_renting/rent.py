@@ -146,8 +146,8 @@ class Rental:
         last = self.memory.last
         if last is not None and last.is_doubtful:
             self.client.warn(
-                f"An earlier task sent a create for offer {last.offer_id} as {self.wish.label!r} and never learned "
-                f"what became of it. Looking for up to {SETTLE_WITHIN:g} s before anything is rented."
+                f"An earlier task sent a rental request for offer {last.offer_id} as {self.wish.label!r}, and its "
+                f"outcome is not known. Polling the listing for up to {SETTLE_WITHIN:g} s before anything is rented."
             )
             found = one_of(late(self.client, self.carriers), self.wish.label)
             if found is None:
@@ -255,7 +255,7 @@ class Rental:
             older = t.cast("Instance", one_of(found, self.wish.label))
             self.client.warn(
                 f"{doubt.msg} Another task rented {older.display_name} under the same label, which is used. Offer "
-                f"{attempt.offer.id} may have been rented as well, and then bills: look for a second instance "
+                f"{attempt.offer.id} may have been rented as well, and then bills: check for a second instance "
                 f"{self.wish.label!r} in some minutes."
             )
             self.pending = None
@@ -274,7 +274,7 @@ class Rental:
         )
 
     def carriers(self) -> list[Instance]:
-        """What carries the label, without what this task has destroyed."""
+        """What has the label, without what this task has destroyed."""
         return [each for each in carriers(self.client, self.wish.label) if each.id not in self.destroyed]
 
     def confirm(self, attempt: Attempt) -> None:
@@ -412,7 +412,7 @@ class Rental:
         return _Dud("failed", f"{seen.display_name}: {lacks} within {limit}. {last}")
 
     def has_rivals(self, attempt: Attempt) -> bool:
-        """Whether younger boxes carry the label that their creators may still destroy."""
+        """Whether younger boxes have the label that their creators may still destroy."""
         return bool(attempt.rivals) and self.client.clock.now() - attempt.rivals_since < SETTLE_WITHIN
 
     def settle_rivals(self, attempt: Attempt) -> None:
@@ -421,8 +421,8 @@ class Rental:
         if self.wish.on_duplicate != "destroy_younger" or oldest is None:
             ids = ", ".join(str(each.id) for each in attempt.rivals)
             raise Ambiguous(
-                f"{attempt.name} is not the only one that carries the label {self.wish.label!r}: {ids} does, too, and "
-                "bills. Destroy what is too much, or set on_duplicate=destroy_younger."
+                f"{attempt.name} is not the only one that has the label {self.wish.label!r}: {ids} does, too, and "
+                "bills. Destroy those that you do not need, or set on_duplicate=destroy_younger."
             )
         destroy_all(self.client, attempt.rivals)
         self.destroyed |= {each.id for each in attempt.rivals}
@@ -432,7 +432,9 @@ class Rental:
         attempt.outcome, attempt.reason = dud.outcome, dud.reason
         label = attempt.seen.label if attempt.seen else ""
         if label and label != self.wish.label:
-            raise dud.error(f"{dud.reason} Somebody gave it the label {label!r} meanwhile, so it was left alone.")
+            raise dud.error(
+                f"{dud.reason} Someone else set its label to {label!r} in the meantime, so it was not destroyed."
+            )
         attempt.log = self.daemon_log(attempt) if dud.outcome == "failed" else None
         # One that listings lack may come back, and would bill unseen.
         if self.wish.retain_failed and dud.outcome != "vanished":
@@ -490,13 +492,13 @@ class Rental:
                 "offer was taken. Run the task again: it looks for the instance before it rents."
             )
         elif any(each.id is not None for each in self.attempts):
-            sentences.append("Nothing that this task rented exists any more.")
+            sentences.append("No instance that this task rented exists.")
         return error.with_context(self.wish.about(" ".join(sentences)), **more)
 
     def bills(self, attempt: Attempt) -> str:
         """That a box exists and bills, and what to do."""
         cost = attempt.price if attempt.seen is None else price(attempt.seen, "dph_total")
-        paid = "at a price that is not known" if cost is None else f"{cost:g} US dollars an hour"
+        paid = "at a price that is not known" if cost is None else f"{cost:g} US dollars per hour"
         name = f"{attempt.name[:1].upper()}{attempt.name[1:]}"
         if attempt.seen is not None and attempt.seen.label != self.wish.label:
             return (

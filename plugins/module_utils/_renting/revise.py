@@ -39,7 +39,7 @@ def plan_bid(current: Instance, bid: float) -> Plan:
     if shows_bid(current, bid):
         return Plan(name)
     before = current.row.get("dph_base")
-    action = f"change the bid of {name} to {bid:g} US dollars an hour"
+    action = f"change the bid of {name} to {bid:g} US dollars per hour"
     return Plan(name, (Change("bid", before, bid, action, sends={"price": bid}),))
 
 

@@ -26,7 +26,7 @@ ROUNDING = 1e-6
 
 
 class Wish(t.NamedTuple):
-    """What is to be rented: `disk` in GB, prices in US dollars an hour, times in seconds; see the options."""
+    """What is to be rented: `disk` in GB, prices in US dollars per hour, times in seconds; see the options."""
 
     label: str
     criteria: Criteria
@@ -65,7 +65,7 @@ class Wish(t.NamedTuple):
         paid = price(found, "dph_total")
         if paid is not None and paid > self.max_price + ROUNDING:
             wrong.append(
-                f"it costs {paid:g} US dollars an hour when it runs, and offer.max_price is {self.max_price:g}"
+                f"it costs {paid:g} US dollars per hour when it runs, and offer.max_price is {self.max_price:g}"
             )
         for each in self.criteria.conditions:
             told = found.row.get(each.field) if each.option in ("gpu_name", "num_gpus") else None
@@ -141,7 +141,7 @@ def _check(options: t.Mapping[str, t.Any], contents: Contents) -> None:
     if contents.image is None and contents.template_hash_id is None:
         raise Invalid("image or template_hash_id is required to rent.")
     if offer["interruptible"] and options["bid"] is None:
-        raise Invalid("offer.interruptible needs bid, in US dollars an hour for the machine.")
+        raise Invalid("offer.interruptible needs bid, in US dollars per hour for the machine.")
     if options["bid"] is not None and not offer["interruptible"]:
         raise Invalid("bid requires offer.interruptible=true.")
     check_id(offer["id"], "offer.id")

@@ -95,7 +95,7 @@ def _attempt(
         reply = client.call(group.route, ids={"id": group.id}, deadline=deadline)
     except VastError as error:
         if says_absent(error) and _is_gone(client, group, error, limit):
-            gap = "The reply that names its workers went to somebody else."
+            gap = "Another task received the reply that names its workers."
             return Deletion(done=doubt is not None, gap=gap, doubt=doubt)
         if not is_doubt(error):
             if doubt is None:

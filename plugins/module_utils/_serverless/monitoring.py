@@ -65,7 +65,7 @@ def _log(client: Client, endpoint: Endpoint, lines: int, deadline: Deadline) -> 
 
 
 def spend(client: Client) -> dict[int, float]:
-    """US dollars an hour by endpoint, as the API counts them; those that it does not tell are left out."""
+    """US dollars per hour by endpoint, as the API counts them; those that it does not tell are left out."""
     try:
         rows = client.call(SPEND).get("endpoints")
     except VastError as error:

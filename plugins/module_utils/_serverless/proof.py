@@ -64,7 +64,7 @@ class Case:
 
     @property
     def leftover(self) -> list[int]:
-        """What was left over and still exists, as last seen; a worker carries no label, so what has one is none."""
+        """What was left over and still exists, as last seen; a worker has no label, so what has one is none."""
         seen = self.suspects.seen
         return sorted(each for each in self.suspects.owed if each in seen and not seen[each].label)
 
@@ -84,7 +84,7 @@ class Case:
     def state(self) -> str:
         """What became of the group, for messages."""
         return self.verdict or (
-            f"{self.display_name} is deleted" if self.deletion.done else f"{self.display_name} does not exist any more"
+            f"{self.display_name} is deleted" if self.deletion.done else f"{self.display_name} no longer exists"
         )
 
     def failure(self) -> dict[str, t.Any]:
@@ -190,7 +190,7 @@ def _leaked(case: Case, still: c.Sequence[Instance], waits: Waits) -> Leaked:
     ids = [instance.id for instance in still]
     labelled = [instance.display_name for instance in still if instance.label]
     it = "it" if len(labelled) == 1 else "them"
-    kept = f"Left alone, since somebody labelled {it} and a worker carries no label of its own: {'; '.join(labelled)}. "
+    kept = f"Not destroyed because someone labelled {it} and a worker has no label of its own: {'; '.join(labelled)}. "
     by_task = len(labelled) < len(still) and not (waits.wait and case.destroys)
     return Leaked(
         f"{case.state}, but its workers {named(ids)} still exist{after} and bill {cost_of(still)}: {described(still)}. "

@@ -26,7 +26,7 @@ from .workers import Owners, Workers, ask, ask_workergroup
 ENGINE_WITHIN = 30.0
 """For how many seconds the engine may hold up a deletion; what it does not tell, the reply may."""
 LARGEST_PRICE = 1e6
-"""US dollars an hour; what is not below is no price."""
+"""US dollars per hour; what is not below is no price."""
 WORKER_FIELDS = ("gpu_name", "actual_status", "intended_status", "cur_state")
 """Fields of a worker's instance that are passed on as the API has them."""
 

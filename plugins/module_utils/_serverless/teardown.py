@@ -270,7 +270,7 @@ def settle_leaks(
     told = of_endpoint(client, group, deadline)
     if told.gap:
         ids = named(owed)
-        client.warn(f"Whether {ids} are workers of {group.display_name} or left over is not known. {told.gap}")
+        client.warn(f"Whether {ids} are workers of {group.display_name} or leftover workers is not known. {told.gap}")
         return
     case.verdict = f"Earlier tasks left workers of {group.display_name} over"
     case.suspects.owed = owed - told.workers
@@ -292,4 +292,5 @@ def _may_bill(suspects: Suspects, told: t.Mapping[str, t.Any]) -> str:
     if "workers" not in told or not suspects.ids:
         return ""
     cost = cost_of(suspects.last_seen(suspects.ids))
-    return f" Its workers {named(suspects.ids)} may go on billing ({cost}); the next task for it looks for them."
+    ids = named(suspects.ids)
+    return f" Its workers {ids} may continue to bill ({cost}); the next task for this endpoint checks for them."

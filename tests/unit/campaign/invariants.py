@@ -219,7 +219,7 @@ def changed_is_true(run: Run) -> c.Iterator[str]:
     done = {number for sent in run.writes for number in sent.done}
     asked = {number for sent in run.writes for _kind, number, _value in works(sent)} | run.created | run.destroyed
     if any(sent.path.startswith(ASKS) and not sent.done for sent in run.writes):
-        # What carries the label after a create that was not heard of may be one's own, or somebody else's.
+        # What has the label after a create that was not heard of may be one's own, or somebody else's.
         asked |= {number for number, fact in run.after.items() if fact.label == run.task.options["label"]}
     if any(sent.fault == "false-after" for sent in run.writes):
         return  # the API says no to what it does

@@ -48,7 +48,7 @@ def played(world: World, step: Step, nature: Nature | None = None) -> Run:
 
 
 def boxes(run: Run, label: str = "job") -> list[int]:
-    """What carries the label in the end."""
+    """What has the label in the end."""
     return [number for number, fact in run.after.items() if fact.label == label]
 
 

@@ -102,7 +102,7 @@ class Rental(Subject):
         if fact is None or run.touched(number):
             return
         if fact.label != options["label"]:
-            yield f"instance {number} carries the label {fact.label!r}"
+            yield f"instance {number} has the label {fact.label!r}"
         if number in run.created:
             if fact.per_hour > MAX_PRICE:
                 yield f"instance {number} costs {fact.per_hour}"

@@ -713,7 +713,7 @@ def test_filters_are_for_the_api_where_it_can_and_hold_in_any_case(
     assert list(source.write(filters=filters).read().by_id()) == kept
 
 
-ABSENT = "No instance of this account carries the label 'train-O1' (by a complete listing). Did you mean 'train-01'?"
+ABSENT = "No instance of this account has the label 'train-O1' (by a complete listing). Did you mean 'train-01'?"
 
 
 @pytest.mark.parametrize(("missing", "warned"), [(None, [ABSENT]), ("warn", [ABSENT]), ("ignore", [])])

@@ -117,7 +117,7 @@ def test_a_label_that_may_be_mistyped_is_warned_of_since_what_was_meant_bills_on
     result = destroy(label="tran-01")
     assert result["changed"] is False
     assert result.warnings == [
-        "No instance carries the label 'tran-01', so nothing was destroyed. Did you mean 'train-01'?"
+        "No instance has the label 'tran-01', so nothing was destroyed. Did you mean 'train-01'?"
     ]
 
 
@@ -141,15 +141,15 @@ def test_a_failed_listing_is_no_absence(api: Api) -> None:
 
 def test_several_with_the_label_are_named_and_none_is_destroyed(api: Api) -> None:
     api.expect_listing(instance_row(1), instance_row(2), label="train-01")
-    not_destroyed("ambiguous", "2 instances carry the label 'train-01': 1, 2", label="train-01")
+    not_destroyed("ambiguous", "2 instances have the label 'train-01': 1, 2", label="train-01")
 
 
 @pytest.mark.parametrize(
     ("row", "guard", "says"),
     [
-        (instance_row(), "other", "carries the label 'train-01', not 'other', so nothing was destroyed"),
-        (unlabelled(), "train-01", "carries no label, not 'train-01'"),
-        (instance_row(), "", "carries the label 'train-01', not ''"),
+        (instance_row(), "other", "has the label 'train-01', not 'other', so nothing was destroyed"),
+        (unlabelled(), "train-01", "has no label, not 'train-01'"),
+        (instance_row(), "", "has the label 'train-01', not ''"),
     ],
 )
 def test_a_label_beside_the_id_is_a_guard(api: Api, row: Row, guard: str, says: str) -> None:
@@ -176,7 +176,7 @@ def test_what_somebody_labelled_anew_meanwhile_is_not_destroyed_by_a_second_requ
     api.expect_listing(instance_row(), label="train-01")
     expect_delete(api, reply=reply)
     expect_polls(api, *[instance_row(label="mine")] * 10)
-    says = f"{NAME} carries the label 'mine' now, set by someone else, so the request was not repeated"
+    says = f"{NAME} has the label 'mine' now, set by someone else, so the request was not repeated"
     result = not_destroyed("invalid", says, "If it is not destroyed, it bills 0.42 $/h", label="train-01")
     assert result["instance"]["label"] == "mine"
 
@@ -580,4 +580,4 @@ def test_present_sets_a_label(api: Api) -> None:
 def test_present_of_what_does_not_exist(api: Api) -> None:
     api.expect_listing(label="x")
     api.expect_listing()
-    fail_as("vast_instance", "not_found", "carries the label 'x'", label="x", state="present")
+    fail_as("vast_instance", "not_found", "has the label 'x'", label="x", state="present")

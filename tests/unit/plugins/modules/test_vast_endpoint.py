@@ -354,9 +354,7 @@ def test_workers_of_a_group_that_somebody_else_deleted_meanwhile_are_told(api: A
         expect_groups(api)
     for _look in range(4):
         expect_rows(api, worker(1002))
-    result = failure(
-        "leaked", f"{NAME} does not exist any more, but its workers 1002 still exist", id=77, wait_timeout=6
-    )
+    result = failure("leaked", f"{NAME} no longer exists, but its workers 1002 still exist", id=77, wait_timeout=6)
     assert result["changed"] is False
     assert memory(home) == [leak(1001, 1002)]
 
@@ -373,7 +371,7 @@ def test_a_group_said_to_be_absent_and_still_listed_is_a_failure(
     for _look in range(4):
         expect_groups(api, endpoint_row())
     result = failure(
-        error_class, GROUP, reply["msg"].rstrip("."), "Its workers 1001, 1002 may go on billing (0.840 $/h)", id=77
+        error_class, GROUP, reply["msg"].rstrip("."), "Its workers 1001, 1002 may continue to bill (0.840 $/h)", id=77
     )
     assert [each["id"] for each in result["workers"]] == WORKERS
 
@@ -575,7 +573,7 @@ def test_without_waiting_it_returns_when_the_group_is_gone_and_the_next_task_pro
     expect_groups(api)
     expect_rows(api, worker(1002))
     expect_rows(api, worker(1002))
-    result = failure("leaked", f"{NAME} does not exist any more, but its workers 1002 still exist", id=77, wait=False)
+    result = failure("leaked", f"{NAME} no longer exists, but its workers 1002 still exist", id=77, wait=False)
     assert result["changed"] is False
     assert memory(home) == [leak(1001, 1002)]
 
@@ -599,7 +597,7 @@ def test_every_later_task_is_red_until_complete_listings_show_the_workers_gone(
         expect_groups(api, endpoint_row(78, endpoint_name="other"))
         for _look in range(2):
             expect_rows(api, worker(1003), ids=[1001, 1003])
-        result = failure("leaked", f"{NAME} does not exist any more", "1003", check_mode=check_mode, **options)
+        result = failure("leaked", f"{NAME} no longer exists", "1003", check_mode=check_mode, **options)
         assert (result["changed"], result["endpoint"]) == (False, None)
         assert file.read_text() == before
 
@@ -771,9 +769,7 @@ def test_named_workers_are_held_to_the_same_proof(api: Api, home: pathlib.Path) 
     expect_rows(api, worker(1001))
     expect_engine(api, [5], group=78)
     expect_rows(api, worker(1001))
-    result = failure(
-        "leaked", "endpoint 77 does not exist any more, but its workers 1001", id=77, workers=WORKERS, wait=False
-    )
+    result = failure("leaked", "endpoint 77 no longer exists, but its workers 1001", id=77, workers=WORKERS, wait=False)
     assert [each["id"] for each in result["leaked_workers"]] == [1001]
 
     expect_groups(api)
@@ -949,7 +945,7 @@ def test_unknown_workers_are_red_until_no_instance_can_be_one(api: Api, home: pa
     expect_engine(api, [1002], group=78)
     result = failure(
         "leaked",
-        f"{NAME} does not exist any more, but an earlier task could not learn which workers it had",
+        f"{NAME} no longer exists, but an earlier task could not learn which workers it had",
         "instance 1001",
         "option workers",
         id=77,
@@ -1062,7 +1058,7 @@ def test_a_lost_reply_that_cannot_be_looked_into_stays_unknown(api: Api, home: p
     result = failure(
         "unknown_outcome",
         f"Whether {NAME} is gone could not be seen",
-        "boom. Its workers 1001, 1002 may go on billing (0.840 $/h); the next task for it looks for them.",
+        "Its workers 1001, 1002 may continue to bill (0.840 $/h); the next task for this endpoint checks for them.",
         id=77,
     )
     assert result["endpoint"]["id"] == 77
@@ -1093,7 +1089,7 @@ def test_a_listing_that_cannot_be_relied_on_after_the_deletion_leaves_the_worker
     expect_begin(api)
     expect_delete(api)
     api.expect("GET", GROUPS, {"success": True, "results": [None]})
-    result = failure("protocol", f"accepted the deletion of {NAME}", "1001, 1002 may go on billing", id=77)
+    result = failure("protocol", f"accepted the deletion of {NAME}", "1001, 1002 may continue to bill", id=77)
     assert result["changed"] is True
     assert [each["id"] for each in result["workers"]] == WORKERS
 

@@ -111,7 +111,7 @@ def claimed(number: int) -> dict[str, t.Any]:
 
 
 LEFT_ALONE = (
-    "Left alone, since somebody labelled it and a worker carries no label of its own: instance 1001 (alice-keep)."
+    "Not destroyed because someone labelled it and a worker has no label of its own: instance 1001 (alice-keep)."
 )
 
 
@@ -318,7 +318,7 @@ def test_an_interrupted_deletion_is_told_with_its_workers(
     interrupt_after(api, clock, monkeypatch, 4)
     expect_begin(api)
     expect_delete(api, reply)
-    result = failure("timeout", "Interrupted by SIGTERM.", says, "Its workers 1001, 1002 may go on billing", id=77)
+    result = failure("timeout", "Interrupted by SIGTERM.", says, "Its workers 1001, 1002 may continue to bill", id=77)
     assert (result["changed"], [each["id"] for each in result["workers"]]) == (True, [1001, 1002])
     assert memory(home) == [leak(1001, 1002)]
 

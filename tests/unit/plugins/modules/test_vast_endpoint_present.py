@@ -757,7 +757,7 @@ def test_a_purge_that_is_accepted_and_not_done_is_no_success(api: Api, home: pat
     for _look in range(4):
         expect_groups(api, group_row(), purge_row())
     says = f"accepted the deletion of workergroup 502 of {NAME}, but it is still listed after 12 s"
-    result = failure("server", says, "1001, 1002 may go on billing", **PURGE)
+    result = failure("server", says, "1001, 1002 may continue to bill", **PURGE)
     assert result["changed"] is True
     assert memory(home) == [leak(1001, 1002)]
 
@@ -786,7 +786,7 @@ def test_a_lost_purge_is_looked_up(api: Api) -> None:
 def test_a_refused_purge_says_what_may_go_on_billing(api: Api, home: pathlib.Path) -> None:
     expect_purge_begin(api)
     expect_purge(api, {"success": False, "error": "invalid_args", "msg": "owned by a deployment"}, status=400)
-    result = failure("invalid", "owned by a deployment", "1001, 1002 may go on billing", **PURGE)
+    result = failure("invalid", "owned by a deployment", "1001, 1002 may continue to bill", **PURGE)
     assert [each["id"] for each in result["workers"]] == [1001, 1002]
     assert memory(home) == [leak(1001, 1002)]
 

@@ -253,7 +253,7 @@ def test_an_unknown_id_is_not_found(api: Api, name: str, options: dict[str, t.An
 def test_an_unknown_label_is_not_found(api: Api, name: str, options: dict[str, t.Any]) -> None:
     api.expect_listing(label="train-01")
     api.expect_listing(instance_row(1, label="train-10"), instance_row(2, label="Train-01"), stopped_row(3, label="x"))
-    says = "carries the label 'train-01'", "Did you mean 'Train-01' or 'train-10'?"
+    says = "has the label 'train-01'", "Did you mean 'Train-01' or 'train-10'?"
     fail_as(name, "not_found", *says, label="train-01", **options)
 
 
@@ -261,7 +261,7 @@ def test_an_unknown_label_is_not_found(api: Api, name: str, options: dict[str, t
 def test_near_misses_of_a_label_are_a_courtesy_that_may_fail(api: Api, name: str, options: dict[str, t.Any]) -> None:
     api.expect_listing(label="train-01")
     api.expect("GET", "/api/v1/instances/", {"msg": "no"}, status=403, query=list_query({}))
-    result = fail_as(name, "not_found", "carries the label 'train-01'", label="train-01", **options)
+    result = fail_as(name, "not_found", "has the label 'train-01'", label="train-01", **options)
     assert "Did you mean" not in result["msg"]
 
 

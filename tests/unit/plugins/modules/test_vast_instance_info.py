@@ -193,7 +193,7 @@ def test_what_is_named_and_not_found_is_a_warning(api: Api) -> None:
     result = info(label=["dev-1", "dev-l"])
     assert ids(result) == [1]
     (warning,) = result.warnings
-    assert warning.startswith("No instance of this account carries the label 'dev-l' (by a complete listing).")
+    assert warning.startswith("No instance of this account has the label 'dev-l' (by a complete listing).")
     assert "Did you mean 'dev-2' or 'dev-1'?" in warning
 
 

@@ -156,7 +156,8 @@ def test_rents_waits_and_tells_what_it_costs(api: Api, clock: FakeClock, home: p
     assert result["changed"] is True
     assert result["instance"]["id"] == 4711
     assert (
-        result["actions"] == ["rent offer 9001 (1 x RTX 4090, machine 501) for 0.342222 US dollars an hour as train-01"]
+        result["actions"]
+        == ["rent offer 9001 (1 x RTX 4090, machine 501) for 0.342222 US dollars per hour as train-01"]
         or "rent offer 9001" in result["actions"][0]
     )
     (attempt,) = result["attempts"]
@@ -368,7 +369,7 @@ def test_the_next_run_looks_longer_before_it_rents_after_a_doubt(api: Api, clock
     listed(api, box())
     result = rent()
     assert result["changed"] is False
-    assert any("never learned" in warning for warning in result.warnings)
+    assert any("outcome is not known" in warning for warning in result.warnings)
 
 
 def test_what_no_listing_shows_ends_the_task_and_nothing_else_is_rented_once(api: Api) -> None:
@@ -524,7 +525,7 @@ def test_when_nothing_fits_the_message_says_what_would_help(api: Api) -> None:
         ({"gpu_name": "RTX 3060"}, "unavailable", "the GPU is RTX 3060, not RTX 4090"),
         ({"num_gpus": 2}, "unavailable", "it has 2 GPUs, not 1"),
         ({"disk_space": 20.0}, "unavailable", "its disk has 20 GB, not 40"),
-        ({"dph_total": 0.61}, "budget", "it costs 0.61 US dollars an hour"),
+        ({"dph_total": 0.61}, "budget", "it costs 0.61 US dollars per hour"),
     ],
 )
 def test_a_box_that_is_not_what_was_asked_is_destroyed_proven_and_named(
@@ -534,7 +535,7 @@ def test_a_box_that_is_not_what_was_asked_is_destroyed_proven_and_named(
     create(api)
     listed(api, loading(**differs))
     destroyed(api)
-    result = refuse(error_class, says, "It was destroyed", "Nothing that this task rented exists any more")
+    result = refuse(error_class, says, "It was destroyed", "No instance that this task rented exists")
     assert outcomes(result) == [("differs", 4711)]
     assert "instance_id" not in result.values
 
@@ -668,7 +669,7 @@ def unlabelled(api: Api) -> None:
 def test_a_box_that_cannot_be_labelled_is_destroyed_since_no_later_task_would_find_it(api: Api) -> None:
     unlabelled(api)
     destroyed(api)
-    result = refuse("permission", "without its label", "It was destroyed", "Nothing that this task rented exists")
+    result = refuse("permission", "without its label", "It was destroyed", "No instance that this task rented exists")
     assert outcomes(result) == [("unlabelled", 4711)]
 
 
@@ -694,7 +695,7 @@ def test_a_dud_that_somebody_labelled_anew_is_left_alone(api: Api) -> None:
     listed(api, loading())
     listed(api)
     api.expect_listing(loading(num_gpus=4, label="mine"), id=4711)
-    says = "Somebody gave it the label 'mine' meanwhile, so it was left alone", "state=absent and id=4711"
+    says = "Someone else set its label to 'mine' in the meantime, so it was not destroyed", "state=absent and id=4711"
     result = refuse("unavailable", *says, attempts=2)
     assert result["instance_id"] == 4711
 
@@ -706,7 +707,7 @@ def test_one_that_costs_more_than_the_budget_leaves_is_destroyed(api: Api) -> No
     create(api)
     listed(api, box(dph_total=0.49))
     destroyed(api)
-    result = refuse("budget", "it costs 0.49 US dollars an hour", "left 0.35", budget={"max_per_hour": 0.35})
+    result = refuse("budget", "it costs 0.49 US dollars per hour", "left 0.35", budget={"max_per_hour": 0.35})
     assert outcomes(result) == [("differs", 4711)]
 
 
@@ -753,7 +754,7 @@ def test_what_is_retained_is_told_with_the_price_that_it_has(api: Api) -> None:
     start(api)
     create(api)
     listed(api, box(dph_total=9.9))
-    refuse("budget", "kept for inspection", "bills 9.9 US dollars an hour", retain_failed=True)
+    refuse("budget", "kept for inspection", "bills 9.9 US dollars per hour", retain_failed=True)
 
 
 @pytest.mark.parametrize("row", [box(), box(intended_status="stopped", cur_state="stopped", actual_status="exited")])
@@ -761,7 +762,7 @@ def test_one_that_is_there_and_is_not_what_the_offer_asks_for_is_told(api: Api, 
     listed(api, {**row, "dph_total": 9.9, "gpu_name": "RTX 3090", "num_gpus": 2})
     offer = {"gpu_name": ["RTX_4090", "H100"], "num_gpus": 1, "max_price": 0.5}
     (warning,) = rent(state="present", offer=offer).warnings
-    assert "costs 9.9 US dollars an hour when it runs, and offer.max_price is 0.5" in warning
+    assert "costs 9.9 US dollars per hour when it runs, and offer.max_price is 0.5" in warning
     assert "gpu_name is RTX 3090, not RTX 4090 or H100; num_gpus is 2, not 1" in warning
 
 
@@ -1487,7 +1488,7 @@ def test_a_higher_bid_is_held_to_the_budget(api: Api) -> None:
     row = bidding(dph_total=0.26, storage_total_cost=0.01)
     listed(api, row)
     within(api, row)
-    says = "would cost 0.23 US dollars an hour more", "budget.max_per_hour leaves 0.14", "Nothing was changed"
+    says = "would cost 0.23 US dollars per hour more", "budget.max_per_hour leaves 0.14", "Nothing was changed"
     refuse("budget", *says, offer=BIDDING, bid=0.48, budget={"max_per_hour": 0.4})
 
 
@@ -1497,7 +1498,7 @@ def test_another_bid_is_changed(api: Api) -> None:
     api.expect_listing(bidding(dph_base=0.3), id=4711)
     result = rent(offer=BIDDING, bid=0.3)
     assert (result["diff"]["before"], result["diff"]["after"]) == ({"bid": 0.25}, {"bid": 0.3})
-    assert result["actions"] == ["change the bid of instance 4711 (train-01) to 0.3 US dollars an hour"]
+    assert result["actions"] == ["change the bid of instance 4711 (train-01) to 0.3 US dollars per hour"]
     assert result["changed"] is True
 
 
@@ -1623,7 +1624,7 @@ def test_absent_waits_for_what_an_earlier_task_may_have_rented_and_destroys_it(a
     destroyed(api)
     result = gone()
     assert result["destroyed"] == {"id": 4711, "label": LABEL}
-    assert any("never learned what became of it" in warning for warning in result.warnings)
+    assert any("its outcome is not known" in warning for warning in result.warnings)
 
 
 def test_absent_says_so_when_a_minute_does_not_show_it(api: Api, home: pathlib.Path) -> None:
@@ -1717,6 +1718,13 @@ def test_the_token_of_a_registry_is_masked_alone_too(api: Api) -> None:
 def test_what_cannot_be_meant_is_refused_before_any_request(api: Api, options: dict[str, t.Any], says: str) -> None:
     refuse("invalid", says, **options)
     assert api.calls == []
+
+
+@pytest.mark.parametrize(("state", "count"), [("running", 1), ("present", 0)])
+def test_a_budget_without_an_offer_is_warned_of(api: Api, state: str, count: int) -> None:
+    listed(api, box())
+    warnings = succeed("vast_instance", label=LABEL, state=state, budget={"max_per_hour": 5}).warnings
+    assert sum("budget is not checked" in each for each in warnings) == count == len(warnings)
 
 
 def test_without_offer_nothing_is_rented(api: Api) -> None:

@@ -24,7 +24,7 @@ STALE = {"success": False, "error": "no_pending_price_increase", "msg": "No pend
 
 
 def row(number: int = 7, old: float = 0.4, new: float = 0.42, **fields: t.Any) -> dict[str, t.Any]:
-    """An increase; `old` and `new` are in US dollars an hour, a tenth of it for the disk (F6.8)."""
+    """An increase; `old` and `new` are in US dollars per hour, a tenth of it for the disk (F6.8)."""
     prices = {
         f"{age}_{name}": share * price / 3600
         for age, price in (("old", old), ("new", new))

@@ -483,7 +483,7 @@ def test_what_is_protected_is_spared_from_rules_and_deadlines(api: Api, protect:
 def test_an_exception_that_does_not_exist_is_a_failure(api: Api) -> None:
     """A mistyped label would leave the instance that it means to the rules."""
     chosen(api, old(1))
-    says = "No instance of this account carries the label 'train-0l', as exclude.label says", "Did you mean 'train-01'?"
+    says = "No instance of this account has the label 'train-0l', as exclude.label says", "Did you mean 'train-01'?"
     fail_as("vast_reaper", "not_found", *says, **OLD, exclude={"label": ["train-0l"]})
     result = look(api, old(1), acts=True, **OLD, exclude={"label": ["train-0l"]}, missing="warn")
     assert (victims(result), len(result.warnings)) == ([(1, "too old", "destroy")], 1)
@@ -493,13 +493,13 @@ def test_what_is_selected_and_does_not_exist_is_only_warned_of(api: Api) -> None
     api.expect_listing(label=["gone"])
     api.expect_listing(old(1))
     (warning,) = succeed("vast_reaper", **{**OLD, "select": {"label": ["gone"]}}).warnings
-    assert "carries the label 'gone'" in warning
+    assert "has the label 'gone'" in warning
 
 
 @pytest.mark.parametrize(("label", "is_told"), [("train-o1", True), ("train-02", False), ("web", False)])
 def test_a_label_that_is_nearly_a_protected_one_is_told(api: Api, label: str, is_told: bool) -> None:
     result = look(api, old(1), acts=True, **OLD, protect={"label": [label, "other"]})
-    says = f"protect.label: nothing that was chosen carries the label {label!r}. Did you mean 'train-01'?"
+    says = f"protect.label: nothing that was chosen has the label {label!r}. Did you mean 'train-01'?"
     assert (victims(result), result.warnings) == ([(1, "too old", "destroy")], [says] if is_told else [])
 
 

@@ -183,7 +183,7 @@ def test_finds_the_one_that_is_meant(api: Api, target: Ref, by: dict[str, t.Any]
         (
             Ref(label="train-01"),
             {"label": "train-01"},
-            "No instance of this account carries the label 'train-01' (by a complete listing).",
+            "No instance of this account has the label 'train-01' (by a complete listing).",
         ),
     ],
 )
@@ -205,7 +205,7 @@ def test_several_with_the_label_are_all_named(api: Api) -> None:
     api.expect_listing(instance_row(12), instance_row(4711), instance_row(99), label="train-01")
     with pytest.raises(Ambiguous) as raised:
         find(make_client(), Ref(label="train-01"))
-    assert raised.value.msg == "3 instances carry the label 'train-01': 12, 4711, 99. Select one of them by id."
+    assert raised.value.msg == "3 instances have the label 'train-01': 12, 4711, 99. Select one of them by id."
 
 
 def test_looking_again_tells_gone_from_there(api: Api) -> None:

@@ -348,7 +348,7 @@ def test_a_narrow_listing_that_is_cut_short_is_a_failure(api: Api) -> None:
 
 
 NAMED: list[tuple[Options, str]] = [
-    ({"label": ["train-01", "train-O1"]}, "No instance of this account carries the label 'train-O1'"),
+    ({"label": ["train-01", "train-O1"]}, "No instance of this account has the label 'train-O1'"),
     ({"ids": [1, 99]}, "There is no instance 99 in this account"),
     ({"gpu_name": ["RTX_4090", "RTX 409"]}, "No instance of this account has the GPU 'RTX 409'"),
     ({"machine_id": [7, 8]}, "No instance of this account is on machine 8"),
