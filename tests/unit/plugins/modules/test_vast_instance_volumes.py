@@ -12,7 +12,7 @@ import requests
 from ansible_collections.vastai.cloud.plugins.module_utils._renting import mounts
 
 from ..harness import Api, FakeClock, Result, fail_as, offer_row, succeed
-from .test_vast_instance_rent import LOOKS, REPLACING, SEARCH, WISH, box, create, listed, unavailable
+from .rentals import LOOKS, REPLACING, SEARCH, WISH, box, create, listed, unavailable
 from .test_vast_volume import listed as volumes
 from .test_vast_volume import row as volume
 
