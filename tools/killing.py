@@ -36,12 +36,16 @@ from mutating import Mutant, mutants
 PACKAGE = "ansible_collections.vastai.cloud.plugins.module_utils"
 UTILS = Path("plugins", "module_utils")
 TESTS = "tests/unit/plugins"
+OF_FLEETS = tuple(
+    f"{TESTS}/modules/test_{name}.py"
+    for name in ("vast_fleet", "fleet_batches", "fleet_bulk", "fleet_counts", "fleet_gone", "fleet_gpus", "fleet_waits")
+)
 OWN: Mapping[str, Sequence[str]] = {
     "_core/converge.py": (
         f"{TESTS}/module_utils/_core/test_converge.py",
         f"{TESTS}/modules/test_starts_in_doubt.py",
         f"{TESTS}/modules/test_vast_instance.py",
-        f"{TESTS}/modules/test_vast_fleet.py",
+        *OF_FLEETS,
         f"{TESTS}/modules/test_vast_instance_recycle.py",
     ),
     "_core/kind.py": (f"{TESTS}/module_utils/_core/test_converge.py",),
@@ -49,7 +53,7 @@ OWN: Mapping[str, Sequence[str]] = {
         f"{TESTS}/module_utils/_core/test_converge.py",
         f"{TESTS}/modules/test_vast_env_var.py",
         f"{TESTS}/modules/test_vast_instance.py",
-        f"{TESTS}/modules/test_vast_fleet.py",
+        *OF_FLEETS,
     ),
     "_core/amounts.py": (f"{TESTS}/module_utils/_core/test_durations_and_amounts.py",),
     "_core/crud.py": (
