@@ -770,6 +770,7 @@ from ansible_collections.vastai.cloud.plugins.module_utils._ansible.vast_module 
 from ansible_collections.vastai.cloud.plugins.module_utils._api.clock import Deadline, Waits
 from ansible_collections.vastai.cloud.plugins.module_utils._api.errors import Invalid, VastError
 from ansible_collections.vastai.cloud.plugins.module_utils._core.arguments import check_id, check_number
+from ansible_collections.vastai.cloud.plugins.module_utils._core.interrupts import failing_at_signals
 from ansible_collections.vastai.cloud.plugins.module_utils._core.plan import Change, Plan
 from ansible_collections.vastai.cloud.plugins.module_utils._renting.criteria import as_query, conditions
 from ansible_collections.vastai.cloud.plugins.module_utils._renting.options import OFFER_OPTIONS
@@ -863,7 +864,8 @@ def present(module: VastModule) -> dict[str, t.Any]:
             module.warn(f"The search of {group.display_name} was changed; running workers are not replaced.")
     left = Case(plan.subject, situation.groups, endpoint, leaks, destroys=wanted.destroys)
     try:
-        destroyed = settle(module, left, memory, waits, deadline)
+        with failing_at_signals():
+            destroyed = settle(module, left, memory, waits, deadline)
     except VastError as error:
         raise error.with_context(error.msg, changed=changed or left.changed) from error
     plan = Plan(plan.subject, (*plan.changes, *destroyed))

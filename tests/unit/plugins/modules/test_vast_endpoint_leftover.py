@@ -424,6 +424,19 @@ def test_what_was_changed_before_a_leak_is_red_stays_told(api: Api, home: pathli
     assert (result["changed"], result["endpoint"]["max_workers"]) == (True, 4)
 
 
+def test_what_was_changed_before_a_signal_stays_told(
+    api: Api, clock: FakeClock, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(home, leak(1002, failed=[1002]))
+    expect_there(api)
+    expect_setting(api, {"max_workers": 4})
+    expect_groups(api, endpoint_row(max_workers=4))
+    expect_engine(api, "no JSON", status=502)
+    interrupt_after(api, clock, monkeypatch, 5)
+    result = fail_as("vast_endpoint", "timeout", "Interrupted by SIGTERM", id=77, state="present", max_workers=4)
+    assert (result["changed"], memory(home)) == (True, [leak(1002, failed=[1002])])
+
+
 def test_and_keeps_it_red_otherwise(api: Api, home: pathlib.Path) -> None:
     leave(home, leak(1001, 1002, failed=[1002]))
     expect_there(api)
