@@ -250,9 +250,9 @@ def _unsure(run: Run) -> bool:
 
 def _deleted_by_others_in_doubt(run: Run) -> bool:
     """Whether somebody else deleted the endpoint, and a broken answer left it open who did."""
-    vanished = any(event.kind == "vanished" and event.target in ENDPOINTS for _seq, event in run.events)
+    gone = {event.target for _seq, event in run.events if event.kind in ("endpoint_deleted", "vanished")}
     in_doubt = any(sent.lost or sent.fault is not None for sent in run.writes)
-    return run.task.module == "vast_endpoint" and vanished and in_doubt
+    return run.task.module == "vast_endpoint" and in_doubt and not gone.isdisjoint(ENDPOINTS)
 
 
 def _accepted_a_recycle(run: Run) -> bool:

@@ -265,3 +265,11 @@ def test_workers_that_a_failed_task_was_told_of_are_looked_for_once_somebody_del
     impatient: dict[str, t.Any] = {"wait_timeout": 40, "wait_interval": 5.0, "retry_timeout": 0, "api_pacing": False}
     deleted = Event("endpoint_deleted", 41, at=3), Event("endpoint_deleted", 40, at=3)
     play(world, [Step(absent("leaky")), Step(absent(**impatient), events=deleted)])
+
+
+def test_whether_a_lost_change_of_an_endpoint_that_somebody_deletes_was_done_cannot_be_told(world: World) -> None:
+    """Seed 210001: the judge took it for told."""
+    scaling = Task("vast_endpoint", {"name": "leaky", "state": "present", "max_workers": 2, "cold_workers": 0})
+    deleted = Event("endpoint_deleted", 40, at=1), Event("endpoint_deleted", 41, at=2)
+    run = played(world, Step(scaling, (Fault("drop", "change", 0, 1),), deleted))
+    assert (run.result["error_class"], run.result["changed"]) == ("not_found", True)
