@@ -555,8 +555,11 @@ def _listed(value: t.Any) -> list[t.Any]:
 
 def _timed() -> list[types.ModuleType]:
     """The modules of domains that tell the time of day."""
-    folders = [COLLECTION / "plugins" / "module_utils" / name for name in ("_instances", "_serverless", "_account")]
-    names = [f"{UTILS}.{file.parent.name}.{file.stem}" for folder in folders for file in folder.glob("*.py")]
+    below = {"_api", "_core", "_ansible"}
+    files = [
+        file for file in (COLLECTION / "plugins" / "module_utils").glob("_*/*.py") if file.parent.name not in below
+    ]
+    names = [f"{UTILS}.{file.parent.name}.{file.stem}" for file in files]
     return [module for module in map(importlib.import_module, names) if getattr(module, "time", None) is time]
 
 
