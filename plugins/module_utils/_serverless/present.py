@@ -15,7 +15,7 @@ from .._api.clock import Deadline, Waits
 from .._api.errors import Ambiguous, NotFound, VastError
 from .._api.redact import MASK
 from .._core.converge import converge
-from .._core.interrupts import TaskInterrupted, failing_at_signals
+from .._core.interrupts import TaskInterrupted, failing_at_signals, listen
 from .._core.plan import Change, Plan
 from .._core.resource import Item, Ref
 from . import workergroups
@@ -255,6 +255,7 @@ class _Run:
         if self.endpoint is None:
             from .creation import create, proven_endpoint
 
+            listen()
             self.pending = f"creation of endpoint {wanted.name!r}"
             made = create(self.client, wanted, self.situation.groups, self.deadline)
             self.endpoint, self.changed, self.created = made.endpoint, made.own, made.own
@@ -292,6 +293,7 @@ class _Run:
 
         ids = {group.id for group in self.there}
         for one in self.situation.pairs.new:
+            listen()
             template = " ".join(f"{name} {value}" for name, value in one.template.items())
             self.pending = f"creation of a workergroup of {self.found.display_name} with {template}"
             number = create_group(self.client, one, self.found, self.situation.listing.path, ids, self.deadline)

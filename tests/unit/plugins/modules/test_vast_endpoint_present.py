@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from ansible_collections.vastai.cloud.plugins.module_utils._api import private_files
+from ansible_collections.vastai.cloud.plugins.module_utils._core import interrupts
 
 from ..harness import Api, FakeClock, Result, endpoint_row, fail_as, instance_row, interrupt_after, succeed
 from .test_vast_endpoint import leak, leave, memory
@@ -273,6 +274,21 @@ def test_an_interrupted_task_tells_of_the_workergroup_too(
     expect_created(api)
     expect_create_group(api, reply)
     assert failure("timeout", says, **NEW)["changed"] is True
+
+
+@pytest.mark.parametrize("created", [False, True])
+def test_a_task_that_nobody_waits_for_any_more_creates_nothing_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch, created: bool
+) -> None:
+    """After the task keyword `timeout` the module lives on."""
+    asked = iter([*[False] * created, *[True] * 9])
+    monkeypatch.setattr(interrupts, "is_abandoned", lambda: next(asked))
+    expect_nothing(api)
+    if created:
+        expect_created(api)
+    result = failure("timeout", "Interrupted by the end of the Ansible task", **NEW)
+    assert (result.values.get("changed", False), "Created before" in result["msg"]) == (created, created)
+    assert MAY_BE not in result["msg"]
 
 
 def test_a_task_that_is_interrupted_before_it_sends_anything_has_changed_nothing(
