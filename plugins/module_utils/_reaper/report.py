@@ -41,8 +41,8 @@ def report(found: Found, judgement: Judgement, *, planned: bool) -> dict[str, t.
     }
     if not failed:
         return result
-    first = t.cast("VastError", failed[0].failure)
-    told = " | ".join(t.cast("VastError", each.failure).msg for each in failed[:NAMED_AT_MOST])
+    first = t.cast(VastError, failed[0].failure)
+    told = " | ".join(t.cast(VastError, each.failure).msg for each in failed[:NAMED_AT_MOST])
     raise first.with_context(f"{len(failed)} of {len(victims)} failed. {told}", **result)
 
 

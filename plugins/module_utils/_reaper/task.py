@@ -16,7 +16,7 @@ from .._instances.instance import Instance
 from .._instances.selection import Selection, is_empty_criterion, select_and_exclude
 from .rules import Rule, rule_from_options
 
-Thing: t.TypeAlias = "Instance | Volume"
+Thing: t.TypeAlias = Instance | Volume
 
 
 class Task(t.NamedTuple):

@@ -25,7 +25,7 @@ from .task import Task, Thing
 
 NAMED_AT_MOST = 20
 
-Skipped: t.TypeAlias = "tuple[Thing, str]"
+Skipped: t.TypeAlias = tuple[Thing, str]
 """A thing that is spared, and why."""
 
 
